@@ -1,0 +1,17 @@
+//! Names, ids, time and intervals, spans, diagnostics, events: the words every other room speaks. Does no I/O.
+
+mod cadence;
+mod diagnostic;
+mod event;
+mod fingerprint;
+mod name;
+mod units;
+
+pub use cadence::{AsOf, Cadence, Interval, start_of_day};
+pub use diagnostic::{Diagnostic, Diagnostics, Level, Place, SourceText, closest};
+pub use event::{Event, Observer, StepOutcome};
+pub use fingerprint::{Fingerprint, Recipe};
+pub use name::{
+    BadName, KpiName, PackName, ParamName, PipelineName, ReportName, RunId, SourceName, StoreName, TableName,
+};
+pub use units::{ByteSize, human_bytes, human_count, human_duration};

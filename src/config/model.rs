@@ -1,0 +1,359 @@
+//! What a project means, after every default is filled in and every mistake has been reported.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+use chrono_tz::Tz;
+
+use crate::base::{
+    ByteSize, Cadence, KpiName, PackName, ParamName, PipelineName, Place, ReportName, SourceName, SourceText,
+    StoreName, TableName,
+};
+
+/// A folder with `matins.yaml` in it.
+#[derive(Debug, Clone)]
+pub struct Project {
+    pub root: PathBuf,
+    pub file: Arc<SourceText>,
+    /// A URL, or a folder relative to the root.
+    pub lake: Setting,
+    pub stores: BTreeMap<StoreName, Store>,
+    pub time_zone: Tz,
+    /// The engine's memory; half of the machine's when not given.
+    pub memory: Option<ByteSize>,
+    pub default_pipeline: Option<PipelineName>,
+    pub mail: Mail,
+    pub pipelines: BTreeMap<PipelineName, Pipeline>,
+    /// Every pack found under `sql/`, whether or not a pipeline uses it; stages in order of path.
+    pub packs: BTreeMap<PackName, Vec<Stage>>,
+    /// By path below `report-templates/`.
+    pub templates: BTreeMap<String, Arc<SourceText>>,
+}
+
+/// A text in which `${VAR}` has been replaced. A variable that is not set fails only those who use the setting.
+pub type Setting = Result<String, Unset>;
+
+/// A setting that needs a variable nobody set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unset {
+    pub variable: String,
+    pub place: Place,
+}
+
+/// A named place in object storage.
+#[derive(Debug, Clone)]
+pub struct Store {
+    /// `s3://bucket/prefix`, `az://…`, `gs://…`, `https://…`, `file:///…`, or a folder relative to the project's root.
+    pub url: Setting,
+    /// Passed to the store as it is: `endpoint`, `region`, `access_key_id`, `allow_http` …
+    pub options: BTreeMap<String, Setting>,
+    pub place: Place,
+}
+
+/// Where mail goes. Nobody is mailed by accident: the default writes files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mail {
+    pub from: String,
+    pub transport: MailTransport,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MailTransport {
+    /// One `.eml` a message, in this folder relative to the project's root.
+    Folder(PathBuf),
+}
+
+/// `pipelines/<name>.yaml`.
+#[derive(Debug, Clone)]
+pub struct Pipeline {
+    pub name: PipelineName,
+    pub file: Arc<SourceText>,
+    pub description: String,
+    pub time_zone: Tz,
+    pub interval: Cadence,
+    pub sources: BTreeMap<SourceName, Source>,
+    /// In the order written.
+    pub packs: Vec<(PackName, Place)>,
+    pub params: BTreeMap<ParamName, ParamValue>,
+    pub kpis: Vec<Kpi>,
+    pub reports: Vec<Report>,
+    pub schedule: Option<Schedule>,
+    pub sample: Option<Sample>,
+}
+
+/// A value a stage may use as `$name`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ParamValue {
+    Integer(i64),
+    /// Digits with a point, kept as written so that `0.1` stays a tenth.
+    Decimal(String),
+    Text(String),
+    Boolean(bool),
+    Date(NaiveDate),
+}
+
+/// A declared set of exports with one contract.
+#[derive(Debug, Clone)]
+pub struct Source {
+    pub name: SourceName,
+    pub place: Place,
+    pub store: StoreName,
+    /// Path below the store's URL: `erp/orders/{date}.csv`, `crm/customers-*.csv`.
+    pub pattern: ExportPattern,
+    pub mode: Mode,
+    pub format: CsvFormat,
+    /// In the order written; this is the order of the columns of `raw.<source>`.
+    pub columns: Vec<Column>,
+    /// Empty when rows have no key.
+    pub key: Vec<String>,
+    pub keep: Keep,
+    pub unknown_columns: UnknownColumns,
+    pub on_vanish: OnVanish,
+    /// Above this share of rows quarantined, publishing is blocked. Default 0.01.
+    pub quarantine_limit: f64,
+    pub checks: Vec<Check>,
+}
+
+/// How the names of exports look. At most one `{date}`; `*`, `?` and `**` as in a shell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportPattern {
+    pub text: String,
+    /// The format of `{date}` as chrono writes it; `{date:%Y%m%d}` changes it from `%Y-%m-%d`.
+    pub date_format: Option<String>,
+}
+
+/// What one export is of the whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Each export adds rows.
+    Append,
+    /// Each export is everything there is; the latest visible one counts.
+    Full,
+}
+
+/// CSV as RFC 4180 has it and as companies write it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CsvFormat {
+    pub delimiter: u8,
+    pub quote: u8,
+    /// A label of the WHATWG encoding standard, as in `utf-8`, `gbk`, `windows-1252`.
+    pub encoding: String,
+    /// Texts that mean "no value" in every column, besides the empty field.
+    pub null_tokens: Vec<String>,
+    /// Whether spaces around a field are taken off before it is read.
+    pub trim: bool,
+}
+
+/// One column of the contract.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Column {
+    pub name: String,
+    /// Header texts this column may have in an export, the first being the usual one.
+    pub headers: Vec<String>,
+    pub kind: ColumnKind,
+    pub required: bool,
+    /// More texts that mean "no value", for this column only.
+    pub null_tokens: Vec<String>,
+    pub accepted: Option<Vec<String>>,
+    /// Bounds, both included, as written; compared in the column's own type.
+    pub min: Option<String>,
+    pub max: Option<String>,
+    pub pii: Option<String>,
+    pub description: Option<String>,
+    pub place: Place,
+}
+
+/// The type of a column, and how its values are written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ColumnKind {
+    Text,
+    Integer,
+    /// A number with at most `scale` digits after the point. More digits are a mistake of the export, not rounded away.
+    Decimal { precision: u8, scale: i8, point: DecimalPoint },
+    Float,
+    Boolean { yes: Vec<String>, no: Vec<String> },
+    /// chrono formats, tried in turn.
+    Date { formats: Vec<String> },
+    /// Local wall-clock time unless `zone` says the zone it is written in; then it becomes UTC.
+    Timestamp { formats: Vec<String>, zone: Option<Tz> },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DecimalPoint {
+    /// `1,234.56`: a comma between groups of three digits is allowed.
+    Point,
+    /// `1.234,56`.
+    Comma,
+}
+
+/// Which of the rows with one key stays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Keep {
+    /// The first in order of export, then line.
+    First,
+    Last,
+    /// The greatest value of a column; among equals the last.
+    Latest(String),
+    /// The least value of a column; among equals the first.
+    Earliest(String),
+}
+
+/// What to do with a column that the contract does not name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnknownColumns {
+    Ignore,
+    Warn,
+    /// The export does not land, and the run fails.
+    Refuse,
+}
+
+/// What to do when an export that has landed is no longer in its store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnVanish {
+    /// Its landed rows stay in use, with a warning.
+    Keep,
+    /// The run fails.
+    Refuse,
+}
+
+/// One `.sql` file.
+#[derive(Debug, Clone)]
+pub struct Stage {
+    pub table: TableName,
+    pub pack: PackName,
+    pub file: Arc<SourceText>,
+    pub head: Head,
+}
+
+/// What the comment at the top of a stage says.
+#[derive(Debug, Clone, Default)]
+pub struct Head {
+    pub description: Option<String>,
+    pub columns: BTreeMap<String, String>,
+    pub key: Vec<String>,
+    pub checks: Vec<Check>,
+    pub incremental: Option<Period>,
+}
+
+/// The period of the parts of an incremental stage: part P is made from the exports whose date lies in P.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Period {
+    Day,
+    Month,
+}
+
+/// A rule on a table, with a severity.
+#[derive(Debug, Clone)]
+pub struct Check {
+    /// As shown: `unique(order_id)` unless it was given one.
+    pub name: String,
+    pub rule: Rule,
+    pub severity: Severity,
+    pub limit: Limit,
+    pub place: Place,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Rule {
+    NotNull { column: String },
+    Unique { columns: Vec<String> },
+    Accepted { column: String, values: Vec<String> },
+    /// Bounds are SQL literals as written; both included.
+    Range { column: String, min: Option<String>, max: Option<String> },
+    /// Every value that is not null stands in the other table's column.
+    References { column: String, table: TableName, to: String },
+    /// A SQL expression true of every row.
+    Expression { sql: String },
+    /// The greatest value of a date or timestamp column is at most so many days before the run's `as_of`.
+    Freshness { column: String, days: u32 },
+    RowCount { min: Option<u64>, max: Option<u64> },
+    /// The number of rows against the last snapshot: at most this share less, or more.
+    RowChange { down: Option<f64>, up: Option<f64> },
+    /// A query that returns the bad rows.
+    Query { sql: String },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    Info,
+    Warn,
+    /// Takes the bad rows out of the table.
+    Quarantine,
+    /// Blocks publishing.
+    Error,
+}
+
+/// How many bad rows a check lets pass; none unless it says so.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Limit {
+    pub count: Option<u64>,
+    /// Of the table's rows, 0 to 1.
+    pub share: Option<f64>,
+}
+
+/// A named figure. Its table has the columns `period`, `value`, `n` and, where they mean something, `dimension`,
+/// `numerator`, `denominator`, `low`, `high`, `provisional`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kpi {
+    pub name: KpiName,
+    pub table: TableName,
+    pub label: String,
+    pub unit: Unit,
+    pub direction: Direction,
+    pub target: Option<f64>,
+    pub place: Place,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unit {
+    /// A share between 0 and 1; its changes are in percentage points.
+    Share,
+    Count,
+    /// With the sign or code shown before it.
+    Money(String),
+    /// A score such as NPS; its changes are in points.
+    Score,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Up is good.
+    Up,
+    Down,
+    Neither,
+}
+
+/// A template rendered from one snapshot.
+#[derive(Debug, Clone)]
+pub struct Report {
+    pub name: ReportName,
+    pub title: String,
+    /// Path below `report-templates/`.
+    pub template: String,
+    /// What the template calls each table it shows.
+    pub data: BTreeMap<String, (TableName, Place)>,
+    pub subject: String,
+    pub recipients: Vec<String>,
+    pub place: Place,
+}
+
+/// When a pipeline runs by itself.
+#[derive(Debug, Clone)]
+pub struct Schedule {
+    /// Valid cron patterns, seconds optional.
+    pub cron: Vec<String>,
+    pub place: Place,
+}
+
+/// Lets a pipeline run with nothing given: exports of a fictional company are made on the spot.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    /// The store whose folder is filled when it is empty.
+    pub store: StoreName,
+    pub as_of: NaiveDate,
+    pub customers: u32,
+    pub place: Place,
+}

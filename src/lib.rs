@@ -1,0 +1,9 @@
+//! Matins: every night, raw exports become checked, published tables and a report.
+//!
+//! The rooms stand in reading order, and a room may name only rooms above it (`ARCHITECTURE.md`; a test holds it).
+
+pub mod base;
+pub mod system;
+pub mod config;
+pub mod plan;
+pub mod lake;
