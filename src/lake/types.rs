@@ -201,8 +201,6 @@ pub struct Publication {
     pub tables: BTreeMap<TableName, PublishedTable>,
     pub balances: BTreeMap<SourceName, Balance>,
     pub checks: Vec<CheckOutcome>,
-    /// Path below the lake by report name.
-    pub reports: BTreeMap<String, String>,
 }
 
 /// A run's append-only record: written when it starts and when it ends. One that never ended was interrupted.
