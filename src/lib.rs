@@ -5,5 +5,6 @@
 pub mod base;
 pub mod system;
 pub mod config;
+pub mod sql;
 pub mod plan;
 pub mod lake;

@@ -92,6 +92,8 @@ pub enum ParamValue {
     Text(String),
     Boolean(bool),
     Date(NaiveDate),
+    /// Local wall-clock time: a bound of an interval that is not a midnight.
+    Timestamp(chrono::NaiveDateTime),
 }
 
 /// A declared set of exports with one contract.

@@ -73,3 +73,9 @@ pub fn contract_fingerprint(source: &Source) -> Fingerprint {
 fn kind_text(kind: &ColumnKind) -> String {
     format!("{kind:?}")
 }
+
+/// The name of a source's rows at one instant: its key and keep rule, and the landed exports in order.
+pub fn raw_fingerprint(source: &Source, landed: &[Fingerprint]) -> Fingerprint {
+    let recipe = Recipe::new("raw/1").text("key", &source.key.join("\u{1f}")).text("keep", &format!("{:?}", source.keep));
+    landed.iter().fold(recipe, |recipe, export| recipe.made_from("landed", export)).finish()
+}
