@@ -8,3 +8,4 @@ pub mod config;
 pub mod sql;
 pub mod plan;
 pub mod lake;
+pub mod engine;
