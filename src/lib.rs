@@ -9,3 +9,4 @@ pub mod sql;
 pub mod plan;
 pub mod lake;
 pub mod engine;
+pub mod stage;

@@ -16,10 +16,11 @@ use datafusion::error::Result;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
-use object_store::ObjectStore;
+use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
-use parquet::arrow::async_reader::ParquetObjectReader;
-use parquet::arrow::{ParquetRecordBatchStreamBuilder};
+use parquet::arrow::parquet_to_arrow_schema;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::ParquetMetaDataReader;
 
 use crate::engine::EngineError;
 use crate::engine::session::store_url;
@@ -42,14 +43,24 @@ pub struct PartsTable {
     files: Vec<PartFile>,
 }
 
-/// Reads a Parquet file's schema; columns whose name begins with `_key` are the landing's own and stay hidden.
+/// Reads a Parquet file's schema; the column `_key` is the landing's own and stays hidden.
 pub async fn read_schema(lake: &Arc<dyn ObjectStore>, file: &PartFile) -> std::result::Result<SchemaRef, EngineError> {
-    let reader = ParquetObjectReader::new(Arc::clone(lake), file.path.as_str().into()).with_file_size(file.size_bytes);
-    let builder = ParquetRecordBatchStreamBuilder::new(reader)
-        .await
-        .map_err(|e| EngineError::Execution(format!("{} cannot be read as Parquet: {e}", file.path)))?;
-    let fields: Vec<_> = builder
-        .schema()
+    let unreadable = |e: ParquetError| EngineError::Execution(format!("{} cannot be read as Parquet: {e}", file.path));
+    let mut tail = file.size_bytes.min(64 * 1024);
+    let mut reader = ParquetMetaDataReader::new();
+    loop {
+        let range = file.size_bytes - tail..file.size_bytes;
+        let bytes = lake.get_range(&file.path.as_str().into(), range).await.map_err(EngineError::Store)?;
+        match reader.try_parse_sized(&bytes, file.size_bytes) {
+            Ok(()) => break,
+            Err(ParquetError::NeedMoreData(more)) if (more as u64) > tail && (more as u64) <= file.size_bytes => tail = more as u64,
+            Err(error) => return Err(unreadable(error)),
+        }
+    }
+    let metadata = reader.finish().map_err(unreadable)?;
+    let metadata = metadata.file_metadata();
+    let schema = parquet_to_arrow_schema(metadata.schema_descr(), metadata.key_value_metadata()).map_err(unreadable)?;
+    let fields: Vec<_> = schema
         .fields()
         .iter()
         .filter(|f| f.name() != "_key")

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::base::{AsOf, Diagnostic, Diagnostics, Interval, Place, TableName, start_of_day};
-use crate::config::{Mode, Pipeline, Project, Rule, Stage};
+use crate::base::{Diagnostic, Diagnostics, Interval, Place, SourceText, TableName, start_of_day};
+use crate::config::{Check, Mode, Pipeline, Project, Rule, Stage};
 use crate::sql::{self, Bindings, Query};
 
 /// The stages of a pipeline, each after everything it reads.
@@ -17,6 +17,8 @@ pub struct Graph {
 pub struct Node {
     pub stage: Stage,
     pub query: Query,
+    /// What its checks read besides the table itself.
+    pub check_reads: BTreeMap<TableName, Place>,
 }
 
 impl Node {
@@ -26,12 +28,7 @@ impl Node {
 
     /// The tables that must stand before this one can be made and checked.
     pub fn needs(&self) -> BTreeSet<TableName> {
-        let mut needs: BTreeSet<TableName> = self.query.reads.keys().cloned().collect();
-        for check in &self.stage.head.checks {
-            if let Rule::References { table, .. } = &check.rule {
-                needs.insert(table.clone());
-            }
-        }
+        let mut needs: BTreeSet<TableName> = self.query.reads.keys().chain(self.check_reads.keys()).cloned().collect();
         needs.remove(self.table());
         needs
     }
@@ -45,7 +42,8 @@ pub fn graph(project: &Project, pipeline: &Pipeline) -> (Graph, Diagnostics) {
     for stage in pipeline.packs.iter().filter_map(|(pack, _)| project.packs.get(pack)).flatten() {
         match sql::parse(&stage.file) {
             Ok(query) => {
-                nodes.insert(stage.table.clone(), Node { stage: stage.clone(), query });
+                let check_reads = check_reads(&stage.head.checks, &mut diagnostics);
+                nodes.insert(stage.table.clone(), Node { stage: stage.clone(), query, check_reads });
             }
             Err(mistakes) => {
                 unparsed.insert(stage.table.clone());
@@ -65,13 +63,31 @@ pub fn graph(project: &Project, pipeline: &Pipeline) -> (Graph, Diagnostics) {
     (Graph { nodes }, diagnostics)
 }
 
+/// The tables that checks look into, each with the check that does.
+fn check_reads(checks: &[Check], out: &mut Diagnostics) -> BTreeMap<TableName, Place> {
+    let mut reads = BTreeMap::new();
+    for check in checks {
+        match &check.rule {
+            Rule::References { table, .. } => {
+                reads.entry(table.clone()).or_insert_with(|| check.place.clone());
+            }
+            Rule::Query { sql } => match sql::parse(&SourceText::new("check", sql.as_str())) {
+                Ok(query) => {
+                    for table in query.reads.into_keys() {
+                        reads.entry(table).or_insert_with(|| check.place.clone());
+                    }
+                }
+                Err(mistakes) => out.0.extend(mistakes.0.into_iter().map(|m| m.at(check.place.clone()))),
+            },
+            _ => {}
+        }
+    }
+    reads
+}
+
 fn unknown_tables(project: &Project, pipeline: &Pipeline, node: &Node, known: &BTreeSet<TableName>, out: &mut Diagnostics) {
-    let references = node.stage.head.checks.iter().filter_map(|check| match &check.rule {
-        Rule::References { table, .. } => Some((table, &check.place)),
-        _ => None,
-    });
     let reads = node.query.reads.iter().map(|(table, reference)| (table, &reference.place));
-    for (table, place) in reads.chain(references) {
+    for (table, place) in reads.chain(&node.check_reads) {
         if known.contains(table) {
             continue;
         }
@@ -90,7 +106,7 @@ fn unknown_tables(project: &Project, pipeline: &Pipeline, node: &Node, known: &B
 fn unknown_params(pipeline: &Pipeline, node: &Node, out: &mut Diagnostics) {
     // Any interval will do: only the names matter here.
     let day = start_of_day(chrono::NaiveDate::default(), pipeline.time_zone);
-    let bindings = Bindings::of(&pipeline.params, &Interval { start: day, end: AsOf(day).0 });
+    let bindings = Bindings::of(&pipeline.params, &Interval { start: day, end: day });
     for (name, place) in &node.query.params {
         if !bindings.0.contains_key(name) {
             out.push(

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{Datelike, NaiveDate};
 
 use crate::base::{Fingerprint, Interval, Recipe, SourceName, TableName};
-use crate::config::{Check, Mode, ParamValue, Period, Pipeline, Severity, Source};
+use crate::config::{Check, Mode, ParamValue, Period, Pipeline, Rule, Severity, Source};
 use crate::plan::{Export, Graph, Inventory, Node, contract_fingerprint, raw_fingerprint};
 use crate::sql::{Bindings, FUNCTIONS};
 
@@ -117,7 +117,7 @@ pub fn wanted(
     let bindings = Bindings::of(&pipeline.params, &interval);
     let mut tables: Vec<WantedTable> = Vec::with_capacity(graph.nodes.len());
     for node in &graph.nodes {
-        let table = want(pipeline, node, &bindings, &sources, &tables);
+        let table = want(pipeline, node, &bindings, &interval.as_of().to_string(), &sources, &tables);
         tables.push(table);
     }
     Ok(Wanted { interval, bindings, sources, tables, warnings })
@@ -132,6 +132,7 @@ fn see(
     warnings: &mut Vec<String>,
 ) -> Result<WantedSource, Vanished> {
     let contract = contract_fingerprint(source);
+    let as_of = interval.as_of().to_string();
     let visible = |date: Option<NaiveDate>| {
         date.is_none_or(|d| crate::base::start_of_day(d, interval.end.timezone()) < interval.end)
     };
@@ -181,7 +182,7 @@ fn see(
         contract,
         store_url: inventory.store_url.clone(),
         raw: raw_fingerprint(source, &landed),
-        checks: checks_fingerprint(&source.checks),
+        checks: checks_fingerprint(&source.checks, &as_of),
         reproducible: source.pattern.date_format.is_some(),
         exports,
     })
@@ -191,6 +192,7 @@ fn want(
     pipeline: &Pipeline,
     node: &Node,
     bindings: &Bindings,
+    as_of: &str,
     sources: &BTreeMap<SourceName, WantedSource>,
     made: &[WantedTable],
 ) -> WantedTable {
@@ -241,7 +243,7 @@ fn want(
         .iter()
         .fold(Recipe::new("parts/1").made_from("base", &base), |r, part| r.made_from("part", &part.fingerprint))
         .finish();
-    WantedTable { node: node.clone(), fingerprint, parts, checks: checks_fingerprint(&head.checks), made_from }
+    WantedTable { node: node.clone(), fingerprint, parts, checks: checks_fingerprint(&head.checks, as_of), made_from }
 }
 
 fn head_meaning(node: &Node, moving: &[&Check]) -> Fingerprint {
@@ -256,13 +258,13 @@ fn head_meaning(node: &Node, moving: &[&Check]) -> Fingerprint {
 }
 
 /// Names a set of checks, so that their outcomes are found again beside the table they were evaluated on.
-pub fn checks_fingerprint(checks: &[Check]) -> Fingerprint {
-    checks
-        .iter()
-        .fold(Recipe::new("checks/1"), |recipe, check| {
-            recipe.text("name", &check.name).text("rule", &format!("{:?} {:?} {:?}", check.rule, check.severity, check.limit))
-        })
-        .finish()
+pub fn checks_fingerprint(checks: &[Check], as_of: &str) -> Fingerprint {
+    let recipe = checks.iter().fold(Recipe::new("checks/1"), |recipe, check| {
+        recipe.text("name", &check.name).text("rule", &format!("{:?} {:?} {:?}", check.rule, check.severity, check.limit))
+    });
+    // How fresh a table is depends on when one looks.
+    let looks_at_clock = checks.iter().any(|c| matches!(c.rule, Rule::Freshness { .. } | Rule::Query { .. }));
+    if looks_at_clock { recipe.text("as_of", as_of).finish() } else { recipe.finish() }
 }
 
 /// The periods of an incremental stage: those its dated exports lie in. A plain stage has one part and no period.
