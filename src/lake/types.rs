@@ -140,6 +140,8 @@ pub struct PublishedTable {
     pub parts: Vec<Fingerprint>,
     /// Of the set of checks that was evaluated on it.
     pub checks: Fingerprint,
+    /// What it is made from, in words and short fingerprints: a later plan says from it what changed.
+    pub made_from: BTreeMap<String, String>,
 }
 
 /// Why a table may not be published: the outcomes that failed.

@@ -28,26 +28,20 @@ pub struct Making<'a> {
     pub tables: &'a Tables,
     /// A folder name no other try has.
     pub attempt: &'a str,
+    /// Frugal after it ran out of memory once.
+    pub effort: Effort,
 }
 
 const VIEW: &str = "made_by_this_stage";
 
-/// Makes a part. When memory runs out, it is made again with joins that spill, on one core.
+/// Makes a part, once.
 pub async fn make(making: &Making<'_>) -> Result<TablePart, StageError> {
-    let first = try_make(making, Effort::Fast).await;
-    match first {
-        Err(StageError::Engine { cause: EngineError::Memory { .. }, .. }) => try_make(making, Effort::Frugal).await,
-        done => done,
-    }
-}
-
-async fn try_make(making: &Making<'_>, effort: Effort) -> Result<TablePart, StageError> {
     let table = making.node.table();
     let file = || making.node.stage.file.path.display().to_string();
     let fail = |cause| StageError::Engine { table: table.clone(), file: file(), cause };
     let statement = bind(&making.node.query, making.bindings)
         .map_err(|cause| StageError::Bind { table: table.clone(), file: file(), cause })?;
-    let session = making.engine.session(making.tables, effort).map_err(fail)?;
+    let session = making.engine.session(making.tables, making.effort).map_err(fail)?;
     let frame = making.engine.plan(&session, statement).await.map_err(fail)?;
     let moving: Vec<&Check> = making.node.stage.head.checks.iter().filter(|c| c.severity == Severity::Quarantine).collect();
     let folder = format!("tables/{table}/{}/{}", making.part.fingerprint, making.attempt);
