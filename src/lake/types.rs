@@ -177,6 +177,8 @@ pub struct Manifest {
     pub head_held: bool,
     /// The last publication at or before this link, to walk the chain without reading lease changes.
     pub last_publication: Option<u64>,
+    /// The last publication before this link: the next step of that walk.
+    pub previous_publication: Option<u64>,
     pub publication: Option<Publication>,
 }
 
