@@ -12,6 +12,7 @@ use datafusion::execution::memory_pool::{GreedyMemoryPool, TrackConsumersPool};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionState;
+use datafusion::execution::context::SQLOptions;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast::Statement;
@@ -101,6 +102,12 @@ impl Engine {
             .await
             .map_err(|e| self.error(e))?;
         Ok(DataFrame::new(session.state(), plan))
+    }
+
+    /// Plans a person's question: it may read and nothing else.
+    pub async fn ask(&self, session: &SessionContext, text: &str) -> Result<DataFrame, EngineError> {
+        let only_reads = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+        session.sql_with_options(text, only_reads).await.map_err(|e| self.error(e))
     }
 
     pub fn error(&self, error: datafusion::error::DataFusionError) -> EngineError {

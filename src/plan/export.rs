@@ -70,12 +70,18 @@ pub fn contract_fingerprint(source: &Source) -> Fingerprint {
     recipe.finish()
 }
 
-fn kind_text(kind: &ColumnKind) -> String {
-    format!("{kind:?}")
+/// The name of `raw.<source>`: the key and keep rule, and the landed exports it is made of, in order.
+pub fn raw_fingerprint(source: &Source, landed: &[Fingerprint]) -> Fingerprint {
+    let mut recipe = Recipe::new("raw/1").text("key", &source.key.join("\u{1f}"));
+    if !source.key.is_empty() {
+        recipe = recipe.text("keep", &format!("{:?}", source.keep));
+    }
+    for one in landed {
+        recipe = recipe.made_from("landed", one);
+    }
+    recipe.finish()
 }
 
-/// The name of a source's rows at one instant: its key and keep rule, and the landed exports in order.
-pub fn raw_fingerprint(source: &Source, landed: &[Fingerprint]) -> Fingerprint {
-    let recipe = Recipe::new("raw/1").text("key", &source.key.join("\u{1f}")).text("keep", &format!("{:?}", source.keep));
-    landed.iter().fold(recipe, |recipe, export| recipe.made_from("landed", export)).finish()
+fn kind_text(kind: &ColumnKind) -> String {
+    format!("{kind:?}")
 }

@@ -7,7 +7,7 @@ mod refuse;
 
 pub use bind::{BindError, Bindings, bind};
 pub use expression::{predicate, quote, quote_text};
-pub use query::{Query, Reference, parse};
+pub use query::{Query, Reference, names, parse};
 
 /// The engine's functions as a whole: raise it when one of them gives another answer, so that tables are made again.
 pub const FUNCTIONS: &str = "datafusion-55.2+exact-1";

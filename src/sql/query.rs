@@ -95,6 +95,18 @@ pub fn parse(file: &Arc<SourceText>) -> Result<Query, Diagnostics> {
     Ok(Query { canonical: statement.to_string(), statement, reads, params, functions })
 }
 
+/// The tables any one query names, for a person's question: nothing is refused here but what does not parse.
+pub fn names(text: &str) -> Result<BTreeSet<String>, String> {
+    let statements = Parser::parse_sql(&GenericDialect {}, text).map_err(|e| e.to_string())?;
+    let mut all = BTreeSet::new();
+    let _: ControlFlow<()> = datafusion::sql::sqlparser::ast::visit_relations(&statements, |name| {
+        let parts: Vec<String> = name.0.iter().filter_map(|part| part.as_ident()).map(normal).collect();
+        all.insert(parts.join("."));
+        ControlFlow::Continue(())
+    });
+    Ok(all)
+}
+
 fn not_a_select(file: &Arc<SourceText>) -> Diagnostic {
     Diagnostic::error("not-a-select", "a stage is one SELECT").at(Place::file(file)).help("a stage may only read; Matins writes its table")
 }

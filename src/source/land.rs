@@ -1,0 +1,336 @@
+//! One export → its rows in the lake. Reading, typing and writing run side by side, and the rows keep the file's order.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+
+use encoding_rs::Encoding;
+use object_store::path::Path;
+use object_store::{GetOptions, GetResultPayload, ObjectMeta, ObjectStore, ObjectStoreExt};
+use parquet::errors::ParquetError;
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use super::SourceError;
+use super::columns::readers;
+use super::feed::{self, Feed};
+use super::header::layout;
+use super::quarantine::{BadRow, quarantine_batch, quarantine_schema};
+use super::segment::{Batches, Reading, file_schema};
+use super::splitter::{LIMITS, Limits, Segment, Splitter};
+use super::writer::{Group, ParquetFile, Shape};
+use crate::base::Fingerprint;
+use crate::config::Source;
+use crate::lake::{Balance, DataFile, Landed};
+use crate::plan::Export;
+
+/// Where exports come from and where their rows go.
+#[derive(Debug, Clone, Copy)]
+pub struct Landing<'a> {
+    pub lake: &'a Arc<dyn ObjectStore>,
+    pub exports: &'a Arc<dyn ObjectStore>,
+    pub source: &'a Source,
+    /// Names this try, so that two at once never write the same file.
+    pub attempt: &'a str,
+    /// How many segments are typed and encoded at once; at most one more is waiting.
+    pub cores: usize,
+}
+
+/// Row groups end with a segment, or after so many rows.
+const GROUP_ROWS: u64 = 256 * 1024;
+/// A file ends after so many row groups: about 256 MB of CSV.
+const FILE_GROUPS: usize = 32;
+
+/// Lands an export. What is written is complete and named by nobody; an export without rows has a file without rows.
+pub async fn land(landing: &Landing<'_>, export: &Export, fingerprint: Fingerprint) -> Result<Landed, SourceError> {
+    land_with(landing, export, fingerprint, LIMITS).await
+}
+
+pub(super) async fn land_with(
+    landing: &Landing<'_>,
+    export: &Export,
+    fingerprint: Fingerprint,
+    limits: Limits,
+) -> Result<Landed, SourceError> {
+    let source = landing.source;
+    let encoding = Encoding::for_label(source.format.encoding.as_bytes()).ok_or_else(|| SourceError::Contract {
+        of: source.name.clone(),
+        what: format!("`{}` is not an encoding", source.format.encoding),
+    })?;
+    let readers = Arc::new(readers(source)?);
+
+    let path = Path::parse(&export.path).map_err(|e| SourceError::of_export(&source.name, &export.path, e.into()))?;
+    let options = GetOptions { if_match: export.e_tag.clone(), ..GetOptions::default() };
+    let of_export = |cause| SourceError::of_export(&source.name, &export.path, cause);
+    let object = landing.exports.get_opts(&path, options).await.map_err(of_export)?;
+    as_listed(source, export, &object.meta)?;
+    let local = matches!(object.payload, GetResultPayload::File(..));
+    let splitter = Splitter::new(Feed::new(feed::blocking(object), encoding), &source.format, limits);
+
+    let mut output = Output::new(landing, export, fingerprint);
+    let outcome = async {
+        let read_bytes = pass(landing, export, readers, splitter, &mut output).await?;
+        if read_bytes != export.size_bytes {
+            return Err(changed(source, export));
+        }
+        if local {
+            // A file can be overwritten while it is open; an object cannot.
+            as_listed(source, export, &landing.exports.head(&path).await.map_err(of_export)?)?;
+        }
+        output.finish().await
+    }
+    .await;
+    match outcome {
+        Ok(landed) => Ok(landed),
+        Err(error) => {
+            output.abort().await;
+            Err(error)
+        }
+    }
+}
+
+fn as_listed(source: &Source, export: &Export, meta: &ObjectMeta) -> Result<(), SourceError> {
+    let same_version = match (&export.e_tag, &meta.e_tag) {
+        (Some(listed), Some(read)) => listed == read,
+        _ => export.modified == meta.last_modified,
+    };
+    if meta.size == export.size_bytes && same_version { Ok(()) } else { Err(changed(source, export)) }
+}
+
+fn changed(source: &Source, export: &Export) -> SourceError {
+    SourceError::ChangedWhileRead { of: source.name.clone(), path: export.path.clone() }
+}
+
+/// A segment's rows, ready to be appended.
+struct Encoded {
+    groups: Vec<Group>,
+    bad: Vec<BadRow>,
+    read: u64,
+    cut_off: bool,
+}
+
+type Cutting = JoinHandle<(Splitter, io::Result<Option<Segment>>)>;
+
+fn cut(mut splitter: Splitter) -> Cutting {
+    spawn_blocking(move || {
+        let segment = splitter.segment();
+        (splitter, segment)
+    })
+}
+
+/// Reads the whole export into `output`; returns how many bytes that were.
+async fn pass(
+    landing: &Landing<'_>,
+    export: &Export,
+    readers: Arc<Vec<super::columns::Reader>>,
+    mut splitter: Splitter,
+    output: &mut Output<'_>,
+) -> Result<u64, SourceError> {
+    let source = landing.source;
+    let stopped = |cause| SourceError::Task { of: source.name.clone(), path: export.path.clone(), cause };
+    let unreadable = |cause| SourceError::Read { of: source.name.clone(), path: export.path.clone(), cause };
+
+    let (header, returned) = spawn_blocking(move || (splitter.header(), splitter)).await.map_err(stopped)?;
+    splitter = returned;
+    let header = match header.map_err(unreadable)? {
+        Some(Ok(header)) => header,
+        Some(Err(fault)) => {
+            let what = format!("its header cannot be read: {}", fault.reason(None));
+            return Err(SourceError::Header { of: source.name.clone(), path: export.path.clone(), what, help: None });
+        }
+        None => {
+            output.warnings.push(format!("`{}` has no header: it is empty", export.path));
+            return Ok(splitter.feed.read_bytes);
+        }
+    };
+    let mut layout = layout(source, &export.path, &header)?;
+    output.warnings.append(&mut layout.warnings);
+    let reading = Arc::new(Reading::new(source, splitter.grammar, layout, readers, &export.path));
+
+    let mut shape: Option<Arc<Shape>> = None;
+    let mut encoding: VecDeque<JoinHandle<Result<Encoded, ParquetError>>> = VecDeque::new();
+    let mut cutting = cut(splitter);
+    let read_bytes = loop {
+        let (splitter, segment) = cutting.await.map_err(stopped)?;
+        let Some(segment) = segment.map_err(unreadable)? else { break splitter.feed.read_bytes };
+        cutting = cut(splitter);
+        if encoding.len() >= landing.cores.max(1)
+            && let Some(oldest) = encoding.pop_front()
+        {
+            output.append(oldest.await.map_err(stopped)?).await?;
+        }
+        let mut batches = Batches::new(&reading, segment);
+        let job = if let Some(shape) = &shape {
+            let shape = Arc::clone(shape);
+            spawn_blocking(move || encode(batches, None, &shape))
+        } else {
+            // The first rows decide how every row group is encoded, so nothing else begins before they are read.
+            let reading = Arc::clone(&reading);
+            let (batches, first, decided) = spawn_blocking(move || {
+                let first = batches.next()?;
+                let decided = Shape::new(Arc::clone(&reading.schema), first.as_ref())?;
+                Ok::<_, ParquetError>((batches, first, Arc::new(decided)))
+            })
+            .await
+            .map_err(stopped)?
+            .map_err(|cause| output.unwritable(cause))?;
+            shape = Some(Arc::clone(&decided));
+            output.shape = Some(Arc::clone(&decided));
+            spawn_blocking(move || encode(batches, first, &decided))
+        };
+        encoding.push_back(job);
+    };
+    for job in encoding {
+        output.append(job.await.map_err(stopped)?).await?;
+    }
+    Ok(read_bytes)
+}
+
+fn encode(mut batches: Batches, mut first: Option<arrow::array::RecordBatch>, shape: &Shape) -> Result<Encoded, ParquetError> {
+    let mut groups = Vec::new();
+    let mut group = shape.group()?;
+    while let Some(batch) = first.take().map_or_else(|| batches.next(), |batch| Ok(Some(batch)))? {
+        group.write(&batch)?;
+        if group.rows >= GROUP_ROWS {
+            groups.push(std::mem::replace(&mut group, shape.group()?).close()?);
+        }
+    }
+    if group.rows > 0 {
+        groups.push(group.close()?);
+    }
+    Ok(Encoded { groups, bad: batches.bad, read: batches.read, cut_off: batches.cut_off })
+}
+
+/// The files of one landing, as far as they are written.
+struct Output<'a> {
+    landing: &'a Landing<'a>,
+    export: &'a Export,
+    fingerprint: Fingerprint,
+    shape: Option<Arc<Shape>>,
+    open: Option<(ParquetFile, usize)>,
+    files: Vec<DataFile>,
+    quarantine: Option<(ParquetFile, Shape)>,
+    read: u64,
+    quarantined: u64,
+    warnings: Vec<String>,
+}
+
+impl<'a> Output<'a> {
+    fn new(landing: &'a Landing<'a>, export: &'a Export, fingerprint: Fingerprint) -> Self {
+        Self {
+            landing,
+            export,
+            fingerprint,
+            shape: None,
+            open: None,
+            files: Vec::new(),
+            quarantine: None,
+            read: 0,
+            quarantined: 0,
+            warnings: Vec::new(),
+        }
+    }
+
+    fn unwritable(&self, cause: ParquetError) -> SourceError {
+        SourceError::Parquet { doing: "write", path: self.folder(), cause }
+    }
+
+    fn folder(&self) -> String {
+        format!("landed/{}/{}/{}", self.landing.source.name, self.fingerprint, self.landing.attempt)
+    }
+
+    async fn append(&mut self, encoded: Result<Encoded, ParquetError>) -> Result<(), SourceError> {
+        let encoded = encoded.map_err(|cause| self.unwritable(cause))?;
+        self.read += encoded.read;
+        if encoded.cut_off {
+            self.warnings.push(format!("`{}` seems to be cut off: it ends in the middle of a record", self.export.path));
+        }
+        for group in encoded.groups {
+            self.append_group(group).await.map_err(|cause| self.unwritable(cause))?;
+        }
+        if !encoded.bad.is_empty() {
+            self.set_aside(&encoded.bad).await.map_err(|cause| self.unwritable(cause))?;
+        }
+        Ok(())
+    }
+
+    async fn append_group(&mut self, group: Group) -> Result<(), ParquetError> {
+        if self.open.as_ref().is_some_and(|(_, groups)| *groups >= FILE_GROUPS)
+            && let Some((full, _)) = self.open.take()
+        {
+            self.files.push(full.finish().await?);
+        }
+        let (mut file, groups) = match self.open.take() {
+            Some(open) => open,
+            None => (self.new_file()?, 0),
+        };
+        let appended = file.append(group).await;
+        self.open = Some((file, groups + 1));
+        appended
+    }
+
+    fn new_file(&mut self) -> Result<ParquetFile, ParquetError> {
+        let shape = match &self.shape {
+            Some(shape) => Arc::clone(shape),
+            None => Arc::new(Shape::new(file_schema(self.landing.source), None)?),
+        };
+        ParquetFile::create(self.landing.lake, format!("{}/part-{}.parquet", self.folder(), self.files.len()), &shape)
+    }
+
+    async fn set_aside(&mut self, bad: &[BadRow]) -> Result<(), ParquetError> {
+        let batch = quarantine_batch(self.landing.source, &self.export.path, bad)?;
+        let (mut file, shape) = match self.quarantine.take() {
+            Some(open) => open,
+            None => {
+                let (source, attempt) = (&self.landing.source.name, self.landing.attempt);
+                let path = format!("quarantine/{source}/{}/{attempt}.parquet", self.fingerprint);
+                let shape = Shape::new(quarantine_schema(), Some(&batch))?;
+                (ParquetFile::create(self.landing.lake, path, &shape)?, shape)
+            }
+        };
+        self.quarantined += bad.len() as u64;
+        let mut group = shape.group()?;
+        group.write(&batch)?;
+        let appended = file.append(group.close()?).await;
+        self.quarantine = Some((file, shape));
+        appended
+    }
+
+    async fn finish(&mut self) -> Result<Landed, SourceError> {
+        if self.open.is_none() {
+            self.open = Some((self.new_file().map_err(|cause| self.unwritable(cause))?, 0));
+        }
+        if let Some((file, _)) = self.open.take() {
+            self.files.push(file.finish().await.map_err(|cause| self.unwritable(cause))?);
+        }
+        let quarantine = match self.quarantine.take() {
+            Some((file, _)) => Some(file.finish().await.map_err(|cause| self.unwritable(cause))?),
+            None => None,
+        };
+        let landed = self.files.iter().map(|file| file.rows).sum();
+        let balance = Balance { read: self.read, landed, quarantined: self.quarantined, deduplicated: 0 };
+        let (of, path) = (self.landing.source.name.clone(), self.export.path.clone());
+        if !balance.holds() {
+            return Err(SourceError::Balance { of, path, balance });
+        }
+        Ok(Landed {
+            fingerprint: self.fingerprint,
+            source: of,
+            export: self.export.clone(),
+            files: std::mem::take(&mut self.files),
+            rows_read: self.read,
+            rows_landed: landed,
+            rows_quarantined: self.quarantined,
+            quarantine,
+            warnings: std::mem::take(&mut self.warnings),
+        })
+    }
+
+    async fn abort(self) {
+        if let Some((file, _)) = self.open {
+            file.abort().await;
+        }
+        if let Some((file, _)) = self.quarantine {
+            file.abort().await;
+        }
+    }
+}
