@@ -7,3 +7,5 @@ pub mod system;
 pub mod config;
 pub mod plan;
 pub mod lake;
+pub mod report;
+pub mod deliver;
