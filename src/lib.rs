@@ -4,6 +4,7 @@
 
 pub mod base;
 pub mod system;
+pub mod sample;
 pub mod config;
 pub mod plan;
 pub mod lake;

@@ -14,8 +14,10 @@ SELECT
     CAST(NULL AS VARCHAR) AS name,
     CAST(NULL AS VARCHAR) AS email,
     CAST(NULL AS VARCHAR) AS segment,
+    CAST(NULL AS VARCHAR) AS city,
     last_value(country ORDER BY ordered_at, order_id) AS country,
     min(bdate) AS created_on,
+    CAST(NULL AS BOOLEAN) AS marketing_consent,
     'invoices' AS source,
     customer_key AS source_id
 FROM core.orders

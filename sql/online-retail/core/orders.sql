@@ -6,7 +6,6 @@ columns:
   net: the sum of its valid lines; for an order with none, the signed sum of all its lines
   cost: NULL, since the shop's export has no cost
   valid: whether at least one line is valid
-  lines: how many lines it has
 key: [order_id]
 incremental: month
 checks:
@@ -32,7 +31,6 @@ SELECT
     'web' AS channel,
     'GBP' AS currency,
     min(country) AS country,
-    bool_or(valid) AS valid,
-    count(*) AS lines
+    bool_or(valid) AS valid
 FROM core.order_lines
 GROUP BY order_id

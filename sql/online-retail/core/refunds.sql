@@ -13,7 +13,6 @@ SELECT
     order_id AS refund_id,
     CAST(NULL AS VARCHAR) AS order_id,
     customer_key,
-    ordered_at AS refunded_at,
     bdate,
     CAST(-net AS DECIMAL(18, 4)) AS amount,
     CAST(NULL AS VARCHAR) AS reason

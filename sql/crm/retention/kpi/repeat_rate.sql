@@ -39,10 +39,14 @@ SELECT
     k AS numerator,
     n AS denominator,
     n,
-    (hits + 1.920729410347062 - 1.959963984540054 * sqrt(hits * (trials - hits) / trials + 0.960364705173531))
-    / (trials + 3.841458820694124) AS low,
-    (hits + 1.920729410347062 + 1.959963984540054 * sqrt(hits * (trials - hits) / trials + 0.960364705173531))
-    / (trials + 3.841458820694124) AS high,
+    CASE WHEN hits = 0 THEN 0.0 ELSE
+        (hits + 1.920729410347062 - 1.959963984540054 * sqrt(hits * (trials - hits) / trials + 0.960364705173531))
+        / (trials + 3.841458820694124)
+    END AS low,
+    CASE WHEN hits = trials THEN 1.0 ELSE
+        (hits + 1.920729410347062 + 1.959963984540054 * sqrt(hits * (trials - hits) / trials + 0.960364705173531))
+        / (trials + 3.841458820694124)
+    END AS high,
     provisional
 FROM shares
 ORDER BY period

@@ -1,7 +1,7 @@
 /* matins
 description: >
   One row per customer worth a call: the ten who brought most among those who used to buy often or much and have stopped
-  coming. Names are masked to the first letters of two words.
+  coming. Names are masked but for their first letter.
 columns:
   last_order: the date of the last valid order
   net: as originated, in the 24 months before `$as_of`
@@ -11,8 +11,7 @@ checks:
 */
 SELECT
     s.customer_key,
-    left(split_part(c.name, ' ', 1), 1) || '***'
-    || CASE WHEN strpos(c.name, ' ') > 0 THEN ' ' || left(split_part(c.name, ' ', 2), 1) || '***' ELSE '' END AS name,
+    left(c.name, 1) || '***' AS name,
     s.segment,
     s.last_order,
     s.orders,
