@@ -195,7 +195,9 @@ impl Exporter {
             if answer.number.is_multiple_of(400) {
                 // Readable, and yet no score: a rule of the table must find it, not the reader.
                 fields[0].push('X');
-                ("relational".clone_into(&mut fields[3]), "11".clone_into(&mut fields[4]), fields[5].clear());
+                "relational".clone_into(&mut fields[3]);
+                "11".clone_into(&mut fields[4]);
+                fields[5].clear();
                 write(&mut self.planters, "survey", &mut table, &fields);
                 self.out_of_range_scores += 1;
             }

@@ -55,12 +55,12 @@ impl Planter {
         table.row(fields);
         self.good += 1;
         self.rows += 1;
-        if self.good % ROWS_PER_REPEAT == 0 {
+        if self.good.is_multiple_of(ROWS_PER_REPEAT) {
             table.row(fields);
             self.rows += 1;
             self.repeated += 1;
         }
-        if self.good % ROWS_PER_FAULT == 0 {
+        if self.good.is_multiple_of(ROWS_PER_FAULT) {
             self.plant(table, fields);
         }
     }

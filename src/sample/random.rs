@@ -1,4 +1,4 @@
-//! SplitMix64 (Steele, Lea and Flood 2014), our own so that no crate's next version changes a byte. Integers only: a
+//! `SplitMix64` (Steele, Lea and Flood 2014), our own so that no crate's next version changes a byte. Integers only: a
 //! logarithm may differ in its last digit from machine to machine.
 
 pub(super) struct Random(u64);

@@ -65,7 +65,11 @@ pub(super) fn customer_fields(customer: &Customer) -> Vec<String> {
     vec![
         customer_id(customer.number),
         customer.name.clone(),
-        if customer.number % 25 == 0 { String::new() } else { format!("customer{}@example.com", customer.number) },
+        if customer.number.is_multiple_of(25) {
+            String::new()
+        } else {
+            format!("customer{}@example.com", customer.number)
+        },
         match customer.number % 10 {
             1 => "NULL".to_owned(),
             2 => "n/a".to_owned(),
@@ -77,7 +81,7 @@ pub(super) fn customer_fields(customer: &Customer) -> Vec<String> {
         customer.city.to_owned(),
         "United Kingdom".to_owned(),
         created.clone(),
-        if customer.created_on.day() % 3 == 0 { "N" } else { "Y" }.to_owned(),
+        if customer.created_on.day().is_multiple_of(3) { "N" } else { "Y" }.to_owned(),
         created,
     ]
 }

@@ -64,7 +64,8 @@ pub struct Business {
 
 #[derive(Debug, Serialize)]
 pub struct Month {
-    pub month: NaiveDate,
+    #[serde(rename = "month")]
+    pub first_day: NaiveDate,
     /// With a valid order in it.
     pub active_customers: u64,
     /// Sold in the month, less refunds paid in it.
@@ -155,7 +156,7 @@ fn business(spec: &Spec, company: &Company) -> Business {
         months: net_by_month
             .into_iter()
             .map(|(month, net)| Month {
-                month,
+                first_day: month,
                 active_customers: active.get(&month).map_or(0, |customers| customers.len() as u64),
                 net_revenue: pounds(net),
             })

@@ -5,6 +5,8 @@ columns:
   bdate: the business date it was opened, in London
   resolved_at: NULL while it is open
   due_at: when the service level says it must be resolved
+  resolved_on: the business date of resolved_at
+  due_on: the business date of due_at
   contacts: how often the customer and the company spoke
 key: [ticket_id]
 checks:
@@ -19,6 +21,8 @@ SELECT
     first_reply_at,
     resolved_at,
     due_at,
+    CAST(to_local_time(resolved_at AT TIME ZONE 'UTC' AT TIME ZONE 'Europe/London') AS DATE) AS resolved_on,
+    CAST(to_local_time(due_at AT TIME ZONE 'UTC' AT TIME ZONE 'Europe/London') AS DATE) AS due_on,
     topic,
     channel,
     contacts,

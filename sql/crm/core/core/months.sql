@@ -11,7 +11,7 @@ WITH calendar AS (
     SELECT
         unnest(generate_series(
             min(month),
-            CAST(date_trunc('month', $as_of - INTERVAL '1 day') AS DATE),
+            CAST(date_trunc('month', CAST($as_of AS DATE) - INTERVAL '1 day') AS DATE),
             INTERVAL '1 month'
         )) AS month
     FROM core.customer_months

@@ -14,10 +14,10 @@ checks:
 */
 WITH verdicts AS (
     SELECT
-        CAST(date_trunc('month', least(coalesce(resolved_at, due_at), due_at)) AS DATE) AS month,
+        CAST(date_trunc('month', least(coalesce(resolved_on, due_on), due_on)) AS DATE) AS month,
         coalesce(resolved_at <= due_at, FALSE) AS met
     FROM core.tickets
-    WHERE resolved_at IS NOT NULL OR due_at < $as_of
+    WHERE resolved_at IS NOT NULL OR due_on < $as_of
 ),
 tallies AS (
     SELECT month, count(*) AS n, count(*) FILTER (WHERE met) AS k
