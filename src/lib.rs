@@ -7,3 +7,4 @@ pub mod system;
 pub mod config;
 pub mod plan;
 pub mod lake;
+pub mod engine;

@@ -1,0 +1,3 @@
+//! The one DataFusion session: tuning, our functions, spilling. Knows no pipelines.
+
+pub mod exact;
