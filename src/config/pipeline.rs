@@ -242,7 +242,7 @@ fn reports(reading: &mut Reading<'_>, fields: Fields<'_>, around: &Surroundings<
     reports
 }
 
-fn unique<'n>(reading: &mut Reading<'_>, names: &mut HashSet<String>, name: &str, kind: &str, fields: Fields<'n>) {
+fn unique(reading: &mut Reading<'_>, names: &mut HashSet<String>, name: &str, kind: &str, fields: Fields<'_>) {
     if !names.insert(name.to_owned()) {
         let message = format!("two {kind} of this pipeline are called `{name}`");
         reading.error("duplicate-name", &name_span(fields), message, "give one of them another name");
