@@ -15,4 +15,3 @@ pub mod stage;
 pub mod report;
 pub mod deliver;
 pub mod run;
-pub mod cli;

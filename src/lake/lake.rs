@@ -186,10 +186,15 @@ impl Lake {
     /// Brings written files to the disk, with the folders they lie in. Before any marker or manifest that names them.
     pub async fn make_durable(&self, files: &[String]) -> Result<(), LakeError> {
         let Some(folder) = &self.folder else { return Ok(()) };
-        let synced = futures::stream::iter(files.iter().map(|path| {
-            let (folder, file) = (Arc::clone(folder), path.clone());
-            self.blocking("sync", path, move || folder.sync_file(&file))
-        }));
+        // Collected first: a stream that maps references is not provably `Send`, and a run works on several threads.
+        let syncs: Vec<_> = files
+            .iter()
+            .map(|path| {
+                let (folder, file) = (Arc::clone(folder), path.clone());
+                self.blocking("sync", path, move || folder.sync_file(&file))
+            })
+            .collect();
+        let synced = futures::stream::iter(syncs);
         synced.buffer_unordered(SYNCS_AT_ONCE).try_collect::<()>().await?;
         let (folder, all) = (Arc::clone(folder), files.to_vec());
         let first = files.first().map_or("", String::as_str);

@@ -11,7 +11,7 @@ use crate::engine::{Engine, Settings};
 use crate::plan::graph;
 use crate::report;
 use crate::run::RunError;
-use crate::run::report::table_columns;
+use crate::run::report::{check, table_columns};
 use crate::source;
 use crate::stage::{Schemas, plan_offline};
 use crate::system::{ProjectFiles, System};
@@ -51,7 +51,7 @@ pub async fn check_project(files: &ProjectFiles, system: &System, only: Option<&
             let columns: BTreeMap<TableName, _> = schemas.iter().map(|(name, schema)| (name.clone(), table_columns(schema))).collect();
             for one in &pipeline.reports {
                 checked.reports += 1;
-                diagnostics.extend(report_check(templates.as_ref(), one, pipeline, &columns));
+                diagnostics.extend(check(templates.as_ref(), one, pipeline, &columns));
             }
         }
         checked.project = Some(project);

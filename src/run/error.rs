@@ -31,7 +31,7 @@ pub enum RunError {
     #[error(transparent)]
     Chain(#[from] ChainError),
     #[error("{failed} of {steps} steps of `{pipeline}` failed; nothing was published")]
-    Steps { pipeline: PipelineName, failed: usize, steps: usize, first: Box<RunError> },
+    Steps { pipeline: PipelineName, failed: usize, steps: usize, #[source] first: Box<RunError> },
     #[error("{what} did not end within its time")]
     TimedOut { what: String },
     #[error("a step stopped unexpectedly: {0}")]
@@ -81,4 +81,18 @@ impl RunError {
             Self::Steps { first, .. } => first.exit_code(),
         }
     }
+}
+
+/// An error and its causes in one line, each said once.
+pub fn describe(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(one) = cause {
+        let words = one.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        cause = one.source();
+    }
+    text
 }

@@ -14,7 +14,7 @@ mod sample;
 mod work;
 
 pub use check::{Checked, check_project};
-pub use error::RunError;
+pub use error::{RunError, describe};
 pub use keeper::Keeper;
 pub use night::{Night, Options, Session, backfill, plan_interval, run_interval};
 pub use open::{Workshop, engine, open, open_exports, open_lake};

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::base::{Event, Interval, RunId, SourceName};
 use crate::lake::{CheckOutcome, Manifest, Publication, RunFinished, RunStarted, RunStatus, StepRecord, gc_doomed};
 use crate::plan::{Inventory, Plan, Wanted};
+use crate::run::error::describe;
 use crate::run::keeper::Editions;
 use crate::run::look::{self, Known};
 use crate::run::report::{Rendered, report};
@@ -244,13 +245,6 @@ async fn spare(shop: &Workshop, wanted: &Wanted) -> Result<(), RunError> {
         .chain(wanted.tables.iter().flat_map(|t| t.parts.iter().map(|p| p.fingerprint)));
     let doomed = gc_doomed(&shop.lake).await?;
     Ok(doomed.spare(&shop.lake, needed, &shop.system.ids.next(), shop.system.clock.now()).await?)
-}
-
-fn describe(failure: &RunError) -> String {
-    match failure {
-        RunError::Steps { first, .. } => format!("{failure}; first: {first}"),
-        other => other.to_string(),
-    }
 }
 
 /// The record is for people: when it cannot be written the run's own outcome counts, and the log says so.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::base::{Fingerprint, RunId, TableName};
 use crate::config::Check;
 use crate::lake::{Balance, Blocked, CheckOutcome, CheckStatus, Publication, PublishedTable, Sealed, seal};
-use crate::plan::Wanted;
+use crate::plan::{Wanted, WantedSource};
 use crate::run::Workshop;
 use crate::run::look::Known;
 use crate::stage;
@@ -42,7 +42,7 @@ pub fn edition(shop: &Workshop, wanted: &Wanted, known: &Known, before: Option<&
             rows: raw.balance.landed,
             parts: vec![source.raw],
             checks: source.checks,
-            made_from: BTreeMap::from([("contract".to_owned(), source.contract.to_string())]),
+            made_from: raw_made_from(source),
         };
         let found = known.checks.get(&(source.raw, source.checks)).cloned().unwrap_or_default();
         finish(table, &shop.pipeline.sources[name].checks, found);
@@ -78,6 +78,18 @@ pub fn edition(shop: &Workshop, wanted: &Wanted, known: &Known, before: Option<&
         checks: outcomes,
     };
     Ok(Edition { publication, sealed })
+}
+
+/// For the next run, which contract the rows landed under; for readers, how many exports and how recent.
+fn raw_made_from(source: &WantedSource) -> BTreeMap<String, String> {
+    let mut words = BTreeMap::from([
+        ("contract".to_owned(), source.contract.to_string()),
+        ("exports".to_owned(), source.exports.len().to_string()),
+    ]);
+    if let Some(date) = source.exports.iter().filter_map(|e| e.date).max() {
+        words.insert("latest export".to_owned(), date.to_string());
+    }
+    words
 }
 
 /// All the balances of a run in one.

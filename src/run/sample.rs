@@ -30,7 +30,7 @@ pub fn ensure_sample(project: &Project, pipeline: &Pipeline, mut made: impl FnMu
     if holds_something {
         return Ok(None);
     }
-    let files = write_sample(&folder, &Spec::new(sample.customers, sample.as_of))?;
+    let files = write_sample(&folder, &Spec::of(sample.customers, sample.as_of))?;
     made(&folder, files);
     Ok(Some(sample.as_of))
 }
@@ -39,7 +39,7 @@ pub fn ensure_sample(project: &Project, pipeline: &Pipeline, mut made: impl FnMu
 pub fn write_sample(folder: &Path, spec: &Spec) -> Result<usize, RunError> {
     let fail = |path: &Path, cause| RunError::Files { what: format!("writing {}", path.display()), cause };
     let mut count = 0;
-    for file in exports(spec) {
+    for file in exports(*spec) {
         let path: PathBuf = folder.join(&file.path);
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent).map_err(|e| fail(parent, e))?;

@@ -12,6 +12,7 @@ use crate::engine::{Effort, EngineError, PartFile, PartsTable, Tables, read_sche
 use crate::lake::{CheckOutcome, RawExport, StepRecord};
 use crate::plan::{Input, Plan, Step, Task, Wanted, WantedTable};
 use crate::run::look::{Known, raw_export};
+use crate::run::error::describe;
 use crate::run::retry::retry;
 use crate::run::{RunError, Workshop};
 use crate::source::{self, Landing};
@@ -140,7 +141,7 @@ fn settle(shop: &Workshop, plan: &Plan, state: &mut [State], work: &mut Work, at
         }
         Done::Failed(error) => {
             state[at] = State::Failed;
-            let message = error.to_string();
+            let message = describe(&error);
             work.failed += 1;
             work.records.push(record(step, "failed", 0, took, Some(message.clone())));
             shop.observer.see(&Event::StepFinished { step: name, outcome: StepOutcome::Failed { message }, took });

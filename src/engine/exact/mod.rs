@@ -1,8 +1,3 @@
-<<<<<<< HEAD
-//! Placeholder until the branch lands.
-use std::sync::Arc;
-pub fn functions() -> Vec<Arc<datafusion::logical_expr::AggregateUDF>> { vec![] }
-=======
 //! Aggregates whose digits do not depend on the order of the rows or the number of cores: equal means equal.
 //!
 //! `sum`, `avg`, `var*` and `stddev*` under the engine's own names. Floats are added exactly, in integers, and rounded
@@ -21,4 +16,3 @@ mod wide;
 mod sql_tests;
 
 pub use function::functions;
->>>>>>> exact
