@@ -68,7 +68,12 @@ pub(super) fn unique_names(reading: &mut Reading<'_>, checks: &[Check]) {
     for at in 1..checks.len() {
         if checks[..at].iter().any(|c| c.name == checks[at].name) {
             let message = format!("two checks of this table are called `{}`", checks[at].name);
-            reading.error("duplicate-check", &checks[at].place.span.clone(), message, "remove one of them, or give it a `name`");
+            reading.error(
+                "duplicate-check",
+                &checks[at].place.span.clone(),
+                message,
+                "remove one of them, or give it a `name`",
+            );
         }
     }
 }
@@ -125,7 +130,12 @@ fn range(reading: &mut Reading<'_>, fields: Fields<'_>) -> Option<Rule> {
         && is_reversed(low, high)
         && let Some(node) = fields.get("max")
     {
-        reading.error("bad-range", &node.span, format!("nothing lies between {low} and {high}"), "`min` must not be greater than `max`");
+        reading.error(
+            "bad-range",
+            &node.span,
+            format!("nothing lies between {low} and {high}"),
+            "`min` must not be greater than `max`",
+        );
     }
     let literal = |key: &str| fields.text(key).map(literal);
     Some(Rule::Range { column: fields.text("column")?.to_owned(), min: literal("min"), max: literal("max") })
@@ -203,7 +213,8 @@ fn severity(reading: &mut Reading<'_>, fields: Fields<'_>, rules: &[Rule]) -> Se
                 matches!(r, Rule::NotNull { .. } | Rule::Accepted { .. } | Rule::Range { .. } | Rule::Expression { .. })
             };
             if let Some(node) = fields.get("severity").filter(|_| !rules.iter().all(of_rows)) {
-                let help = "only not_null, accepted, range and expression can say which row is bad: use `warn` or `error`";
+                let help =
+                    "only not_null, accepted, range and expression can say which row is bad: use `warn` or `error`";
                 reading.error("bad-severity", &node.span, "this check cannot take rows out of its table", help);
             }
             Severity::Quarantine

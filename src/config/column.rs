@@ -4,21 +4,34 @@ use chrono::NaiveDateTime;
 
 use super::keys::COLUMN;
 use super::model::{Column, ColumnKind, CsvFormat, DecimalPoint};
+use super::number;
 use super::shape::{Fields, Reading};
 use super::source::shared_headers;
 use super::tree::{Entry, Node};
-use super::words::{is_date_format, is_timestamp_format, snake, zone};
-use super::number;
+use super::words::{is_date_format, is_timestamp_format, is_word, snake, zone};
 
 const TYPES: [&str; 7] = ["text", "integer", "decimal(18,4)", "float", "boolean", "date", "timestamp"];
 
 /// What other systems call our types.
 const FOREIGN: [(&str, &str); 18] = [
-    ("string", "text"), ("varchar", "text"), ("str", "text"), ("char", "text"), ("uuid", "text"),
-    ("int", "integer"), ("bigint", "integer"), ("long", "integer"), ("int64", "integer"),
-    ("bool", "boolean"), ("datetime", "timestamp"), ("double", "float"), ("real", "float"),
-    ("number", "decimal(18,4)"), ("numeric", "decimal(18,4)"), ("decimal", "decimal(18,4)"),
-    ("money", "decimal(18,4)"), ("currency", "decimal(18,4)"),
+    ("string", "text"),
+    ("varchar", "text"),
+    ("str", "text"),
+    ("char", "text"),
+    ("uuid", "text"),
+    ("int", "integer"),
+    ("bigint", "integer"),
+    ("long", "integer"),
+    ("int64", "integer"),
+    ("bool", "boolean"),
+    ("datetime", "timestamp"),
+    ("double", "float"),
+    ("real", "float"),
+    ("number", "decimal(18,4)"),
+    ("numeric", "decimal(18,4)"),
+    ("decimal", "decimal(18,4)"),
+    ("money", "decimal(18,4)"),
+    ("currency", "decimal(18,4)"),
 ];
 
 const YES: [&str; 11] = ["true", "True", "TRUE", "t", "T", "yes", "Yes", "YES", "y", "Y", "1"];
@@ -94,10 +107,7 @@ fn column(reading: &mut Reading<'_>, entry: &Entry) -> Column {
 
 fn column_name(reading: &mut Reading<'_>, entry: &Entry) {
     let name = &entry.key;
-    let fits = name.len() <= 100
-        && name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    if !fits {
+    if !is_word(name) {
         let help = match snake(name) {
             near if near.is_empty() => "call it in a-z, 0-9 and `_`, and give the export's text as `header`".to_owned(),
             near => format!("call it `{near}`, with `header: {name}`"),
@@ -130,7 +140,12 @@ fn type_of(reading: &mut Reading<'_>, node: &Node) -> Option<Type> {
     {
         if !(1..=38).contains(&precision) || scale < 0 || i16::from(scale) > i16::from(precision) {
             let message = format!("`{}` is no decimal that can be kept", reading.shown(node));
-            reading.error("bad-decimal", &node.span, message, "from 1 to 38 digits, of which at most as many after the point: `decimal(18,4)`");
+            reading.error(
+                "bad-decimal",
+                &node.span,
+                message,
+                "from 1 to 38 digits, of which at most as many after the point: `decimal(18,4)`",
+            );
             return None;
         }
         return Some(Type::Decimal { precision, scale });
@@ -142,7 +157,12 @@ fn type_of(reading: &mut Reading<'_>, node: &Node) -> Option<Type> {
         let help = "inside braces a comma ends the value: put quotes around it, as in `type: \"decimal(18,4)\"`";
         reading.error("unknown-type", &node.span, message, help);
     } else if let Some((_, ours)) = FOREIGN.iter().find(|(theirs, _)| *theirs == word) {
-        reading.error("unknown-type", &node.span, message, format!("did you mean `{ours}`? types: `{}`", TYPES.join("`, `")));
+        reading.error(
+            "unknown-type",
+            &node.span,
+            message,
+            format!("did you mean `{ours}`? types: `{}`", TYPES.join("`, `")),
+        );
     } else {
         reading.unknown("unknown-type", &node.span, message, text, "types", TYPES);
     }
@@ -175,14 +195,23 @@ fn kind(reading: &mut Reading<'_>, fields: Option<Fields<'_>>, of: Type) -> Colu
         Type::Float => ColumnKind::Float,
         Type::Decimal { precision, scale } => {
             let comma = fields.and_then(|f| f.boolean("decimal_comma")).unwrap_or(false);
-            ColumnKind::Decimal { precision, scale, point: if comma { DecimalPoint::Comma } else { DecimalPoint::Point } }
+            ColumnKind::Decimal {
+                precision,
+                scale,
+                point: if comma { DecimalPoint::Comma } else { DecimalPoint::Point },
+            }
         }
         Type::Boolean => {
             let (yes, no) = (or(texts("yes"), &YES), or(texts("no"), &NO));
             if let Some(both) = yes.iter().find(|y| no.contains(y))
                 && let Some(span) = fields.and_then(|f| f.key_span("yes").or(f.key_span("no")))
             {
-                reading.error("bad-boolean", span, format!("`{both}` means both yes and no"), "give both `yes` and `no`, with no text in common");
+                reading.error(
+                    "bad-boolean",
+                    span,
+                    format!("`{both}` means both yes and no"),
+                    "give both `yes` and `no`, with no text in common",
+                );
             }
             ColumnKind::Boolean { yes, no }
         }
@@ -200,7 +229,13 @@ fn kind(reading: &mut Reading<'_>, fields: Option<Fields<'_>>, of: Type) -> Colu
     }
 }
 
-fn check_formats(reading: &mut Reading<'_>, fields: Option<Fields<'_>>, fits: fn(&str) -> bool, what: &str, like: &str) {
+fn check_formats(
+    reading: &mut Reading<'_>,
+    fields: Option<Fields<'_>>,
+    fits: fn(&str) -> bool,
+    what: &str,
+    like: &str,
+) {
     for node in fields.and_then(|f| f.get("format")).map(Node::items).unwrap_or_default() {
         if node.text().is_some_and(|t| !fits(t)) {
             let message = format!("`{}` is not a format from which {what} can be read", reading.shown(node));
@@ -221,7 +256,12 @@ fn bounds(reading: &mut Reading<'_>, fields: Fields<'_>, of: Option<Type>) -> (O
             Type::Timestamp => (instant(text).is_some(), "a time like `2025-01-31 08:00:00`"),
             Type::Text | Type::Boolean => {
                 let span = fields.key_span(key).unwrap_or(&node.span);
-                reading.error("unused-key", span, format!("`{key}` is for numbers and times"), "remove it, or use `accepted`");
+                reading.error(
+                    "unused-key",
+                    span,
+                    format!("`{key}` is for numbers and times"),
+                    "remove it, or use `accepted`",
+                );
                 return None;
             }
         };
@@ -236,7 +276,12 @@ fn bounds(reading: &mut Reading<'_>, fields: Fields<'_>, of: Option<Type>) -> (O
         && is_reversed(low, high)
         && let Some(node) = fields.get("max")
     {
-        reading.error("bad-range", &node.span, format!("nothing lies between {low} and {high}"), "`min` must not be greater than `max`");
+        reading.error(
+            "bad-range",
+            &node.span,
+            format!("nothing lies between {low} and {high}"),
+            "`min` must not be greater than `max`",
+        );
     }
     (min, max)
 }

@@ -11,12 +11,12 @@ use crate::base::{
     StoreName, TableName,
 };
 
-use super::keys::{KPI, PIPELINE, REPORT, SAMPLE, SCHEDULE, UNIT};
+use super::keys::{INTERVALS, KPI, PIPELINE, REPORT, SAMPLE, SCHEDULE, UNIT};
 use super::model::{Direction, Kpi, ParamValue, Pipeline, Report, Sample, Schedule, Unit};
 use super::project::Surroundings;
 use super::shape::{Fields, Reading, Shape};
 use super::tree::{Node, parse};
-use super::words::{address, cron, name, zone};
+use super::words::{address, cron, is_word, name, zone};
 use super::{number, source};
 
 /// What a stage is given without being asked.
@@ -55,7 +55,10 @@ fn interval(reading: &mut Reading<'_>, fields: Fields<'_>) -> Cadence {
         Some("sunday") => Weekday::Sun,
         _ => Weekday::Mon,
     };
-    if let Some(span) = fields.key_span("week_starts").filter(|_| fields.get("week_starts").is_some() && interval != "week") {
+    if let Some(span) = fields
+        .key_span("week_starts")
+        .filter(|_| fields.get("week_starts").is_some() && interval != "week" && INTERVALS.contains(&interval))
+    {
         let message = format!("`week_starts` means nothing for an interval of one {interval}");
         reading.error("unused-key", span, message, "remove it, or set `interval: week`");
     }
@@ -93,7 +96,12 @@ fn packs(reading: &mut Reading<'_>, fields: Fields<'_>, around: &Surroundings<'_
         let Some(text) = node.text() else { continue };
         let Some(pack) = name::<PackName>(reading, text, &node.span) else { continue };
         if packs.iter().any(|(p, _)| *p == pack) {
-            reading.error("duplicate-pack", &node.span, format!("the pack `{pack}` is named twice"), "remove one of them");
+            reading.error(
+                "duplicate-pack",
+                &node.span,
+                format!("the pack `{pack}` is named twice"),
+                "remove one of them",
+            );
             continue;
         }
         let Some((known, stages)) = around.packs.get_key_value(&pack) else {
@@ -105,7 +113,12 @@ fn packs(reading: &mut Reading<'_>, fields: Fields<'_>, around: &Surroundings<'_
                 // Two files of one pack cannot make one table: they would be one file.
                 Some(first) if *first != known => {
                     let message = format!("the packs `{first}` and `{pack}` both make the table `{}`", stage.table);
-                    reading.error("duplicate-table", &node.span, message, format!("leave one of the packs out, or rename `{}`", stage.file.path.display()));
+                    reading.error(
+                        "duplicate-table",
+                        &node.span,
+                        message,
+                        format!("leave one of the packs out, or rename `{}`", stage.file.path.display()),
+                    );
                 }
                 _ => {
                     makers.insert(&stage.table, known);
@@ -118,11 +131,22 @@ fn packs(reading: &mut Reading<'_>, fields: Fields<'_>, around: &Surroundings<'_
 }
 
 fn unknown_pack(reading: &mut Reading<'_>, node: &Node, text: &str, around: &Surroundings<'_>) {
-    let inside: Vec<&str> =
-        around.packs.keys().map(PackName::as_str).filter(|p| p.strip_prefix(text).is_some_and(|r| r.starts_with('/'))).collect();
+    let inside: Vec<&str> = around
+        .packs
+        .keys()
+        .map(PackName::as_str)
+        .filter(|p| p.strip_prefix(text).is_some_and(|r| r.starts_with('/')))
+        .collect();
     let message = format!("there is no pack `{}`", reading.shown(node));
     if inside.is_empty() {
-        reading.unknown("unknown-pack", &node.span, message, text, "packs below `sql/`", around.packs.keys().map(PackName::as_str));
+        reading.unknown(
+            "unknown-pack",
+            &node.span,
+            message,
+            text,
+            "packs below `sql/`",
+            around.packs.keys().map(PackName::as_str),
+        );
     } else {
         let help = format!("it is a folder of packs: name them, as in `{}`", inside.join("`, `"));
         reading.error("unknown-pack", &node.span, message, help);
@@ -215,7 +239,14 @@ fn reports(reading: &mut Reading<'_>, fields: Fields<'_>, around: &Surroundings<
         if let Some((node, text)) = template.filter(|(_, t)| !around.templates.contains_key(*t)) {
             let message = format!("there is no template `{}`", reading.shown(node));
             let known = around.templates.keys().map(String::as_str);
-            reading.unknown("unknown-template", &node.span, message, text, "templates below `report-templates/`", known);
+            reading.unknown(
+                "unknown-template",
+                &node.span,
+                message,
+                text,
+                "templates below `report-templates/`",
+                known,
+            );
         }
         let title = fields.text("title").map(str::to_owned);
         let subject = fields.text("subject").map(str::to_owned);
@@ -223,9 +254,12 @@ fn reports(reading: &mut Reading<'_>, fields: Fields<'_>, around: &Surroundings<
         let recipients = recipients.iter().filter_map(|n| address(reading, n)).collect();
         let mut data = BTreeMap::new();
         for entry in fields.get("data").map(Node::entries).unwrap_or_default() {
-            if super::words::name::<ParamName>(reading, &entry.key, &entry.key_span).is_some()
-                && let Some(table) = table(reading, &entry.node)
-            {
+            if !is_word(&entry.key) {
+                let message = format!("`{}` cannot be used in a template", entry.key);
+                let help = "call it something of a-z, 0-9 and `_` that begins with a letter";
+                reading.error("bad-name", &entry.key_span, message, help);
+            }
+            if let Some(table) = table(reading, &entry.node) {
                 data.insert(entry.key.clone(), (table, reading.place(&entry.node.span)));
             }
         }
@@ -262,13 +296,24 @@ fn spoken(name: &str) -> String {
 
 /// A table as `schema.table`.
 pub(super) fn table(reading: &mut Reading<'_>, node: &Node) -> Option<TableName> {
-    name(reading, node.text()?, &node.span)
+    let text = node.text()?;
+    if text.contains('.') {
+        return name(reading, text, &node.span);
+    }
+    let message = format!("`{}` does not say which schema it is of", reading.shown(node));
+    reading.error("bad-name", &node.span, message, "name a table with its schema, as in `core.orders`");
+    None
 }
 
 fn schedule(reading: &mut Reading<'_>, node: &Node) -> Option<Schedule> {
     let given = Fields::new(node, &SCHEDULE).get("cron")?;
     if given.items().is_empty() && !given.is_broken() {
-        reading.error("empty-list", &given.span, "`cron` has no pattern", "write one, or remove `schedule`: then it runs only when asked to");
+        reading.error(
+            "empty-list",
+            &given.span,
+            "`cron` has no pattern",
+            "write one, or remove `schedule`: then it runs only when asked to",
+        );
     }
     let cron: Vec<String> = given.items().iter().filter_map(|n| cron(reading, n)).collect();
     (!cron.is_empty()).then(|| Schedule { cron, place: reading.place(&given.span) })

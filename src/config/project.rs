@@ -16,8 +16,7 @@ use super::tree::{Node, Value, parse};
 use super::words::{name, zone};
 use super::{pipeline, stage};
 
-const SCHEMES: [&str; 11] =
-    ["s3", "s3a", "az", "azure", "abfs", "abfss", "gs", "http", "https", "file", "memory"];
+const SCHEMES: [&str; 11] = ["s3", "s3a", "az", "azure", "abfs", "abfss", "gs", "http", "https", "file", "memory"];
 
 /// What the files of a pipeline are judged against.
 pub(super) struct Surroundings<'a> {
@@ -41,7 +40,7 @@ pub fn load(files: &ProjectFiles, environment: &Environment) -> (Option<Project>
         return (None, found);
     };
     let node = parse(file, 0..file.text.len(), environment, &mut found);
-    let readable = node.is_some();
+    let stores_known = node.as_ref().is_some_and(stores_known);
     let node = node.unwrap_or(Node { span: 0..0, value: Value::Map(Vec::new()) });
     let mut reading = Reading { file, found: &mut found };
     reading.examine("`matins.yaml`", &node, &Shape::Object(&PROJECT));
@@ -73,14 +72,15 @@ pub fn load(files: &ProjectFiles, environment: &Environment) -> (Option<Project>
     let surroundings = Surroundings {
         environment,
         time_zone: project.time_zone,
-        stores: readable.then_some(&project.stores),
+        stores: stores_known.then_some(&project.stores),
         packs: &project.packs,
         templates: &project.templates,
     };
     let mut names = BTreeSet::new();
     let mut pipelines = BTreeMap::new();
     for (path, file) in files.below("pipelines/", "") {
-        let Some(stem) = path.strip_prefix("pipelines/").and_then(|p| p.strip_suffix(".yaml").or(p.strip_suffix(".yml")))
+        let Some(stem) =
+            path.strip_prefix("pipelines/").and_then(|p| p.strip_suffix(".yaml").or(p.strip_suffix(".yml")))
         else {
             continue;
         };
@@ -130,15 +130,22 @@ fn stores(reading: &mut Reading<'_>, fields: Fields<'_>) -> BTreeMap<StoreName, 
         let given = if short { Some(&entry.node) } else { long.get("url") };
         let url = given.and_then(|n| url(reading, n)).unwrap_or_else(|| Ok(String::new()));
         let options = if short { &[] } else { long.get("options").map(Node::entries).unwrap_or_default() };
-        let options = options
-            .iter()
-            .filter_map(|e| Some((e.key.clone(), setting(reading, &e.node)?)))
-            .collect();
+        let options = options.iter().filter_map(|e| Some((e.key.clone(), setting(reading, &e.node)?))).collect();
         if let Some(name) = name {
             stores.insert(name, Store { url, options, place: reading.place(&entry.key_span) });
         }
     }
     stores
+}
+
+/// Whether `stores:` could be read, so that a store that is not in it is known to be missing.
+fn stores_known(node: &Node) -> bool {
+    match (&node.value, node.entry("stores")) {
+        (Value::Map(_), Some(entry)) => matches!(entry.node.value, Value::Map(_) | Value::Null),
+        // A misspelt `stores` has been reported.
+        (Value::Map(entries), None) => entries.iter().all(|e| PROJECT.keys.iter().any(|k| k.name == e.key)),
+        _ => false,
+    }
 }
 
 /// A text whose variables may be unset; `None` when it is no text at all.
@@ -154,7 +161,12 @@ fn url(reading: &mut Reading<'_>, node: &Node) -> Option<Setting> {
     let setting = setting(reading, node)?;
     if let Ok(url) = &setting {
         if url.trim().is_empty() {
-            reading.error("bad-url", &node.span, "a place in object storage cannot be empty", "write a URL or a folder");
+            reading.error(
+                "bad-url",
+                &node.span,
+                "a place in object storage cannot be empty",
+                "write a URL or a folder",
+            );
         } else if let Some((scheme, _)) = url.split_once("://")
             && !SCHEMES.contains(&scheme)
         {

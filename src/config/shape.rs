@@ -75,7 +75,13 @@ impl Reading<'_> {
         Place::new(self.file, span.clone())
     }
 
-    pub(super) fn error(&mut self, code: &'static str, span: &Range<usize>, message: impl Into<String>, help: impl Into<String>) {
+    pub(super) fn error(
+        &mut self,
+        code: &'static str,
+        span: &Range<usize>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
         self.found.push(Diagnostic::error(code, message).at(self.place(span)).help(help));
     }
 
@@ -114,7 +120,12 @@ impl Reading<'_> {
         if let Some(variable) = node.scalar().and_then(|s| s.unset.as_deref()) {
             if !matches!(shape, Shape::Setting | Shape::Either(Shape::Setting, _)) {
                 let help = format!("set it, or give a default: `${{{variable}:-…}}`");
-                self.error("unset-variable", &node.span, format!("{what} needs the variable `{variable}`, which is not set"), help);
+                self.error(
+                    "unset-variable",
+                    &node.span,
+                    format!("{what} needs the variable `{variable}`, which is not set"),
+                    help,
+                );
             }
             return;
         }
@@ -125,10 +136,15 @@ impl Reading<'_> {
             },
             Shape::OneOrMany(item) => match &node.value {
                 Value::List(items) => self.items(what, items, item),
-                _ => self.examine(what, node, item),
+                Value::Scalar(_) => self.examine(what, node, item),
+                _ => self.wrong(what, node, "a value or a list of them", "write it as `a` or `[a, b]`"),
             },
             Shape::Map(_, value) => match &node.value {
-                Value::Map(entries) => entries.iter().for_each(|e| self.examine(&format!("`{}`", e.key), &e.node, value)),
+                Value::Map(entries) => {
+                    for entry in entries {
+                        self.examine(&format!("`{}`", entry.key), &entry.node, value);
+                    }
+                }
                 _ => self.wrong(what, node, "a mapping", "write one `name: value` a line"),
             },
             Shape::Object(object) => match &node.value {
@@ -171,7 +187,12 @@ impl Reading<'_> {
         let given = |name: &str| entries.iter().filter(|e| e.key == name && !e.node.is_null()).count() > 0;
         for key in object.keys.iter().filter(|k| k.required && !given(k.name)) {
             let span = self.first_line(&node.span);
-            self.error("missing-key", &span, format!("{what} needs `{}`", key.name), format!("`{}:` {}", key.name, key.doc));
+            self.error(
+                "missing-key",
+                &span,
+                format!("{what} needs `{}`", key.name),
+                format!("`{}:` {}", key.name, key.doc),
+            );
         }
         let (names, most) = match object.need {
             Need::Nothing => return,
@@ -185,7 +206,12 @@ impl Reading<'_> {
             // An unknown key is most likely the one meant, and has been reported.
             if count > 0 || entries.iter().all(|e| object.keys.iter().any(|k| k.name == e.key)) {
                 let listed = names.join(", ");
-                self.error("one-of-keys", &span, format!("{what} needs {amount} of its keys, and has {count}"), format!("{amount} of: {listed}"));
+                self.error(
+                    "one-of-keys",
+                    &span,
+                    format!("{} has {amount} of these keys, not {count}: {listed}", object.name),
+                    if count == 0 { "write the one that is meant" } else { "keep the one that is meant" },
+                );
             }
         }
     }

@@ -33,7 +33,12 @@ pub(super) fn read(
     for node in fields.get("key").map(Node::items).unwrap_or_default() {
         if let Some(column) = declared(reading, node, &known, &[]) {
             if key.contains(&column) {
-                reading.error("duplicate-name", &node.span, format!("the key names `{column}` twice"), "remove one of them");
+                reading.error(
+                    "duplicate-name",
+                    &node.span,
+                    format!("the key names `{column}` twice"),
+                    "remove one of them",
+                );
             } else {
                 key.push(column);
             }
@@ -88,7 +93,8 @@ fn path(
     let Some((store, below)) = text.split_once("://") else {
         let help = match around.stores.and_then(|s| s.keys().next()) {
             Some(store) => format!("write it like `{store}://folder/{{date}}.csv`"),
-            None => "write it like `exports://folder/{date}.csv`, and declare the store `exports` in `matins.yaml`".to_owned(),
+            None => "write it like `exports://folder/{date}.csv`, and declare the store `exports` in `matins.yaml`"
+                .to_owned(),
         };
         let message = format!("`{}` does not name a store", reading.shown(node));
         reading.error("bad-path", &node.span, message, help);
@@ -141,13 +147,8 @@ fn path(
 }
 
 fn format(reading: &mut Reading<'_>, fields: Fields<'_>) -> CsvFormat {
-    let mut format = CsvFormat {
-        delimiter: b',',
-        quote: b'"',
-        encoding: "utf-8".to_owned(),
-        null_tokens: Vec::new(),
-        trim: false,
-    };
+    let mut format =
+        CsvFormat { delimiter: b',', quote: b'"', encoding: "utf-8".to_owned(), null_tokens: Vec::new(), trim: false };
     let Some(node) = fields.get("format") else { return format };
     let fields = Fields::new(node, &FORMAT);
     if let Some(delimiter) = fields.get("delimiter").and_then(|n| byte(reading, n, "delimiter")) {
@@ -163,12 +164,26 @@ fn format(reading: &mut Reading<'_>, fields: Fields<'_>) -> CsvFormat {
         && let Some(label) = node.text()
     {
         match encoding_rs::Encoding::for_label(label.as_bytes()) {
-            Some(encoding) if encoding != encoding_rs::REPLACEMENT => format.encoding = label.to_owned(),
+            Some(encoding) if encoding != encoding_rs::REPLACEMENT => label.clone_into(&mut format.encoding),
             _ => {
                 let message = format!("`{}` is not an encoding", reading.shown(node));
                 let common = [
-                    "utf-8", "utf-16le", "utf-16be", "windows-1252", "iso-8859-1", "iso-8859-15", "gbk", "gb18030",
-                    "big5", "shift_jis", "euc-jp", "euc-kr", "windows-1251", "windows-1250", "koi8-r", "macintosh",
+                    "utf-8",
+                    "utf-16le",
+                    "utf-16be",
+                    "windows-1252",
+                    "iso-8859-1",
+                    "iso-8859-15",
+                    "gbk",
+                    "gb18030",
+                    "big5",
+                    "shift_jis",
+                    "euc-jp",
+                    "euc-kr",
+                    "windows-1251",
+                    "windows-1250",
+                    "koi8-r",
+                    "macintosh",
                 ];
                 reading.unknown("unknown-encoding", &node.span, message, label, "common ones", common);
             }
@@ -183,7 +198,12 @@ fn keep(reading: &mut Reading<'_>, fields: Fields<'_>, known: &[&str]) -> Keep {
     let Some(node) = fields.get("keep") else { return Keep::Last };
     if fields.get("key").is_none() && !node.is_broken() {
         let span = fields.key_span("keep").unwrap_or(&node.span);
-        reading.error("unused-key", span, "`keep` means nothing without `key`", "say which columns tell rows apart: `key: order_id`");
+        reading.error(
+            "unused-key",
+            span,
+            "`keep` means nothing without `key`",
+            "say which columns tell rows apart: `key: order_id`",
+        );
     }
     if node.text().is_some() {
         return if node.text() == Some("first") { Keep::First } else { Keep::Last };
@@ -221,7 +241,8 @@ pub(super) fn shared_headers(reading: &mut Reading<'_>, columns: &[Column], trim
         for header in &column.headers {
             match seen.iter().find(|(h, ..)| *h == form(header)) {
                 Some((_, other, _)) if *other != column.name => {
-                    let message = format!("the columns `{other}` and `{}` are both read from the header `{header}`", column.name);
+                    let message =
+                        format!("the columns `{other}` and `{}` are both read from the header `{header}`", column.name);
                     reading.error("duplicate-header", &column.place.span, message, "give one of them its own `header`");
                 }
                 _ => seen.push((form(header), &column.name, &column.place)),

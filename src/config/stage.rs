@@ -23,7 +23,8 @@ pub(super) fn read(
 ) -> Option<Stage> {
     // The head is read even where the path is wrong, for its own mistakes.
     let head = head(file, environment, found).unwrap_or_default();
-    let bad = |code, message: String, help: &str| Some(Diagnostic::error(code, message).at(Place::file(file)).help(help));
+    let bad =
+        |code, message: String, help: &str| Some(Diagnostic::error(code, message).at(Place::file(file)).help(help));
     let inner = path.strip_prefix("sql/").and_then(|p| p.strip_suffix(".sql")).unwrap_or(path);
     let mut parts = inner.rsplitn(3, '/');
     let (Some(table), Some(schema), Some(pack)) = (parts.next(), parts.next(), parts.next()) else {
@@ -94,7 +95,12 @@ fn decode(reading: &mut Reading<'_>, fields: Fields<'_>) -> Head {
     for node in fields.get("key").map(Node::items).unwrap_or_default() {
         let Some(column) = node.text() else { continue };
         if key.iter().any(|k| k == column) {
-            reading.error("duplicate-name", &node.span, format!("the key names `{column}` twice"), "remove one of them");
+            reading.error(
+                "duplicate-name",
+                &node.span,
+                format!("the key names `{column}` twice"),
+                "remove one of them",
+            );
         } else {
             key.push(column.to_owned());
         }

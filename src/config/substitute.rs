@@ -46,8 +46,8 @@ fn variable(text: &str) -> Option<(&str, Option<&str>, &str)> {
     let (inside, after) = text.split_once('}')?;
     let (name, default) = inside.split_once(":-").map_or((inside, None), |(name, default)| (name, Some(default)));
     let first = name.chars().next()?;
-    let is_name = (first.is_ascii_alphabetic() || first == '_')
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let is_name =
+        (first.is_ascii_alphabetic() || first == '_') && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     is_name.then_some((name, default, after))
 }
 

@@ -115,7 +115,8 @@ pub(super) fn parse(
     found: &mut Diagnostics,
 ) -> Option<Node> {
     let text = file.text.get(part.clone())?;
-    let mut builder = Builder { file, base: part.start, end: part.end, environment, found, open: Vec::new(), root: None };
+    let mut builder =
+        Builder { file, base: part.start, end: part.end, environment, found, open: Vec::new(), root: None };
     let options = granit_parser::options! { emit_comments: false, flow_nesting_limit: 60, block_nesting_limit: 60 };
     let mut parser = Parser::new_from_str_with_options(text, options);
     while let Some(next) = parser.next_event() {
@@ -132,7 +133,8 @@ pub(super) fn parse(
                 if line_of(&file.text, at).contains("${") {
                     diagnostic = diagnostic.help("put quotes around a text that holds `${…}`");
                 } else {
-                    diagnostic = diagnostic.help("texts with `: `, ` #`, `{`, `[`, `*`, `%` or `,` in special places need quotes");
+                    diagnostic = diagnostic
+                        .help("texts with `: `, ` #`, `{`, `[`, `*`, `%` or `,` in special places need quotes");
                 }
                 builder.found.push(diagnostic);
                 return None;

@@ -27,6 +27,13 @@ pub(super) fn bad_name(reading: &mut Reading<'_>, text: &str, span: &Range<usize
     reading.error("bad-name", span, error.to_string(), help);
 }
 
+/// Whether SQL and templates read it as one identifier without quotes.
+pub(super) fn is_word(text: &str) -> bool {
+    text.len() <= 100
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
 /// The name a person would give in lower-case: `Order ID` → `order_id`, `InvoiceNo` → `invoice_no`.
 pub(super) fn snake(text: &str) -> String {
     let mut out = String::new();
@@ -78,7 +85,10 @@ pub(super) fn address(reading: &mut Reading<'_>, node: &Node) -> Option<String> 
         None => text,
     };
     let fits = bare.split_once('@').is_some_and(|(user, host)| {
-        !user.is_empty() && !host.is_empty() && !host.contains('@') && !bare.contains(|c: char| c.is_whitespace() || ",;<>".contains(c))
+        !user.is_empty()
+            && !host.is_empty()
+            && !host.contains('@')
+            && !bare.contains(|c: char| c.is_whitespace() || ",;<>".contains(c))
     });
     // A line break in an address would let a text write its own mail headers.
     if !fits || text.contains(|c: char| c.is_control()) {
@@ -154,8 +164,14 @@ pub(super) fn cron(reading: &mut Reading<'_>, node: &Node) -> Option<String> {
     for (at, (field, (name, range))) in fields.iter().zip(names).enumerate() {
         let alone: Vec<&str> = (0..fields.len()).map(|i| if i == at { *field } else { "*" }).collect();
         if parser.parse(&alone.join(" ")).is_err() {
-            let message = format!("`{}` is not the {name} of a cron pattern", if substituted(node) { "…" } else { field });
-            reading.error("bad-cron", &within(reading, node, at), message, format!("the {name} is {range}, `*`, a list, a range or a step"));
+            let message =
+                format!("`{}` is not the {name} of a cron pattern", if substituted(node) { "…" } else { field });
+            reading.error(
+                "bad-cron",
+                &within(reading, node, at),
+                message,
+                format!("the {name} is {range}, `*`, a list, a range or a step"),
+            );
             said = true;
         }
     }
@@ -198,9 +214,13 @@ mod tests {
 
     #[test]
     fn names_people_meant() {
-        for (text, expected) in
-            [("Order ID", "order_id"), ("InvoiceNo", "invoice_no"), ("core.Orders", "core.orders"), ("1st", "st"), ("é", "")]
-        {
+        for (text, expected) in [
+            ("Order ID", "order_id"),
+            ("InvoiceNo", "invoice_no"),
+            ("core.Orders", "core.orders"),
+            ("1st", "st"),
+            ("é", ""),
+        ] {
             assert_eq!(snake(text), expected);
         }
     }
@@ -208,7 +228,9 @@ mod tests {
     #[test]
     fn formats_that_can_be_read_back() {
         assert!(is_date_format("%Y%m%d") && is_date_format("%d.%m.%y") && is_date_format("%d %b %Y"));
-        assert!(!is_date_format("%Y-%m") && !is_date_format("YYYY-MM-DD") && !is_date_format("%Q") && !is_date_format("%H"));
+        assert!(
+            !is_date_format("%Y-%m") && !is_date_format("YYYY-MM-DD") && !is_date_format("%Q") && !is_date_format("%H")
+        );
         assert!(is_timestamp_format("%Y-%m-%d %H:%M:%S%.f") && is_timestamp_format("%d/%m/%Y %H:%M"));
         assert!(is_timestamp_format("%Y-%m-%dT%H:%M:%S%:z") && is_timestamp_format("%m/%d/%Y %I:%M %p"));
         assert!(!is_timestamp_format("%Y-%m-%d") && !is_timestamp_format("%H:%M"));

@@ -46,7 +46,8 @@ packs: [shp]
         ("pipelines/customer-health.yaml", pipeline),
         ("sql/shop/core/orders.sql", stage),
     ]));
-    let told: Vec<String> = found.0.iter().map(|d| format!("{} {}", d.place.as_ref().expect("a place"), d.code)).collect();
+    let told: Vec<String> =
+        found.0.iter().map(|d| format!("{} {}", d.place.as_ref().expect("a place"), d.code)).collect();
     assert_eq!(
         told,
         [
@@ -59,7 +60,7 @@ packs: [shp]
             "pipelines/customer-health.yaml:5:10 unknown-column",
             "pipelines/customer-health.yaml:6:25 unknown-type",
             "pipelines/customer-health.yaml:7:9 unknown-pack",
-            "sql/shop/core/orders.sql:3:44 bad-range",
+            "sql/shop/core/orders.sql:3:45 bad-range",
         ]
     );
     // What could be understood is there, for the rooms that come after.

@@ -39,7 +39,10 @@ fn the_project() {
     assert_eq!(stores[1].options["allow_http"], Ok("true".to_owned()));
     // Nobody is stopped by a variable that nobody used yet.
     let unset = stores[1].url.clone().expect_err("not set");
-    assert_eq!((unset.variable.as_str(), unset.place.to_string().as_str()), ("ONLINE_RETAIL_EXPORTS", "matins.yaml:8:17"));
+    assert_eq!(
+        (unset.variable.as_str(), unset.place.to_string().as_str()),
+        ("ONLINE_RETAIL_EXPORTS", "matins.yaml:8:17")
+    );
     assert_eq!(stores[1].options["key"].clone().expect_err("not set").variable, "KEY");
     assert_eq!(project.packs.keys().map(ToString::to_string).collect::<Vec<_>>(), ["crm/kpis", "shop"]);
     assert_eq!(project.templates.keys().collect::<Vec<_>>(), ["executive.html", "parts/head.html"]);
@@ -82,7 +85,8 @@ fn the_pipeline() {
             ("vat", ParamValue::Decimal("0.20".to_owned())),
         ]
     );
-    let units: Vec<_> = pipeline.kpis.iter().map(|k| (k.label.as_str(), k.unit.clone(), k.direction, k.target)).collect();
+    let units: Vec<_> =
+        pipeline.kpis.iter().map(|k| (k.label.as_str(), k.unit.clone(), k.direction, k.target)).collect();
     assert_eq!(
         units,
         [
@@ -103,7 +107,10 @@ fn the_source() {
     assert_eq!(orders.store.as_str(), "exports");
     let pattern = ExportPattern { text: "erp/orders/{date}.csv".to_owned(), date_format: Some("%Y%m%d".to_owned()) };
     assert_eq!(orders.pattern, pattern);
-    assert_eq!((orders.mode, orders.unknown_columns, orders.on_vanish), (Mode::Full, UnknownColumns::Refuse, OnVanish::Refuse));
+    assert_eq!(
+        (orders.mode, orders.unknown_columns, orders.on_vanish),
+        (Mode::Full, UnknownColumns::Refuse, OnVanish::Refuse)
+    );
     assert_eq!((orders.key, orders.keep), (vec!["order_id".to_owned()], Keep::Latest("ordered_at".to_owned())));
     assert_eq!(format!("{}", orders.quarantine_limit), "0.025");
     let format = &orders.format;
@@ -121,7 +128,10 @@ fn the_source() {
     assert_eq!(orders.columns[3].kind, ColumnKind::Timestamp { formats, zone: Some(chrono_tz::UTC) });
     let words = |a: &str, b: &str| vec![a.to_owned(), b.to_owned()];
     assert_eq!(orders.columns[4].kind, ColumnKind::Boolean { yes: words("Y", "1"), no: words("N", "0") });
-    assert_eq!(orders.checks.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["row_count", "not_null(order_id)", "not_null(status)"]);
+    assert_eq!(
+        orders.checks.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(),
+        ["row_count", "not_null(order_id)", "not_null(status)"]
+    );
 
     let customers = source("customers");
     assert_eq!(customers.pattern, ExportPattern { text: "crm/**/customers-*.csv".to_owned(), date_format: None });
@@ -132,7 +142,10 @@ fn the_source() {
 fn the_head() {
     let stage = project().packs.remove(&"shop".parse().expect("a name")).expect("the pack").remove(0);
     assert_eq!(stage.table.to_string(), "core.orders");
-    assert_eq!((stage.head.key.as_slice(), stage.head.incremental), (&["order_id".to_owned()][..], Some(Period::Month)));
+    assert_eq!(
+        (stage.head.key.as_slice(), stage.head.incremental),
+        (&["order_id".to_owned()][..], Some(Period::Month))
+    );
     let checks: Vec<_> = stage.head.checks.iter().map(|c| (c.name.as_str(), c.severity)).collect();
     assert_eq!(
         checks,

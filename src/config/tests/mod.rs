@@ -47,7 +47,13 @@ fn lines(found: &Diagnostics) -> Vec<String> {
     let line = |d: &crate::base::Diagnostic| {
         let place = d.place.as_ref().map(ToString::to_string).unwrap_or_default();
         let shown = d.place.as_ref().map(|p| p.file.text.get(p.span.clone()).expect("a place inside its file"));
-        format!("{place} {}: {} «{}» ({})", d.code, d.message, shown.unwrap_or(""), d.help.as_deref().unwrap_or("NO HELP"))
+        format!(
+            "{place} {}: {} «{}» ({})",
+            d.code,
+            d.message,
+            shown.unwrap_or(""),
+            d.help.as_deref().unwrap_or("NO HELP")
+        )
     };
     found.0.iter().map(line).collect()
 }

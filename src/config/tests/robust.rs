@@ -6,8 +6,8 @@ use super::{GOOD, lines, read, with};
 
 /// Pieces that matter to YAML or to us, to be put anywhere.
 const PIECES: [&str; 24] = [
-    "{", "}", "[", "]", ":", ": ", "- ", "\n", "\n  ", "\"", "'", "#", "*a", "&a ", "!!str ", "${", "${X}", "$${", "|\n",
-    "\t", "---\n", "é", "*/", "%",
+    "{", "}", "[", "]", ":", ": ", "- ", "\n", "\n  ", "\"", "'", "#", "*a", "&a ", "!!str ", "${", "${X}", "$${",
+    "|\n", "\t", "---\n", "é", "*/", "%",
 ];
 
 proptest! {

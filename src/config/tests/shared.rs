@@ -42,7 +42,9 @@ fn every_declared_key_is_read_and_every_read_key_is_declared() {
 /// Every key of the good project is in the schema, and every object of the schema is closed and explained.
 #[test]
 fn the_schema_knows_what_the_decoder_knows() {
-    for (kind, object) in [(SchemaKind::Project, &PROJECT), (SchemaKind::Pipeline, &PIPELINE), (SchemaKind::Stage, &HEAD)] {
+    for (kind, object) in
+        [(SchemaKind::Project, &PROJECT), (SchemaKind::Pipeline, &PIPELINE), (SchemaKind::Stage, &HEAD)]
+    {
         let mut expected = BTreeSet::new();
         declared(object, &mut expected);
         let expected: BTreeSet<String> = expected.into_iter().map(|(_, key)| key).collect();
