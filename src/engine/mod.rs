@@ -1,3 +1,3 @@
-//! The one DataFusion session: tuning, our functions, spilling. Knows no pipelines.
+//! The one `DataFusion` session: tuning, our functions, spilling. Knows no pipelines.
 
 pub mod exact;
