@@ -15,3 +15,4 @@ pub mod stage;
 pub mod report;
 pub mod deliver;
 pub mod run;
+pub mod cli;

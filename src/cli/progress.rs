@@ -12,8 +12,6 @@ pub struct Progress {
     bar: ProgressBar,
     quiet: bool,
     running: Mutex<Vec<String>>,
-    /// Before the step, as `2011-12-09` in a backfill.
-    pub label: Mutex<String>,
 }
 
 impl Progress {
@@ -23,7 +21,7 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}{pos}/{len} {elapsed} {wide_msg}") {
             bar.set_style(style);
         }
-        Self { bar, quiet, running: Mutex::default(), label: Mutex::default() }
+        Self { bar, quiet, running: Mutex::default() }
     }
 
     pub fn finish(&self) {

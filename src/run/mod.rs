@@ -2,6 +2,7 @@
 
 mod check;
 mod error;
+mod garbage;
 mod keeper;
 mod look;
 mod night;
@@ -15,6 +16,7 @@ mod work;
 
 pub use check::{Checked, check_project};
 pub use error::{RunError, describe};
+pub use garbage::collect_garbage;
 pub use keeper::Keeper;
 pub use night::{Night, Options, Session, backfill, plan_interval, run_interval};
 pub use open::{Workshop, engine, open, open_exports, open_lake};
