@@ -30,7 +30,9 @@ pub enum LakeError {
     BadId { id: String, why: &'static str },
     #[error("a name found in the lake: {0}")]
     BadName(#[from] BadName),
-    #[error("`gc` is deleting {fingerprint}, which this run needs; let it finish, or run `matins gc` again if it was stopped")]
+    #[error(
+        "`gc` is deleting {fingerprint}, which this run needs; let it finish, or run `matins gc` again if it was stopped"
+    )]
     BeingCollected { fingerprint: Fingerprint },
 }
 
@@ -144,7 +146,8 @@ mod tests {
 
     #[test]
     fn only_what_can_pass_is_transient() {
-        let status = |code: u16| generic(format!("Server returned non-2xx status code: {code} Oh").into()).is_transient();
+        let status =
+            |code: u16| generic(format!("Server returned non-2xx status code: {code} Oh").into()).is_transient();
         assert!(status(503) && status(429) && status(408));
         assert!(!status(400) && !status(501 - 100));
         assert!(generic(Box::new(io::Error::from(io::ErrorKind::ConnectionRefused))).is_transient());

@@ -152,8 +152,7 @@ impl Lake {
             Err(object_store::Error::NotFound { .. }) => return Ok(Vec::new()),
             Err(error) => return Err(self.store_error("list", folder, error)),
         };
-        let mut names: Vec<_> =
-            listed.common_prefixes.iter().filter_map(|p| p.filename().map(str::to_owned)).collect();
+        let mut names: Vec<_> = listed.common_prefixes.iter().filter_map(|p| p.filename().map(str::to_owned)).collect();
         names.sort_unstable();
         Ok(names)
     }
