@@ -11,7 +11,7 @@ use super::types::Lease;
 #[derive(Debug, thiserror::Error)]
 pub enum LakeError {
     #[error("cannot {operation} `{path}` in {location}: {source}")]
-    Store { operation: &'static str, path: String, location: String, source: object_store::Error },
+    Store { operation: &'static str, path: String, location: String, source: Box<object_store::Error> },
     #[error("cannot {operation} `{path}` in {location}: {source}")]
     Disk { operation: &'static str, path: String, location: String, source: io::Error },
     #[error("`{path}` is not in {location}")]
@@ -72,7 +72,7 @@ fn store_is_transient(error: &object_store::Error) -> bool {
     matches!(error, object_store::Error::JoinError { .. })
 }
 
-/// object_store keeps the status of a failed request in a type it does not export, so its text is what there is.
+/// `object_store` keeps the status of a failed request in a type it does not export, so its text is what there is.
 fn status_is_transient(text: &str) -> bool {
     let Some((_, after)) = text.split_once("status code: ") else { return false };
     let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     fn generic(source: Box<dyn std::error::Error + Send + Sync>) -> LakeError {
-        let source = object_store::Error::Generic { store: "S3", source };
+        let source = Box::new(object_store::Error::Generic { store: "S3", source });
         LakeError::Store { operation: "read", path: "x".into(), location: "s3://b".into(), source }
     }
 

@@ -230,7 +230,7 @@ impl Lake {
     }
 
     fn store_error(&self, operation: &'static str, path: &str, source: object_store::Error) -> LakeError {
-        LakeError::Store { operation, path: path.to_owned(), location: self.location.clone(), source }
+        LakeError::Store { operation, path: path.to_owned(), location: self.location.clone(), source: Box::new(source) }
     }
 }
 

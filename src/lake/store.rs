@@ -42,9 +42,9 @@ pub(super) enum Absent {
 }
 
 /// Opens a store of exports. `location` is a folder relative to `root`, or `file:///…`, `s3://bucket/prefix`, `az://…`,
-/// `gs://…`, `http(s)://…` (which lists only over WebDAV). A folder must exist.
+/// `gs://…`, `http(s)://…` (which lists only over `WebDAV`). A folder must exist.
 ///
-/// Options are those of object_store (`endpoint`, `region`, `access_key_id`, `allow_http`, …). What they do not say is
+/// Options are those of `object_store` (`endpoint`, `region`, `access_key_id`, `allow_http`, …). What they do not say is
 /// taken from variables as the clouds' own tools read them: `AWS_…`, `AZURE_…`, `GOOGLE_…`.
 pub fn open_store(
     location: &str,
@@ -183,7 +183,7 @@ impl Settings<'_> {
 
 /// A minute or so of patience inside one call; longer outages are the run's to wait for.
 fn retry() -> RetryConfig {
-    RetryConfig { max_retries: 6, retry_timeout: Duration::from_secs(120), ..RetryConfig::default() }
+    RetryConfig { max_retries: 6, retry_timeout: Duration::from_mins(2), ..RetryConfig::default() }
 }
 
 /// Parses a text as whatever a function takes: the type of a URL is not ours to name.
