@@ -122,7 +122,7 @@ async fn a_hint_that_is_wrong_only_costs_time() {
 
 #[tokio::test]
 async fn a_taking_that_reported_exists_is_ours() {
-    for lies in [Lies::ExistsAfterWriting, Lies::FailsAfterWriting] {
+    for lies in [Lies::WroteSaidExists, Lies::AnswerLost] {
         let lake = Lying::lake(lies);
         assert_eq!(take(&lake, "a").await.lease().epoch, 1);
     }

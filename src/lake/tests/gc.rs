@@ -104,7 +104,8 @@ async fn only_what_is_unreached_goes_and_only_after_the_wait() {
         assert_eq!(listed.phase, GcPhase::Listed);
         let mut expected = [old.clone(), vec![lost.clone()]].concat();
         let mut found = listed.objects.clone();
-        (expected.sort(), found.sort());
+        expected.sort();
+        found.sort();
         assert_eq!(found, expected);
         assert!(gc_doomed(&lake).await.expect("read").contains(&fingerprint("one")));
         assert!(!gc_doomed(&lake).await.expect("read").contains(&fingerprint("two")));
