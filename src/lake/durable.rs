@@ -23,6 +23,10 @@ impl Folder {
         Self { root, known }
     }
 
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
     pub(super) fn sync_file(&self, path: &str) -> io::Result<()> {
         File::open(self.root.join(path))?.sync_all()
     }

@@ -11,7 +11,7 @@ use super::types::Lease;
 #[derive(Debug, thiserror::Error)]
 pub enum LakeError {
     #[error("cannot {operation} `{path}` in {location}: {source}")]
-    Store { operation: &'static str, path: String, location: String, source: object_store::Error },
+    Store { operation: &'static str, path: String, location: String, source: Box<object_store::Error> },
     #[error("cannot {operation} `{path}` in {location}: {source}")]
     Disk { operation: &'static str, path: String, location: String, source: io::Error },
     #[error("`{path}` is not in {location}")]
@@ -30,7 +30,9 @@ pub enum LakeError {
     BadId { id: String, why: &'static str },
     #[error("a name found in the lake: {0}")]
     BadName(#[from] BadName),
-    #[error("`gc` is deleting {fingerprint}, which this run needs; let it finish, or run `matins gc` again if it was stopped")]
+    #[error(
+        "`gc` is deleting {fingerprint}, which this run needs; let it finish, or run `matins gc` again if it was stopped"
+    )]
     BeingCollected { fingerprint: Fingerprint },
 }
 
@@ -70,7 +72,7 @@ fn store_is_transient(error: &object_store::Error) -> bool {
     matches!(error, object_store::Error::JoinError { .. })
 }
 
-/// object_store keeps the status of a failed request in a type it does not export, so its text is what there is.
+/// `object_store` keeps the status of a failed request in a type it does not export, so its text is what there is.
 fn status_is_transient(text: &str) -> bool {
     let Some((_, after)) = text.split_once("status code: ") else { return false };
     let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
@@ -138,13 +140,14 @@ mod tests {
     use super::*;
 
     fn generic(source: Box<dyn std::error::Error + Send + Sync>) -> LakeError {
-        let source = object_store::Error::Generic { store: "S3", source };
+        let source = Box::new(object_store::Error::Generic { store: "S3", source });
         LakeError::Store { operation: "read", path: "x".into(), location: "s3://b".into(), source }
     }
 
     #[test]
     fn only_what_can_pass_is_transient() {
-        let status = |code: u16| generic(format!("Server returned non-2xx status code: {code} Oh").into()).is_transient();
+        let status =
+            |code: u16| generic(format!("Server returned non-2xx status code: {code} Oh").into()).is_transient();
         assert!(status(503) && status(429) && status(408));
         assert!(!status(400) && !status(501 - 100));
         assert!(generic(Box::new(io::Error::from(io::ErrorKind::ConnectionRefused))).is_transient());

@@ -41,9 +41,13 @@ pub enum GcPhase {
     /// A list was written; call again after the wait.
     Listed,
     /// There is a list, and it is too early to delete.
-    Waiting { until: DateTime<Utc> },
+    Waiting {
+        until: DateTime<Utc>,
+    },
     /// There is a list, and a run that may be using something on it.
-    Held { pipeline: String },
+    Held {
+        pipeline: String,
+    },
     Deleted,
     /// A run needed something on the list. Call again for a new one.
     CalledOff,
@@ -111,18 +115,14 @@ pub async fn gc(
 
 async fn write_list(lake: &Lake, policy: &GcPolicy, nonce: &str, now: DateTime<Utc>) -> Result<GcReport, LakeError> {
     let unreached = reach(lake, policy.keep).await?.others(lake, now - policy.min_age).await?;
-    let objects: Vec<_> = unreached
-        .objects
-        .iter()
-        .map(|o| GcObject { path: o.location.to_string(), size_bytes: o.size })
-        .collect();
+    let objects: Vec<_> =
+        unreached.objects.iter().map(|o| GcObject { path: o.location.to_string(), size_bytes: o.size }).collect();
     if objects.is_empty() {
         return Ok(report(GcPhase::Nothing, &[]));
     }
     if !policy.dry_run {
         let id = format!("{}-{nonce}", now.format("%Y%m%dT%H%M%SZ"));
-        let list =
-            GcList { id, written_at: now, objects: objects.clone(), fingerprints: unreached.fingerprints };
+        let list = GcList { id, written_at: now, objects: objects.clone(), fingerprints: unreached.fingerprints };
         lake.create_json(&paths::gc_list(&list.id), &list).await?;
     }
     Ok(report(GcPhase::Listed, &objects))

@@ -67,6 +67,11 @@ impl Lake {
         &self.location
     }
 
+    /// Where it is, when it is a folder of this machine.
+    pub fn local(&self) -> Option<&Path> {
+        self.folder.as_deref().map(Folder::root)
+    }
+
     pub async fn get(&self, path: &str) -> Result<Option<Bytes>, LakeError> {
         let at = self.at(path)?;
         match self.store.get(&at).await {
@@ -152,8 +157,7 @@ impl Lake {
             Err(object_store::Error::NotFound { .. }) => return Ok(Vec::new()),
             Err(error) => return Err(self.store_error("list", folder, error)),
         };
-        let mut names: Vec<_> =
-            listed.common_prefixes.iter().filter_map(|p| p.filename().map(str::to_owned)).collect();
+        let mut names: Vec<_> = listed.common_prefixes.iter().filter_map(|p| p.filename().map(str::to_owned)).collect();
         names.sort_unstable();
         Ok(names)
     }
@@ -236,7 +240,7 @@ impl Lake {
     }
 
     fn store_error(&self, operation: &'static str, path: &str, source: object_store::Error) -> LakeError {
-        LakeError::Store { operation, path: path.to_owned(), location: self.location.clone(), source }
+        LakeError::Store { operation, path: path.to_owned(), location: self.location.clone(), source: Box::new(source) }
     }
 }
 
@@ -261,21 +265,21 @@ mod tests {
 
     #[tokio::test]
     async fn a_create_that_succeeded_but_reported_exists_is_ours() {
-        let lake = Lying::lake(Lies::ExistsAfterWriting);
+        let lake = Lying::lake(Lies::WroteSaidExists);
         assert_eq!(lake.create("x", "my nonce").await.expect("put"), Create::Created);
         assert_eq!(lake.create("x", "another nonce").await.expect("put"), Create::Exists);
     }
 
     #[tokio::test]
     async fn a_passing_conflict_with_nothing_there_is_tried_again() {
-        let lake = Lying::lake(Lies::ExistsWithoutWriting);
+        let lake = Lying::lake(Lies::WroteNothingSaidExists);
         assert_eq!(lake.create("x", "my nonce").await.expect("put"), Create::Created);
         assert_eq!(lake.get("x").await.expect("read").expect("there"), "my nonce");
     }
 
     #[tokio::test]
     async fn an_answer_that_was_lost_is_looked_up() {
-        let lake = Lying::lake(Lies::FailsAfterWriting);
+        let lake = Lying::lake(Lies::AnswerLost);
         assert_eq!(lake.create("x", "my nonce").await.expect("put"), Create::Created);
     }
 

@@ -242,7 +242,7 @@ mod tests {
     async fn a_dead_holder_is_taken_over_at_once() {
         let lake = in_memory();
         take(&lake, &pipeline(), dead_process(), run("a"), "a", now(), &this_machine()).await.expect("taken");
-        let mut memory = Watch::new(Duration::from_secs(60));
+        let mut memory = Watch::new(Duration::from_mins(1));
         let seen = observe(&lake, &pipeline(), &this_machine(), &mut memory, Instant::now()).await.expect("seen");
         assert_eq!(seen, Verdict::Dead);
         assert_eq!(taken(&lake, "b").await.expect("taken").lease().epoch, 2);
@@ -253,7 +253,7 @@ mod tests {
         let lake = in_memory();
         let mut held = taken(&lake, "a").await.expect("taken");
         held.release(&lake, "a2", now()).await.expect("released");
-        let found = watch(&lake, &pipeline(), &this_machine(), Duration::from_secs(60), Duration::from_secs(1)).await;
+        let found = watch(&lake, &pipeline(), &this_machine(), Duration::from_mins(1), Duration::from_secs(1)).await;
         assert_eq!(found.expect("seen"), Verdict::Free);
         assert_eq!(taken(&lake, "b").await.expect("taken").lease().epoch, 2);
     }
@@ -268,7 +268,7 @@ mod tests {
         assert!(!memory.expired(&seen(1), start + Duration::from_secs(29)));
         assert!(!memory.expired(&seen(2), start + Duration::from_secs(31)), "a new beat");
         // Asleep for an hour: the second look alone proves nothing.
-        assert!(!memory.expired(&seen(2), start + Duration::from_secs(3600)));
+        assert!(!memory.expired(&seen(2), start + Duration::from_hours(1)));
         assert!(memory.expired(&seen(2), start + Duration::from_secs(3601)));
     }
 

@@ -119,10 +119,10 @@ impl Lake {
         }
         match self.create_json(path, &value).await? {
             Create::Created => Ok(value),
-            Create::Exists => self.read_json(path).await?.ok_or_else(|| LakeError::Missing {
-                path: path.to_owned(),
-                location: self.location().to_owned(),
-            }),
+            Create::Exists => self
+                .read_json(path)
+                .await?
+                .ok_or_else(|| LakeError::Missing { path: path.to_owned(), location: self.location().to_owned() }),
         }
     }
 }

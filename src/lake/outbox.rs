@@ -175,7 +175,8 @@ mod tests {
     async fn a_deferred_message_may_be_tried_again() {
         let lake = crate::lake::testing::in_memory();
         lake.enqueue("m", b"mail".to_vec()).await.expect("kept");
-        for (n, state) in [MessageState::Sending, MessageState::Deferred, MessageState::Sending].into_iter().enumerate() {
+        for (n, state) in [MessageState::Sending, MessageState::Deferred, MessageState::Sending].into_iter().enumerate()
+        {
             assert!(lake.advance("m", &step(state, &n.to_string())).await.expect("advanced"));
         }
         assert!(lake.enqueue("../x", Vec::new()).await.is_err());

@@ -91,7 +91,8 @@ impl Reached {
     pub(super) fn holds(&self, path: &str) -> bool {
         match owner(path) {
             Owner::Fingerprint(fingerprint) => {
-                self.fingerprints.contains(&fingerprint) && (path.ends_with(".json") || self.files.contains(path))
+                self.fingerprints.contains(&fingerprint)
+                    && (path.strip_suffix(".json").is_some() || self.files.contains(path))
             }
             Owner::Snapshot(pipeline, number) => self.snapshots.contains(&(pipeline, number)),
             Owner::Nobody => true,

@@ -70,7 +70,6 @@ impl Lake {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::lake::RunStatus;
     use crate::lake::testing::{both_kinds, finished, pipeline, run, started};
 

@@ -42,9 +42,9 @@ pub(super) enum Absent {
 }
 
 /// Opens a store of exports. `location` is a folder relative to `root`, or `file:///…`, `s3://bucket/prefix`, `az://…`,
-/// `gs://…`, `http(s)://…` (which lists only over WebDAV). A folder must exist.
+/// `gs://…`, `http(s)://…` (which lists only over `WebDAV`). A folder must exist.
 ///
-/// Options are those of object_store (`endpoint`, `region`, `access_key_id`, `allow_http`, …). What they do not say is
+/// Options are those of `object_store` (`endpoint`, `region`, `access_key_id`, `allow_http`, …). What they do not say is
 /// taken from variables as the clouds' own tools read them: `AWS_…`, `AZURE_…`, `GOOGLE_…`.
 pub fn open_store(
     location: &str,
@@ -135,7 +135,12 @@ fn remote(
                 .build()
                 .map(|s| Arc::new(s) as _)
         }
-        other => return Err(LakeError::BadLocation { location: shown.to_owned(), why: format!("{other:?} is not supported") }),
+        other => {
+            return Err(LakeError::BadLocation {
+                location: shown.to_owned(),
+                why: format!("{other:?} is not supported"),
+            });
+        }
     };
     built.map_err(|e| LakeError::BadLocation { location: shown.to_owned(), why: e.to_string() })
 }
@@ -178,7 +183,7 @@ impl Settings<'_> {
 
 /// A minute or so of patience inside one call; longer outages are the run's to wait for.
 fn retry() -> RetryConfig {
-    RetryConfig { max_retries: 6, retry_timeout: Duration::from_secs(120), ..RetryConfig::default() }
+    RetryConfig { max_retries: 6, retry_timeout: Duration::from_mins(2), ..RetryConfig::default() }
 }
 
 /// Parses a text as whatever a function takes: the type of a URL is not ours to name.
@@ -217,12 +222,16 @@ mod tests {
     fn no_secret_is_shown() {
         assert_eq!(shown("https://me:pw@host/a/?sig=secret"), "https://host/a");
         assert_eq!(shown("s3://bucket/a//b/"), "s3://bucket/a/b");
-        assert_eq!(shown("abfss://container@account.dfs.core.windows.net/x"), "abfss://container@account.dfs.core.windows.net/x");
+        assert_eq!(
+            shown("abfss://container@account.dfs.core.windows.net/x"),
+            "abfss://container@account.dfs.core.windows.net/x"
+        );
     }
 
     #[test]
     fn every_kind_of_store_opens() {
-        let s3 = opened("s3://bucket/a/", &[("region", "eu-west-1")], &[("AWS_ACCESS_KEY_ID", "k"), ("AWS_PROFILE", "x")]);
+        let keys = [("AWS_ACCESS_KEY_ID", "k"), ("AWS_SECRET_ACCESS_KEY", "s"), ("AWS_PROFILE", "x")];
+        let s3 = opened("s3://bucket/a/", &[("region", "eu-west-1")], &keys);
         assert_eq!(s3.expect("s3").url, "s3://bucket/a");
         let azure = opened("az://container/a", &[("account_name", "me"), ("use_emulator", "true")], &[]);
         assert!(azure.expect("azure").local.is_none());

@@ -121,9 +121,9 @@ pub(super) async fn landed(lake: &Lake, of: &str, attempt: &str) -> Landed {
 /// How the first create is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lies {
-    ExistsAfterWriting,
-    ExistsWithoutWriting,
-    FailsAfterWriting,
+    WroteSaidExists,
+    WroteNothingSaidExists,
+    AnswerLost,
 }
 
 /// A store that lies about the first create-only put.
@@ -152,12 +152,12 @@ impl ObjectStore for Lying {
         if options.mode != PutMode::Create || self.told.swap(true, Ordering::SeqCst) {
             return self.inner.put_opts(at, bytes, options).await;
         }
-        if self.lies != Lies::ExistsWithoutWriting {
+        if self.lies != Lies::WroteNothingSaidExists {
             self.inner.put_opts(at, bytes, options).await?;
         }
         let source = std::io::Error::from(std::io::ErrorKind::TimedOut).into();
         Err(match self.lies {
-            Lies::FailsAfterWriting => object_store::Error::Generic { store: "lying", source },
+            Lies::AnswerLost => object_store::Error::Generic { store: "lying", source },
             _ => object_store::Error::AlreadyExists { path: at.to_string(), source },
         })
     }

@@ -26,8 +26,9 @@ async fn a_fenced_holder_cannot_publish() {
         let mut frozen = take(&lake, "frozen").await;
         frozen.verify(&lake).await.expect("still ours");
         let expired = Sighting { number: 1, epoch: 1, beat: None };
-        let mut awake =
-            lease::take_over(&lake, &pipeline(), holder(), run("awake"), "awake", now(), &expired).await.expect("taken");
+        let mut awake = lease::take_over(&lake, &pipeline(), holder(), run("awake"), "awake", now(), &expired)
+            .await
+            .expect("taken");
         let refused = frozen.publish(&lake, publication("frozen", day(1)), Vec::new(), false, "f", now()).await;
         let Err(ChainError::Fenced { by: Some(by), number: 2, .. }) = refused else { panic!("{refused:?}") };
         assert_eq!(by, *awake.lease());
@@ -121,7 +122,7 @@ async fn a_hint_that_is_wrong_only_costs_time() {
 
 #[tokio::test]
 async fn a_taking_that_reported_exists_is_ours() {
-    for lies in [Lies::ExistsAfterWriting, Lies::FailsAfterWriting] {
+    for lies in [Lies::WroteSaidExists, Lies::AnswerLost] {
         let lake = Lying::lake(lies);
         assert_eq!(take(&lake, "a").await.lease().epoch, 1);
     }

@@ -4,7 +4,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{day, publish, sealed, take};
 use crate::base::{Fingerprint, TableName};
-use crate::lake::testing::{both_kinds, dead_process, fingerprint, in_memory, landed, now, pipeline, run, source, this_machine};
+use crate::lake::testing::{
+    both_kinds, dead_process, fingerprint, in_memory, landed, now, pipeline, run, source, this_machine,
+};
 use crate::lake::{
     Balance, DataFile, GcPhase, GcPolicy, GcReport, Lake, LakeError, RawExport, RawTable, TablePart, gc, gc_doomed,
     lease, paths,
@@ -16,8 +18,7 @@ fn later(days: i64) -> DateTime<Utc> {
 }
 
 async fn collect(lake: &Lake, days: i64) -> GcReport {
-    let policy =
-        GcPolicy { keep: 1, min_age: TimeDelta::days(2), wait: TimeDelta::days(1), dry_run: false };
+    let policy = GcPolicy { keep: 1, min_age: TimeDelta::days(2), wait: TimeDelta::days(1), dry_run: false };
     gc(lake, &this_machine(), &policy, &format!("n{days}"), later(days)).await.expect("collected")
 }
 
@@ -103,7 +104,8 @@ async fn only_what_is_unreached_goes_and_only_after_the_wait() {
         assert_eq!(listed.phase, GcPhase::Listed);
         let mut expected = [old.clone(), vec![lost.clone()]].concat();
         let mut found = listed.objects.clone();
-        (expected.sort(), found.sort());
+        expected.sort();
+        found.sort();
         assert_eq!(found, expected);
         assert!(gc_doomed(&lake).await.expect("read").contains(&fingerprint("one")));
         assert!(!gc_doomed(&lake).await.expect("read").contains(&fingerprint("two")));
