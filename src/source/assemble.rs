@@ -15,14 +15,10 @@ use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema, UInt64Type
 use arrow::row::{OwnedRow, RowConverter, SortField};
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::ObjectStore;
-use object_store::path::Path;
-use parquet::arrow::ParquetRecordBatchStreamBuilder;
-use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
-#[expect(deprecated, reason = "there is no other reader over an object store yet; the engine's own is not this room's")]
-use parquet::arrow::async_reader::ParquetObjectReader;
 use parquet::errors::ParquetError;
 
+use super::reader::read;
 use super::writer::write_small;
 use super::{KEY_COLUMN, LINE_COLUMN, SourceError, schema};
 use crate::base::Fingerprint;
@@ -190,7 +186,7 @@ fn same_hash(hashes: &[u64]) -> Vec<(u64, u64)> {
 struct Candidate {
     key: OwnedRow,
     /// The column that decides, where one does.
-    rank: OwnedRow,
+    rank: Option<OwnedRow>,
     row: u64,
     line: i64,
 }
@@ -276,11 +272,10 @@ async fn fetch(
             let key: Vec<ArrayRef> = source.key.iter().map(|k| column(k)).collect();
             let key = keys.convert_columns(&key).map_err(broken)?;
             let rank = rank.map(|(name, _)| ranks.convert_columns(&[column(name)])).transpose().map_err(broken)?;
-            let nothing = ranks.empty_rows(1, 0);
             let lines = column(LINE_COLUMN);
             let lines = lines.as_primitive::<Int64Type>();
             for (at, row) in (0..batch.num_rows()).zip(numbers.by_ref()) {
-                let rank = rank.as_ref().map_or_else(|| nothing.row(0).owned(), |rank| rank.row(at).owned());
+                let rank = rank.as_ref().map(|rank| rank.row(at).owned());
                 candidates.push(Candidate { key: key.row(at).owned(), rank, row: *row, line: lines.value(at) });
             }
         }
@@ -305,24 +300,6 @@ fn selection(numbers: &[u64], first: u64, rows: u64) -> RowSelection {
         selectors.push(RowSelector::skip(count(rows - at)));
     }
     RowSelection::from(selectors)
-}
-
-async fn read(
-    lake: &Arc<dyn ObjectStore>,
-    file: &DataFile,
-    columns: &[&str],
-    selection: Option<RowSelection>,
-) -> Result<Vec<RecordBatch>, SourceError> {
-    let failed = |cause| unreadable(&file.path, cause);
-    #[expect(deprecated, reason = "see its import")]
-    let reader = ParquetObjectReader::new(Arc::clone(lake), Path::from(file.path.as_str())).with_file_size(file.size_bytes);
-    let mut builder = ParquetRecordBatchStreamBuilder::new(reader).await.map_err(failed)?.with_batch_size(64 << 10);
-    let projection = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
-    builder = builder.with_projection(projection);
-    if let Some(selection) = selection {
-        builder = builder.with_row_selection(selection);
-    }
-    builder.build().map_err(failed)?.try_collect().await.map_err(failed)
 }
 
 fn dropped_batch(files: &[File<'_>], dropped: &[Dropped]) -> Result<RecordBatch, arrow::error::ArrowError> {

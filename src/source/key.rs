@@ -90,7 +90,8 @@ mod tests {
     fn the_hash_is_the_same_for_ever() {
         let text: ArrayRef = Arc::new(StringArray::from(vec!["", "a", "order-1", "a longer text than a word"]));
         let number: ArrayRef = Arc::new(Int64Array::from(vec![0, 1, -1, 1 << 40]));
-        insta::assert_debug_snapshot!(hashes(&[&text, &number], 4).iter().map(|h| format!("{h:016x}")).collect::<Vec<_>>(), @"");
+        let known = [0xe35f_9a8e_3a79_5f1c, 0xf832_4cab_63ac_cf87, 0xbe03_13cf_993e_5c7b, 0xae1f_7ba5_b374_5801];
+        assert_eq!(hashes(&[&text, &number], 4), known);
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod key;
 mod land;
 mod moment;
 mod quarantine;
+mod reader;
 mod segment;
 mod splitter;
 #[cfg(test)]
