@@ -36,6 +36,9 @@ pub enum RunError {
     TimedOut { what: String },
     #[error("a step stopped unexpectedly: {0}")]
     Panicked(String),
+    /// By a signal; 130 or 143.
+    #[error("told to stop; run the same again to go on from here")]
+    Stopped { code: u8 },
     #[error("published, but not delivered: {0}")]
     NotDelivered(String),
     #[error("{what}: {cause}")]
@@ -62,6 +65,7 @@ impl RunError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Panicked(_) => 1,
+            Self::Stopped { code } => *code,
             Self::Project(_) | Self::Usage(_) | Self::Report { .. } => 2,
             Self::Stage(StageError::Bind { .. }) => 2,
             Self::Stage(StageError::Engine { cause, .. } | StageError::Check { cause, .. }) | Self::Engine(cause) => match cause {

@@ -106,17 +106,13 @@ pub(super) fn predicate(rule: &Rule) -> Option<String> {
             Some(format!("(CAST({} AS VARCHAR) IN ({}))", quote(column), list.join(", ")))
         }
         Rule::Range { column, min, max } => {
-            let bound = |op: &str, text: &String| format!("{} {op} {}", quote(column), bound_literal(text));
+            let bound = |op: &str, text: &String| format!("{} {op} {text}", quote(column));
             let both: Vec<String> = min.iter().map(|m| bound(">=", m)).chain(max.iter().map(|m| bound("<=", m))).collect();
             Some(format!("({})", if both.is_empty() { "true".to_owned() } else { both.join(" AND ") }))
         }
         Rule::Expression { sql } => Some(format!("({sql})")),
         _ => None,
     }
-}
-
-fn bound_literal(text: &str) -> String {
-    if text.parse::<f64>().is_ok() { text.to_owned() } else { quote_text(text.trim_matches('\'')) }
 }
 
 struct Counted {

@@ -54,6 +54,32 @@ impl CheckedGroups {
         if overflowed { overflow(&self.name, &self.return_type) } else { Ok(()) }
     }
 
+    /// `add` where all rows belong to the one group there is: the sum stays in a register.
+    fn add_only<T>(&mut self, values: &ArrayRef) -> Result<()>
+    where
+        T: ArrowPrimitiveType,
+        i128: From<T::Native>,
+    {
+        let values = values.as_primitive::<T>();
+        if values.null_count() == values.len() {
+            return Ok(());
+        }
+        let mut sum = if self.sums[0] == EMPTY { 0 } else { self.sums[0] };
+        let mut overflowed = false;
+        let mut each = |value: T::Native| {
+            let (after, over) = sum.overflowing_add(i128::from(value));
+            sum = after;
+            overflowed |= over;
+        };
+        if values.null_count() == 0 {
+            values.values().iter().for_each(|&value| each(value));
+        } else {
+            values.iter().flatten().for_each(each);
+        }
+        self.sums[0] = sum;
+        if overflowed { overflow(&self.name, &self.return_type) } else { Ok(()) }
+    }
+
     fn add_any(&mut self, values: &ArrayRef, groups: &[usize], filter: Option<&BooleanArray>) -> Result<()> {
         match values.data_type() {
             DataType::Int64 => self.add::<Int64Type>(values, groups, filter),
@@ -133,7 +159,12 @@ impl CheckedSingle {
 impl Accumulator for CheckedSingle {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
         self.rows += values[0].len() - values[0].null_count();
-        self.groups.update_batch(values, &vec![0; values[0].len()], None, 1)
+        match values[0].data_type() {
+            DataType::Int64 => self.groups.add_only::<Int64Type>(&values[0]),
+            DataType::UInt64 => self.groups.add_only::<UInt64Type>(&values[0]),
+            DataType::Decimal128(..) => self.groups.add_only::<Decimal128Type>(&values[0]),
+            other => internal_err!("a checked sum was given {other}"),
+        }
     }
 
     fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {

@@ -39,7 +39,7 @@ impl GroupsAccumulator for ExactGroups {
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        self.moments.state(emit_to)
+        Ok(self.moments.state(emit_to))
     }
 
     fn merge_batch(&mut self, values: &[ArrayRef], group_indices: &[usize], total_num_groups: usize) -> Result<()> {
@@ -76,7 +76,7 @@ impl ExactSingle {
 
 impl Accumulator for ExactSingle {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        self.moments.update(values[0].as_primitive::<Float64Type>(), &vec![0; values[0].len()], None);
+        self.moments.update_only(values[0].as_primitive::<Float64Type>());
         Ok(())
     }
 
@@ -94,7 +94,7 @@ impl Accumulator for ExactSingle {
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        let columns = self.moments.state(EmitTo::All)?;
+        let columns = self.moments.state(EmitTo::All);
         self.moments.resize(1);
         columns.iter().map(|column| ScalarValue::try_from_array(column, 0)).collect()
     }

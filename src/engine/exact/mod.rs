@@ -13,6 +13,7 @@ mod rows;
 mod wide;
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, clippy::float_cmp, clippy::cast_precision_loss, reason = "tests of exact digits")]
 mod sql_tests;
 
 pub use function::functions;

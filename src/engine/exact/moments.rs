@@ -33,8 +33,7 @@ impl Measure {
 
     /// Names and types of what one partial aggregation hands to the next.
     pub(super) fn state_fields(self) -> Vec<(&'static str, DataType)> {
-        let mut fields =
-            vec![("count", DataType::UInt64), ("fixed", FIXED_TYPE), ("wide", DataType::Binary)];
+        let mut fields = vec![("count", DataType::UInt64), ("fixed", FIXED_TYPE), ("wide", DataType::Binary)];
         if self.needs_squares() {
             fields.push(("squares", DataType::Binary));
         }
@@ -118,7 +117,31 @@ impl Moments {
         }
     }
 
-    /// The opposite of `update` for the one group of a sliding window.
+    /// `update` where all rows belong to the one group there is: the sum stays in a register.
+    pub(super) fn update_only(&mut self, values: &Float64Array) {
+        self.counts[0] += (values.len() - values.null_count()) as u64;
+        let mut sum = 0_i128;
+        let mut each = |x: f64| match fixed(x) {
+            Some(value) => {
+                sum += value;
+                if sum.unsigned_abs() >= FIXED_LIMIT {
+                    self.add_fixed(0, std::mem::take(&mut sum));
+                }
+            }
+            None => self.with_wide(0, |wide| wide.add_double(x)),
+        };
+        if values.null_count() == 0 {
+            values.values().iter().for_each(|&x| each(x));
+        } else {
+            values.iter().flatten().for_each(each);
+        }
+        self.add_fixed(0, sum);
+        if self.measure.needs_squares() {
+            values.iter().flatten().for_each(|x| self.add_square(0, x, false));
+        }
+    }
+
+    /// The opposite of `update_only`, for a sliding window.
     pub(super) fn retract(&mut self, values: &Float64Array) {
         for x in values.iter().flatten() {
             self.counts[0] -= 1;
@@ -175,7 +198,7 @@ impl Moments {
         finish(self.measure, self.counts[group], slot, (slot < HANDLES).then(|| &self.wides[index_of(slot)]), squares)
     }
 
-    pub(super) fn state(&mut self, emit: EmitTo) -> Result<Vec<ArrayRef>> {
+    pub(super) fn state(&mut self, emit: EmitTo) -> Vec<ArrayRef> {
         let taken = self.take(emit);
         let (fixed, wides): (Decimal128Array, ArrayRef) = if taken.wides.is_empty() {
             let rows = taken.slots.len();
@@ -190,7 +213,7 @@ impl Moments {
         if self.measure.needs_squares() {
             columns.push(Arc::new(write_wides(taken.squares.iter().map(Some))));
         }
-        Ok(columns)
+        columns
     }
 
     pub(super) fn size(&self) -> usize {

@@ -13,7 +13,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 
 use super::functions;
 
-/// A fixed, well-mixed sequence: SplitMix64.
+/// A fixed, well-mixed sequence: `SplitMix64`.
 struct Sequence(u64);
 
 impl Sequence {
@@ -79,14 +79,17 @@ fn session(partitions: usize, ours: bool) -> SessionContext {
     let config = SessionConfig::new().with_target_partitions(partitions).with_batch_size(64);
     let context = SessionContext::new_with_config(config);
     if ours {
-        functions().into_iter().for_each(|f| context.register_udaf((*f).clone()));
+        for function in functions() {
+            context.register_udaf((*function).clone());
+        }
     }
     context
 }
 
 /// Registers `t` over as many partitions as the session has.
 fn table(context: &SessionContext, columns: &[(&str, ArrayRef)]) {
-    let batch = RecordBatch::try_from_iter_with_nullable(columns.iter().map(|(n, a)| (*n, Arc::clone(a), true))).unwrap();
+    let batch =
+        RecordBatch::try_from_iter_with_nullable(columns.iter().map(|(n, a)| (*n, Arc::clone(a), true))).unwrap();
     let partitions = context.state().config().target_partitions();
     let size = batch.num_rows().div_ceil(partitions).max(1);
     let parts = (0..partitions)
@@ -140,10 +143,13 @@ fn hostile() -> Vec<(i64, Option<f64>)> {
 }
 
 fn register(context: &SessionContext, rows: &[(i64, Option<f64>)]) {
-    table(context, &[
-        ("g", Arc::new(rows.iter().map(|r| Some(r.0)).collect::<Int64Array>())),
-        ("x", Arc::new(rows.iter().map(|r| r.1).collect::<Float64Array>())),
-    ]);
+    table(
+        context,
+        &[
+            ("g", Arc::new(rows.iter().map(|r| Some(r.0)).collect::<Int64Array>())),
+            ("x", Arc::new(rows.iter().map(|r| r.1).collect::<Float64Array>())),
+        ],
+    );
 }
 
 #[tokio::test]
@@ -152,6 +158,7 @@ async fn every_order_and_partitioning_gives_the_same_bits() {
     let measures = "sum(x), avg(x), var_samp(x), var_pop(x), stddev_samp(x), stddev_pop(x), sum(DISTINCT x), \
                     avg(DISTINCT x), var_pop(DISTINCT x), sum(x) FILTER (WHERE g % 2 = 0), mean(x + 1)";
     let mut seen = Vec::new();
+    let mut engines = Vec::new();
     for (turn, partitions) in [1, 2, 8, 1, 2, 8].into_iter().enumerate() {
         let context = session(partitions, true);
         register(&context, &rows_in);
@@ -160,8 +167,16 @@ async fn every_order_and_partitioning_gives_the_same_bits() {
         let all: Vec<_> = grouped.columns()[1..].iter().chain(&whole.columns()[1..]).map(bits).collect();
         seen.push(all);
         assert_eq!(seen[turn], seen[0], "with {partitions} partitions, turn {turn}");
+        let context = session(partitions, false);
+        register(&context, &rows_in);
+        let total = rows(&context, "SELECT sum(x) FROM t WHERE g BETWEEN 20 AND 36").await.unwrap();
+        engines.push(bits(total.column(0))[0]);
         Sequence(turn as u64).shuffle(&mut rows_in);
     }
+    assert!(
+        engines.iter().any(|&sum| sum != engines[0]),
+        "these rows would not show a sum that depends on their order"
+    );
     let value = |column: usize, group: usize| seen[0][column][group].map(f64::from_bits);
     assert!(value(0, 40 - 3).unwrap().is_nan());
     assert_eq!(value(0, 41 - 3), Some(f64::INFINITY));
@@ -181,7 +196,10 @@ async fn sums_are_what_fsum_gives() {
         let values: Vec<f64> = rows_in.iter().filter(|r| r.0 == group).filter_map(|r| r.1).collect();
         let (sum, row) = (fsum(values.iter().copied()), usize::try_from(group).unwrap());
         assert_eq!(result.column(1).as_primitive::<Float64Type>().value(row).to_bits(), sum.to_bits());
-        assert_eq!(result.column(2).as_primitive::<Float64Type>().value(row).to_bits(), (sum / values.len() as f64).to_bits());
+        assert_eq!(
+            result.column(2).as_primitive::<Float64Type>().value(row).to_bits(),
+            (sum / values.len() as f64).to_bits()
+        );
     }
 }
 
@@ -201,7 +219,8 @@ async fn published_variances() {
     ];
     for (values, expected) in cases {
         table(&context, &[("x", Arc::new(Float64Array::from(values)))]);
-        let result = rows(&context, "SELECT stddev(x), var(x), var_pop(x), stddev_pop(x), count(x) FROM t").await.unwrap();
+        let result =
+            rows(&context, "SELECT stddev(x), var(x), var_pop(x), stddev_pop(x), count(x) FROM t").await.unwrap();
         let at = |c: usize| result.column(c).as_primitive::<Float64Type>().value(0);
         assert!((at(0) / expected - 1.0).abs() < 1e-9, "{} for {expected}", at(0));
         assert_eq!(at(1).sqrt().to_bits(), at(0).to_bits());
@@ -211,18 +230,33 @@ async fn published_variances() {
         context.deregister_table("t").unwrap();
     }
     // numpy.var([2, 4, 4, 4, 5, 5, 7, 9]) is 4.0, and of equal values exactly nothing.
-    assert!(text(&context, "SELECT var_population(column1) FROM (VALUES (2.0::double),(4),(4),(4),(5),(5),(7),(9))").await.contains("| 4.0 "));
+    assert!(
+        text(&context, "SELECT var_population(column1) FROM (VALUES (2.0::double),(4),(4),(4),(5),(5),(7),(9))")
+            .await
+            .contains("| 4.0 ")
+    );
     assert!(text(&context, "SELECT var_pop(column1) FROM (VALUES (0.1::double),(0.1),(0.1))").await.contains("| 0.0 "));
 }
 
 #[tokio::test]
 async fn sliding_windows_forget_exactly() {
-    let values: Vec<Option<f64>> = vec![Some(1e16), Some(1.0), Some(f64::NAN), Some(-1e16), None, Some(0.1), Some(1e308), Some(0.2), Some(0.3), Some(0.5)];
+    let values: Vec<Option<f64>> = vec![
+        Some(1e16),
+        Some(1.0),
+        Some(f64::NAN),
+        Some(-1e16),
+        None,
+        Some(0.1),
+        Some(1e308),
+        Some(0.2),
+        Some(0.3),
+        Some(0.5),
+    ];
     let context = session(2, true);
-    table(&context, &[
-        ("i", Arc::new(Int64Array::from_iter_values(0..10))),
-        ("x", Arc::new(Float64Array::from(values.clone()))),
-    ]);
+    table(
+        &context,
+        &[("i", Arc::new(Int64Array::from_iter_values(0..10))), ("x", Arc::new(Float64Array::from(values.clone())))],
+    );
     let frame = "OVER (ORDER BY i ROWS BETWEEN 2 PRECEDING AND CURRENT ROW)";
     let sql = format!("SELECT i, sum(x) {frame}, avg(x) {frame}, var_pop(x) {frame} FROM t ORDER BY i");
     let result = rows(&context, &sql).await.unwrap();
@@ -257,18 +291,27 @@ async fn everything_else_is_the_engines() {
         for ours in [false, true] {
             let context = session(partitions, ours);
             let n = 500_i64;
-            table(&context, &[
-                ("k", Arc::new(Int64Array::from_iter_values(0..n))),
-                ("g", Arc::new(Int64Array::from_iter_values((0..n).map(|i| i % 7)))),
-                ("i", Arc::new((0..n).map(|i| (i % 11 != 0).then_some(i * 13 % 101)).collect::<Int64Array>())),
-                ("s", Arc::new(Int32Array::from_iter_values((0..500).map(|i| i % 17)))),
-                ("d", Arc::new(
-                    (0..n).map(|i| (i % 5 != 0).then(|| i128::from(i) * 12_345)).collect::<Decimal128Array>()
-                        .with_precision_and_scale(18, 4).unwrap(),
-                )),
-                ("f", Arc::new(Float32Array::from_iter_values((0..500_i16).map(f32::from)))),
-                ("x", Arc::new((0..n).map(|i| (i % 2 == 0).then_some(i as f64)).collect::<Float64Array>())),
-            ]);
+            table(
+                &context,
+                &[
+                    ("k", Arc::new(Int64Array::from_iter_values(0..n))),
+                    ("g", Arc::new(Int64Array::from_iter_values((0..n).map(|i| i % 7)))),
+                    ("i", Arc::new((0..n).map(|i| (i % 11 != 0).then_some(i * 13 % 101)).collect::<Int64Array>())),
+                    ("s", Arc::new(Int32Array::from_iter_values((0..500).map(|i| i % 17)))),
+                    (
+                        "d",
+                        Arc::new(
+                            (0..n)
+                                .map(|i| (i % 5 != 0).then(|| i128::from(i) * 12_345))
+                                .collect::<Decimal128Array>()
+                                .with_precision_and_scale(18, 4)
+                                .unwrap(),
+                        ),
+                    ),
+                    ("f", Arc::new(Float32Array::from_iter_values((0..500_i16).map(f32::from)))),
+                    ("x", Arc::new((0..n).map(|i| (i % 2 == 0).then_some(i as f64)).collect::<Float64Array>())),
+                ],
+            );
             let mut all = Vec::new();
             for query in queries {
                 all.push(text(&context, query).await);
@@ -286,11 +329,19 @@ async fn a_sum_that_does_not_fit_is_an_error() {
     for partitions in [1, 2, 8] {
         let context = session(partitions, true);
         let top = 10_i128.pow(38) - 1;
-        table(&context, &[
-            ("i", Arc::new(Int64Array::from(vec![i64::MAX, 1, i64::MAX, -1, i64::MIN, i64::MIN, 5]))),
-            ("d", Arc::new(Decimal128Array::from(vec![top, -1, 1, 1, 0, 0, 0]).with_precision_and_scale(38, 0).unwrap())),
-            ("g", Arc::new(StringArray::from(vec!["a", "b", "a", "b", "a", "a", "a"]))),
-        ]);
+        table(
+            &context,
+            &[
+                ("i", Arc::new(Int64Array::from(vec![i64::MAX, 1, i64::MAX, -1, i64::MIN, i64::MIN, 5]))),
+                (
+                    "d",
+                    Arc::new(
+                        Decimal128Array::from(vec![top, -1, 1, 1, 0, 0, 0]).with_precision_and_scale(38, 0).unwrap(),
+                    ),
+                ),
+                ("g", Arc::new(StringArray::from(vec!["a", "b", "a", "b", "a", "a", "a"]))),
+            ],
+        );
         // The total fits, whatever the partial sums do.
         let total = rows(&context, "SELECT sum(i) FROM t").await.unwrap();
         assert_eq!(total.column(0).as_primitive::<Int64Type>().value(0), 3);

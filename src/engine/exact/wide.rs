@@ -35,7 +35,7 @@ pub(super) fn parts(x: f64) -> Option<Parts> {
     let (mantissa, exponent) = match biased {
         0x7ff => return None,
         0 => (fraction, -1074),
-        #[expect(clippy::cast_possible_wrap, reason = "eleven bits")]
+        #[expect(clippy::cast_possible_truncation, reason = "eleven bits")]
         _ => (fraction | 1 << 52, biased as i32 - 1075),
     };
     Some(Parts { negative: bits >> 63 == 1, mantissa, exponent })
@@ -263,6 +263,7 @@ pub(super) fn scale(mut x: f64, mut exponent: i32) -> f64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "exactness is what is tested")]
 mod tests {
     use super::*;
 
@@ -273,7 +274,9 @@ mod tests {
 
     fn sum(values: &[f64]) -> f64 {
         let mut wide = Wide::default();
-        values.iter().for_each(|&x| wide.add_double(x));
+        for &x in values {
+            wide.add_double(x);
+        }
         scaled(&wide)
     }
 
