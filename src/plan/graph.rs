@@ -56,7 +56,7 @@ pub fn graph(project: &Project, pipeline: &Pipeline) -> (Graph, Diagnostics) {
     for node in nodes.values() {
         unknown_tables(project, pipeline, node, &known, &mut diagnostics);
         unknown_params(pipeline, node, &mut diagnostics);
-        incremental_rules(pipeline, node, &mut diagnostics);
+        incremental_rules(pipeline, node, &nodes, &mut diagnostics);
     }
     let (nodes, cycles) = order(nodes);
     diagnostics.extend(cycles);
@@ -119,13 +119,17 @@ fn unknown_params(pipeline: &Pipeline, node: &Node, out: &mut Diagnostics) {
     }
 }
 
-/// A part of an incremental stage is made from the exports of its period alone, so its rows may depend on no others.
-fn incremental_rules(pipeline: &Pipeline, node: &Node, out: &mut Diagnostics) {
+/// A part of an incremental stage is made from the exports of its period alone, directly or by way of a table in the same
+/// periods, so its rows may depend on no others.
+fn incremental_rules(pipeline: &Pipeline, node: &Node, nodes: &BTreeMap<TableName, Node>, out: &mut Diagnostics) {
     if node.stage.head.incremental.is_none() {
         return;
     }
     let mut dated = 0;
     for (table, reference) in &node.query.reads {
+        if nodes.get(table).is_some_and(|read| read.stage.head.incremental == node.stage.head.incremental) {
+            dated += 1;
+        }
         let Some(source) = table.source().and_then(|name| pipeline.sources.get(&name)) else { continue };
         if source.pattern.date_format.is_none() || source.mode == Mode::Full {
             continue;
@@ -141,7 +145,7 @@ fn incremental_rules(pipeline: &Pipeline, node: &Node, out: &mut Diagnostics) {
     }
     if dated == 0 {
         out.push(
-            Diagnostic::error("incremental-undated", format!("`{}` is incremental and reads no source of dated exports", node.table()))
+            Diagnostic::error("incremental-undated", format!("`{}` is incremental and reads neither dated exports nor a table in the same periods", node.table()))
                 .at(Place::file(&node.stage.file))
                 .help("parts are made by the date of exports: read a `raw` source with `{date}` in its path, or leave `incremental` out"),
         );

@@ -3,6 +3,8 @@
 mod export;
 mod graph;
 mod steps;
+#[cfg(test)]
+mod tests;
 mod wanted;
 
 pub use export::{Export, Inventory, contract_fingerprint, raw_fingerprint};

@@ -216,7 +216,7 @@ fn want(
         recipe = recipe.text("param", name.as_str()).text("value", &made_from[&format!("${name}")]);
     }
     let base = recipe.finish();
-    let parts: Vec<WantedPart> = periods(node, pipeline, sources)
+    let parts: Vec<WantedPart> = periods(node, pipeline, sources, made)
         .into_iter()
         .map(|period| {
             let mut recipe = Recipe::new("part/1").made_from("base", &base).text("period", period.as_deref().unwrap_or(""));
@@ -267,14 +267,26 @@ pub fn checks_fingerprint(checks: &[Check], as_of: &str) -> Fingerprint {
     if looks_at_clock { recipe.text("as_of", as_of).finish() } else { recipe.finish() }
 }
 
-/// The periods of an incremental stage: those its dated exports lie in. A plain stage has one part and no period.
-fn periods(node: &Node, pipeline: &Pipeline, sources: &BTreeMap<SourceName, WantedSource>) -> Vec<Option<String>> {
+/// The periods of an incremental stage: those its dated exports lie in, and those of the tables it reads that have the same
+/// unit. A plain stage has one part and no period.
+fn periods(
+    node: &Node,
+    pipeline: &Pipeline,
+    sources: &BTreeMap<SourceName, WantedSource>,
+    made: &[WantedTable],
+) -> Vec<Option<String>> {
     let Some(period) = node.stage.head.incremental else { return vec![None] };
     let dates = node.query.reads.keys().filter_map(TableName::source).filter(|s| is_parted(pipeline, s));
     let all: BTreeSet<String> = dates
         .filter_map(|s| sources.get(&s))
         .flat_map(|source| source.exports.iter().filter_map(|e| e.date))
         .map(|date| period_of(period, date))
+        .chain(
+            made.iter()
+                .filter(|t| t.node.stage.head.incremental == Some(period) && node.query.reads.contains_key(t.node.table()))
+                .flat_map(|t| t.parts.iter().filter_map(|part| part.period.clone()))
+                .filter(|part| part != "none"),
+        )
         .collect();
     // Before the first export the table is there, and empty.
     if all.is_empty() { vec![Some("none".to_owned())] } else { all.into_iter().map(Some).collect() }
