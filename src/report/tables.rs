@@ -119,8 +119,9 @@ pub(super) fn waterfall(table: &Value, parts: &WaterfallParts<'_>) -> Result<Wat
         moves.push(((parts.name_of)(column), -row.number(column)?.unwrap_or(0.0).abs()));
     }
     let explained: f64 = moves.iter().map(|(_, by)| by).sum();
-    let before = closed.iter().rev().nth(1).filter(|(m, ..)| follows(*m, *month)).map(|(_, total, _)| *total);
-    let opening = before.unwrap_or(closing - explained);
+    let before = closed.iter().rev().nth(1).filter(|(earlier, ..)| follows(*earlier, *month));
+    let opening = before.map_or(closing - explained, |(_, total, _)| *total);
+    let opened = before.map_or_else(|| format!("Before {}", month.format("%b %Y")), |(m, ..)| m.format("%b %Y").to_string());
     // What the parts leave unexplained is shown, not hidden in a total.
     let other = closing - opening - explained;
     if other.abs() > 0.005 * closing.abs().max(1.0) {
@@ -132,7 +133,7 @@ pub(super) fn waterfall(table: &Value, parts: &WaterfallParts<'_>) -> Result<Wat
         if signed && value > 0.0 { format!("+{plain}") } else { plain }
     };
     let mut level = opening;
-    let mut spans = vec![(format!("Before {}", month.format("%b %Y")), "total", text(opening, false), 0.0, opening)];
+    let mut spans = vec![(opened, "total", text(opening, false), 0.0, opening)];
     for (label, by) in moves {
         let kind = if by < 0.0 { "down" } else { "up" };
         spans.push((label, kind, text(by, true), level, level + by));

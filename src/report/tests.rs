@@ -185,12 +185,16 @@ fn the_executive_report_says_what_the_numbers_bear_out() {
     assert_eq!(page.subject, "Customer health · 2011-12-09 · Net revenue +18.6\u{202f}% · 1 data remark");
     for told in [
         "Net revenue rose by 18.6\u{202f}% to £1.23M in Nov 2011, from £1.04M in Oct 2011",
+        "; that is 18.6\u{202f}% above Nov 2010.",
+        // Clear of last month's interval, and so in colour; the repeat rate's change is not.
+        "<b class=\"good\">▲&nbsp;+6.1\u{202f}pp</b>",
+        "<b class=\"even\">▲&nbsp;+0.2\u{202f}pp</b>",
         "Monthly retention rose by 6.1\u{202f}pp to 44.2\u{202f}% in Nov 2011, from 38.1\u{202f}% in Oct 2011.",
         "n&nbsp;=&nbsp;2,660",
         "541,909",
         "Every source balances",
-        "Before Nov 2011",
-        "Figures through 9 December 2011",
+        "<th scope=\"row\">Oct 2011</th>",
+        "Through 9 December 2011",
         "<th scope=\"row\"",
     ] {
         assert!(page.html.contains(told), "{told}");
@@ -275,9 +279,9 @@ fn a_template_s_mistakes_are_found_where_they_stand() {
     let at = "report-templates/executive.html";
     for (template, message, help) in [
         ("<p>\n{{ titel }}</p>", format!("{at}:2:4 variable `titel` is not defined"), "did you mean `title`?"),
-        ("{% for k in kpis %}{{ k.lable }}{% endfor %}", format!("{at}:1:23 field `lable` is not defined"), "did you mean `label`?"),
-        ("{% for r in data.growth.rows %}{{ r.actve }}{% endfor %}", format!("{at}:1:35 field `actve` is not defined"), "did you mean `active`?"),
-        ("{{ kpi.net_revenu.text }}", format!("{at}:1:4 field `net_revenu` is not defined"), "did you mean `net_revenue`?"),
+        ("{% for k in kpis %}{{ k.lable }}{% endfor %}", format!("{at}:1:25 field `lable` is not defined"), "did you mean `label`?"),
+        ("{% for r in data.growth.rows %}{{ r.actve }}{% endfor %}", format!("{at}:1:37 field `actve` is not defined"), "did you mean `active`?"),
+        ("{{ kpi.net_revenu.text }}", format!("{at}:1:8 field `net_revenu` is not defined"), "did you mean `net_revenue`?"),
         ("{% if title %}\n<p>", format!("{at}:2:4 "), ""),
         ("{{ title | shuot }}", format!("{at}:1:"), ""),
         ("{% include \"nowhere.html\" %}", format!("{at}:1:"), ""),
