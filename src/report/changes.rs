@@ -39,7 +39,7 @@ fn sentence(series: &KpiSeries) -> Option<String> {
         let above = now.value? > year.value?;
         let joint = if above == rose { "that is" } else { "still, that is" };
         let side = if above { "above" } else { "below" };
-        text.push_str(&format!("; {joint} {} {side} {}", size(now, year, unit)?, walk.period_text(year.period)));
+        text = format!("{text}; {joint} {} {side} {}", size(now, year, unit)?, walk.period_text(year.period));
     }
     text.push('.');
     Some(text)

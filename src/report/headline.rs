@@ -252,7 +252,14 @@ fn change(now: Option<f64>, then: Option<f64>, unit: &Unit, direction: Direction
         }
     });
     let Some((by, text)) = moved else {
-        return Change { known: false, against, text: NOTHING.to_owned(), glyph: "", word: "not comparable", tone: "even" };
+        return Change {
+            known: false,
+            against,
+            text: NOTHING.to_owned(),
+            glyph: "",
+            word: "not comparable",
+            tone: "even",
+        };
     };
     let (glyph, word) = match (text.starts_with('+'), text.starts_with('−')) {
         (true, _) => ("▲", "up"),
@@ -321,15 +328,12 @@ fn sparkline(walk: &Walk<'_>, latest: &KpiPoint, unit: &Unit) -> Option<Spark> {
 }
 
 fn summary(label: &str, text: &str, period: &str, note: Option<&str>, prior: &Change) -> String {
-    let mut out = if period.is_empty() { format!("{label}: {text}") } else { format!("{label} {text} in {period}") };
-    if let Some(note) = note {
-        out.push_str(&format!(" ({note})"));
-    }
-    if prior.known {
-        out.push_str(&match prior.word {
-            "level" => format!(", level with {}", prior.against),
-            word => format!(", {word} {} on {}", prior.text.trim_start_matches(['+', '−']), prior.against),
-        });
-    }
-    out
+    let figure = if period.is_empty() { format!("{label}: {text}") } else { format!("{label} {text} in {period}") };
+    let doubt = note.map_or_else(String::new, |note| format!(" ({note})"));
+    let moved = match prior.word {
+        _ if !prior.known => String::new(),
+        "level" => format!(", level with {}", prior.against),
+        word => format!(", {word} {} on {}", prior.text.trim_start_matches(['+', '−']), prior.against),
+    };
+    format!("{figure}{doubt}{moved}")
 }

@@ -103,7 +103,9 @@ pub(super) fn waterfall(table: &Value, parts: &WaterfallParts<'_>) -> Result<Wat
     needed.extend(parts.up.iter().chain(&parts.down).map(String::as_str));
     let mut closed = Vec::new();
     for row in rows(table, &needed)? {
-        if let (Some(month), Some(total), false) = (row.date("month")?, row.number(parts.total)?, row.truth("provisional")?) {
+        if let (Some(month), Some(total), false) =
+            (row.date("month")?, row.number(parts.total)?, row.truth("provisional")?)
+        {
             closed.push((month, total, row));
         }
     }
@@ -121,7 +123,8 @@ pub(super) fn waterfall(table: &Value, parts: &WaterfallParts<'_>) -> Result<Wat
     let explained: f64 = moves.iter().map(|(_, by)| by).sum();
     let before = closed.iter().rev().nth(1).filter(|(earlier, ..)| follows(*earlier, *month));
     let opening = before.map_or(closing - explained, |(_, total, _)| *total);
-    let opened = before.map_or_else(|| format!("Before {}", month.format("%b %Y")), |(m, ..)| m.format("%b %Y").to_string());
+    let opened =
+        before.map_or_else(|| format!("Before {}", month.format("%b %Y")), |(m, ..)| m.format("%b %Y").to_string());
     // What the parts leave unexplained is shown, not hidden in a total.
     let other = closing - opening - explained;
     if other.abs() > 0.005 * closing.abs().max(1.0) {
@@ -207,7 +210,8 @@ pub(super) fn heat_map(table: &Value) -> Result<HeatMap, Refused> {
     let needed = ["cohort", "month_index", "customers", "cohort_size", "retention", "provisional"];
     let mut cells = Vec::new();
     for row in rows(table, &needed)? {
-        let (Some(cohort), Some(month), false) = (row.date("cohort")?, row.number("month_index")?, row.truth("provisional")?)
+        let (Some(cohort), Some(month), false) =
+            (row.date("cohort")?, row.number("month_index")?, row.truth("provisional")?)
         else {
             continue;
         };
@@ -241,18 +245,28 @@ pub(super) fn heat_map(table: &Value) -> Result<HeatMap, Refused> {
         .iter()
         .map(|cohort| {
             let size = cells.iter().find(|c| c.cohort == *cohort).map_or(0.0, |c| c.size);
-            let state = if size < few { "suppressed" } else if size < enough { "greyed" } else { "shown" };
-            let cells = months.iter().map(|month| {
-                match cells.iter().find(|c| c.cohort == *cohort && c.month == *month) {
+            let state = if size < few {
+                "suppressed"
+            } else if size < enough {
+                "greyed"
+            } else {
+                "shown"
+            };
+            let cells =
+                months.iter().map(|month| match cells.iter().find(|c| c.cohort == *cohort && c.month == *month) {
                     Some(_) if state == "suppressed" => Shade { text: NOTHING.to_owned(), ..Shade::default() },
                     Some(cell) => {
                         let (back, ink) = shade(level(cell.retention));
                         Shade { text: grouped(cell.retention * 100.0, places), back, ink }
                     }
                     None => Shade::default(),
-                }
-            });
-            CohortRow { cohort: cohort.format("%b %y").to_string(), size: grouped(size, 0), state, cells: cells.collect() }
+                });
+            CohortRow {
+                cohort: cohort.format("%b %y").to_string(),
+                size: grouped(size, 0),
+                state,
+                cells: cells.collect(),
+            }
         })
         .collect();
     Ok(HeatMap {
@@ -274,10 +288,9 @@ fn finding(cells: &[CohortCell], few: f64) -> String {
         (of.len() >= 3 && all > 0.0).then(|| back / all)
     };
     let Some(first) = mean(1) else { return String::new() };
-    let mut text = format!("Of all who first bought, {} bought again one month later", share(first, 0));
-    if let Some((month, later)) = (2..=MONTHS).rev().find_map(|m| mean(m).map(|v| (m, v))) {
-        text.push_str(&format!("; {} did in month {month}", share(later, 0)));
+    let text = format!("Of all who first bought, {} bought again one month later", share(first, 0));
+    match (2..=MONTHS).rev().find_map(|m| mean(m).map(|v| (m, v))) {
+        Some((month, later)) => format!("{text}; {} did in month {month}.", share(later, 0)),
+        None => format!("{text}."),
     }
-    text.push('.');
-    text
 }
