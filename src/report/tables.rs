@@ -231,7 +231,9 @@ pub(super) fn heat_map(table: &Value) -> Result<HeatMap, Refused> {
     cells.retain(|c| cohorts.contains(&c.cohort));
     #[expect(clippy::cast_precision_loss, reason = "ten and thirty")]
     let (few, enough) = (TOO_FEW as f64, ENOUGH as f64);
-    let shown = || cells.iter().filter(|c| c.size >= few).map(|c| c.retention);
+    // The scale is of the cells that are coloured.
+    let floor = if cells.iter().any(|c| c.size >= enough) { enough } else { few };
+    let shown = || cells.iter().filter(|c| c.size >= floor).map(|c| c.retention);
     if cells.is_empty() {
         return Ok(HeatMap { empty: true, ..HeatMap::default() });
     }
