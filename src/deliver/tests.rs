@@ -13,7 +13,11 @@ fn mail() -> Mail {
 
 fn rendered() -> Rendered {
     let html = format!("<p>客户 £1.24M {}</p>", "long ".repeat(400));
-    Rendered { html, text: "客户 £1.24M\n.\nFrom here on\n".into(), subject: "客户健康 · 2011-12-09 · Net revenue +4.2\u{202f}%".into() }
+    Rendered {
+        html,
+        text: "客户 £1.24M\n.\nFrom here on\n".into(),
+        subject: "客户健康 · 2011-12-09 · Net revenue +4.2\u{202f}%".into(),
+    }
 }
 
 fn composed(recipient: &str, revision: u32, rendered: &Rendered) -> Result<Message, DeliverError> {
@@ -64,9 +68,13 @@ fn a_message_is_put_into_the_folder_once() {
     let message = composed("board@example.com", 0, &rendered()).expect("a message");
     let first = transport.deliver(&message).expect("delivered");
     assert_eq!(first.outcome, Outcome::Written);
-    assert_eq!(first.path.file_name().and_then(|n| n.to_str()), Some("2011-12-10-customer-health-executive-board@example.com.eml"));
+    assert_eq!(
+        first.path.file_name().and_then(|n| n.to_str()),
+        Some("2011-12-10-customer-health-executive-board@example.com.eml")
+    );
     assert_eq!(transport.deliver(&message).expect("delivered").outcome, Outcome::Already);
-    let restated = composed("board@example.com", 0, &Rendered { text: "other".into(), ..rendered() }).expect("a message");
+    let restated =
+        composed("board@example.com", 0, &Rendered { text: "other".into(), ..rendered() }).expect("a message");
     assert_eq!(transport.deliver(&restated).expect("delivered").outcome, Outcome::Earlier);
     assert_eq!(std::fs::read(&first.path).expect("a file"), message.eml);
     let again = composed("board@example.com", 1, &rendered()).expect("a message");

@@ -1,6 +1,6 @@
 //! "What changed": at most three sentences, each of which the numbers bear out.
 
-use super::headline::{ENOUGH, Walk, relative, rests_on_people};
+use super::headline::{ENOUGH, Walk, apart, relative, rests_on_people};
 use super::input::{KpiPoint, KpiSeries};
 use super::number::{grouped, of_unit, tame};
 use crate::config::Unit;
@@ -37,9 +37,9 @@ fn sentence(series: &KpiSeries) -> Option<String> {
         && let Some(year) = on_year
     {
         let above = now.value? > year.value?;
-        let joint = if above == rose { "and is" } else { "but is" };
+        let joint = if above == rose { "that is" } else { "still, that is" };
         let side = if above { "above" } else { "below" };
-        text.push_str(&format!(", {joint} {} {side} {}", size(now, year, unit)?, walk.period_text(year.period)));
+        text = format!("{text}; {joint} {} {side} {}", size(now, year, unit)?, walk.period_text(year.period));
     }
     text.push('.');
     Some(text)
@@ -53,8 +53,7 @@ fn supported(now: &KpiPoint, then: &KpiPoint, unit: &Unit) -> bool {
         return false;
     }
     if rests_on_people(unit) {
-        let (Some(now), Some(then)) = (now.low.zip(now.high), then.low.zip(then.high)) else { return false };
-        now.0 > then.1 || now.1 < then.0
+        apart(now, then) == Some(true)
     } else {
         relative(a, b).is_some_and(|r| r.abs() >= WORTH_SAYING)
     }

@@ -45,7 +45,7 @@ pub(super) fn spark(values: &[Option<f64>], label: String) -> Option<Spark> {
         };
         let (x, y) = at(i, value);
         match lines.last_mut() {
-            Some(line) if joined => line.push_str(&format!(" {x},{y}")),
+            Some(line) if joined => line.extend([" ", &x, ",", &y]),
             _ => lines.push(format!("{x},{y}")),
         }
         joined = true;
@@ -77,7 +77,8 @@ pub(super) fn shade(level: f64) -> (String, &'static str) {
     let below = (along.floor() as usize).min(steps - 1);
     #[expect(clippy::cast_precision_loss, reason = "eight steps")]
     let part = along - below as f64;
-    let mixed: Vec<f64> = (0..3).map(|c| (CIVIDIS[below][c] * (1.0 - part) + CIVIDIS[below + 1][c] * part).round()).collect();
+    let mixed: Vec<f64> =
+        (0..3).map(|c| (CIVIDIS[below][c] * (1.0 - part) + CIVIDIS[below + 1][c] * part).round()).collect();
     let colour = [mixed[0], mixed[1], mixed[2]];
     let text = if contrast(colour, [255.0; 3]) >= contrast(colour, [0.0; 3]) { "#ffffff" } else { "#000000" };
     (format!("#{:02x}{:02x}{:02x}", byte(colour[0]), byte(colour[1]), byte(colour[2])), text)
@@ -95,7 +96,8 @@ fn contrast(one: [f64; 3], other: [f64; 3]) -> f64 {
 }
 
 fn luminance(colour: [f64; 3]) -> f64 {
-    let linear = |c: f64| if c / 255.0 <= 0.04045 { c / 255.0 / 12.92 } else { ((c / 255.0 + 0.055) / 1.055).powf(2.4) };
+    let linear =
+        |c: f64| if c / 255.0 <= 0.04045 { c / 255.0 / 12.92 } else { ((c / 255.0 + 0.055) / 1.055).powf(2.4) };
     0.2126 * linear(colour[0]) + 0.7152 * linear(colour[1]) + 0.0722 * linear(colour[2])
 }
 

@@ -14,8 +14,26 @@ use crate::lake::{Balance, CheckOutcome, CheckStatus};
 const TOO_LARGE: usize = 95_000;
 /// What `context` makes, and nothing else (a test holds the two together).
 pub(super) const KNOWN: [&str; 20] = [
-    "title", "report", "template", "pipeline", "as_of", "through", "interval", "time_zone", "content", "reproducible",
-    "currency", "period_text", "preheader", "changes", "kpis", "headline", "others", "kpi", "data", "quality",
+    "title",
+    "report",
+    "template",
+    "pipeline",
+    "as_of",
+    "through",
+    "interval",
+    "time_zone",
+    "content",
+    "reproducible",
+    "currency",
+    "period_text",
+    "preheader",
+    "changes",
+    "kpis",
+    "headline",
+    "others",
+    "kpi",
+    "data",
+    "quality",
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +59,8 @@ pub fn check(
         found.push(unknown.did_you_mean(&report.template, templates.names()));
         return found;
     };
-    if !report.template.ends_with(".html") {
+    // Escaping goes by this ending, in this case.
+    if report.template.rsplit_once('.').is_none_or(|(_, ending)| ending != "html") {
         let message = format!("the template `{}` does not end in .html", report.template);
         let help = "only what ends in .html has its values escaped";
         found.push(Diagnostic::error("template-not-html", message).at(report.place.clone()).help(help));
@@ -62,7 +81,9 @@ pub fn check(
                     }
                 }
             }
-            Err(error @ ReportError::UnknownTemplate { .. }) => found.push(Diagnostic::error("template", error.to_string())),
+            Err(error @ ReportError::UnknownTemplate { .. }) => {
+                found.push(Diagnostic::error("template", error.to_string()))
+            }
         }
     }
     found.extend(names_nobody_gives(templates, report));
@@ -87,7 +108,8 @@ fn about(
         found.push(Diagnostic::error("template-not-repeatable", message).at(Place::file(source)).help(help));
     }
     if html.len() > TOO_LARGE {
-        let message = format!("the page has {} bytes on a small fixture; mail readers cut at about 100,000", html.len());
+        let message =
+            format!("the page has {} bytes on a small fixture; mail readers cut at about 100,000", html.len());
         found.push(Diagnostic::warning("large-report", message).at(Place::file(source)));
     }
     found
@@ -98,11 +120,13 @@ fn names_nobody_gives(templates: &Templates, report: &Report) -> Diagnostics {
     let mut found = Diagnostics::default();
     for name in templates.wants(&report.template) {
         // An included file may use what the including one has set.
-        let set = |s: &SourceText| ["set ", "set_global ", "for "].iter().any(|w| s.text.contains(&format!("{w}{name}")));
+        let set =
+            |s: &SourceText| ["set ", "set_global ", "for "].iter().any(|w| s.text.contains(&format!("{w}{name}")));
         if KNOWN.contains(&name.as_str()) || templates.texts().any(|t| set(t)) {
             continue;
         }
-        let place = templates.texts().find_map(|file| word(&file.text, &name).map(|at| Place::new(file, at..at + name.len())));
+        let place =
+            templates.texts().find_map(|file| word(&file.text, &name).map(|at| Place::new(file, at..at + name.len())));
         let mut diagnostic = Diagnostic::warning("unknown-name", format!("no report is given `{name}`"));
         diagnostic.place = place;
         found.push(diagnostic.did_you_mean(&name, KNOWN));
@@ -138,7 +162,9 @@ fn word(text: &str, name: &str) -> Option<usize> {
     text.match_indices(name).map(|(at, _)| at).find(|at| {
         let before = &text[..*at];
         let inside = before.rfind("{{").max(before.rfind("{%")) > before.rfind("}}").max(before.rfind("%}"));
-        inside && !part_of(before.chars().next_back()) && !part_of(text[at + name.len()..].chars().next().filter(|c| *c != '.'))
+        inside
+            && !part_of(before.chars().next_back())
+            && !part_of(text[at + name.len()..].chars().next().filter(|c| *c != '.'))
     })
 }
 
@@ -211,7 +237,11 @@ fn series(kpi: &Kpi, fill: Fill) -> KpiSeries {
             provisional: month == months - 1,
         }
     });
-    KpiSeries { kpi: kpi.clone(), definition: (fill == Fill::Full).then(|| "What it means.".to_owned()), points: points.collect() }
+    KpiSeries {
+        kpi: kpi.clone(),
+        definition: (fill == Fill::Full).then(|| "What it means.".to_owned()),
+        points: points.collect(),
+    }
 }
 
 fn table(columns: &[TableColumn], fill: Fill) -> Table {
@@ -225,5 +255,8 @@ fn table(columns: &[TableColumn], fill: Fill) -> Table {
         (_, ColumnType::Date) => Cell::Date(first_month() + Months::new(row)),
         (_, ColumnType::Boolean) => Cell::Boolean(row == rows - 1),
     };
-    Table { columns: columns.to_vec(), rows: (0..rows).map(|row| columns.iter().map(|c| cell(row, c)).collect()).collect() }
+    Table {
+        columns: columns.to_vec(),
+        rows: (0..rows).map(|row| columns.iter().map(|c| cell(row, c)).collect()).collect(),
+    }
 }

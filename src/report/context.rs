@@ -78,7 +78,8 @@ pub(super) fn view(report: &Report, input: &ReportInput) -> View {
 
 pub(super) fn context(report: &Report, input: &ReportInput, view: &View) -> Context {
     let mut context = Context::new();
-    let currency = input.kpis.iter().find_map(|k| if let Unit::Money(sign) = &k.kpi.unit { Some(tame(sign)) } else { None });
+    let currency =
+        input.kpis.iter().find_map(|k| if let Unit::Money(sign) = &k.kpi.unit { Some(tame(sign)) } else { None });
     let preheader = view.changes.first().cloned().or_else(|| view.kpis.first().map(|k| k.summary.clone()));
     context.insert("title", &view.title);
     context.insert("report", report.name.as_str());
@@ -99,7 +100,8 @@ pub(super) fn context(report: &Report, input: &ReportInput, view: &View) -> Cont
     context.insert("others", &view.kpis[view.kpis.len().min(TILES)..]);
     let by_name: BTreeMap<&str, &Headline> = input.kpis.iter().map(|k| k.kpi.name.as_str()).zip(&view.kpis).collect();
     context.insert("kpi", &by_name);
-    let data: BTreeMap<String, Value> = input.tables.iter().map(|(name, table)| (name.clone(), value_of(table))).collect();
+    let data: BTreeMap<String, Value> =
+        input.tables.iter().map(|(name, table)| (name.clone(), value_of(table))).collect();
     context.insert_value("data", Value::from(data));
     context.insert("quality", &view.quality);
     context
@@ -136,12 +138,11 @@ fn kind_word(kind: ColumnType) -> &'static str {
 
 fn cell_value(cell: &Cell) -> Value {
     match cell {
-        Cell::Null => Value::none(),
         Cell::Integer(n) => Value::from(*n),
         // Fifteen digits are more than a report shows of any amount.
         Cell::Decimal(digits) => digits.parse::<f64>().map_or_else(|_| Value::none(), Value::from),
         Cell::Number(n) if n.is_finite() => Value::from(*n),
-        Cell::Number(_) => Value::none(),
+        Cell::Number(_) | Cell::Null => Value::none(),
         Cell::Text(text) => Value::from(tame(text)),
         Cell::Date(date) => Value::from(date.to_string()),
         Cell::Boolean(truth) => Value::from(*truth),
@@ -150,29 +151,30 @@ fn cell_value(cell: &Cell) -> Value {
 
 fn quality(input: &ReportInput) -> Quality {
     let failed = input.checks.iter().filter(|c| c.status == CheckStatus::Failed).count();
-    let remarked = |c: &&CheckOutcome| c.status != CheckStatus::Passed || c.bad_rows > 0;
-    let remarks: Vec<Remark> = input.checks.iter().filter(remarked).map(remark).collect();
-    let grave = input.checks.iter().filter(|c| remarked(c) && c.severity > Severity::Info).count();
+    let told = |c: &&CheckOutcome| c.status != CheckStatus::Passed || c.bad_rows > 0;
+    let remarks: Vec<Remark> = input.checks.iter().filter(told).map(remark).collect();
+    let grave = input.checks.iter().filter(|c| told(c) && c.severity > Severity::Info).count();
     let totals = input.sources.iter().fold(Balance::default(), |all, s| all + s.balance);
     let balanced = input.sources.iter().all(|s| s.balance.holds());
     let (state, badge) = match () {
         () if failed > 0 || !balanced => ("failed", "Data quality: not assured"),
-        () if grave > 0 || totals.quarantined > 0 || !input.reproducible => ("remarks", "Data quality: good, with remarks"),
+        () if grave > 0 || totals.quarantined > 0 || !input.reproducible => {
+            ("remarks", "Data quality: good, with remarks")
+        }
         () => ("good", "Data quality: good"),
     };
     let passed = input.checks.len() - failed;
-    let mut sentence = match input.checks.len() {
-        0 => "No checks are declared.".to_owned(),
-        all if passed == all => format!("All {all} checks let the figures through"),
-        all => format!("{failed} of {all} checks failed"),
+    let remarked = match remarks.len() {
+        0 => String::new(),
+        1 => "; one has a remark".to_owned(),
+        n => format!("; {n} have remarks"),
     };
-    if !input.checks.is_empty() {
-        sentence.push_str(&match remarks.len() {
-            0 => ".".to_owned(),
-            1 => "; one has a remark.".to_owned(),
-            n => format!("; {n} have remarks."),
-        });
-    }
+    let sentence = match input.checks.len() {
+        0 => "No checks are declared.".to_owned(),
+        1 if passed == 1 => format!("The one check lets the figures through{remarked}."),
+        all if passed == all => format!("All {all} checks let the figures through{remarked}."),
+        all => format!("{failed} of {all} checks failed{remarked}."),
+    };
     let sources = input.sources.iter().map(|s| SourceView {
         name: s.name.to_string(),
         latest_export: s.latest_export,

@@ -43,8 +43,8 @@ pub(super) fn register(tera: &mut Tera) {
     tera.register_filter("day", |v: &Value, _: Kwargs, _: &State| date(v, short_date));
     tera.register_filter("long_day", |v: &Value, _: Kwargs, _: &State| date(v, long_date));
     tera.register_filter("month", |v: &Value, _: Kwargs, _: &State| date(v, |d| d.format("%b %Y").to_string()));
-    tera.register_filter("width", width);
-    tera.register_filter("waterfall", waterfall);
+    tera.register_filter("width", |v: &Value, with: Kwargs, _: &State| width(v, &with));
+    tera.register_filter("waterfall", |v: &Value, with: Kwargs, _: &State| waterfall(v, &with));
     tera.register_filter("heat_map", |v: &Value, _: Kwargs, _: &State| drawn(tables::heat_map(v)));
 }
 
@@ -69,14 +69,14 @@ fn date(value: &Value, written: impl FnOnce(NaiveDate) -> String) -> TeraResult<
     date.map(written).ok_or_else(|| Error::message(format!("expected a date, not {}", value.name())))
 }
 
-fn width(value: &Value, with: Kwargs, _: &State) -> TeraResult<u64> {
+fn width(value: &Value, with: &Kwargs) -> TeraResult<u64> {
     let most = with.get::<f64>("most")?.unwrap_or(1.0);
     let share = value.as_f64().unwrap_or(0.0) / most;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 100")]
     Ok(if share.is_finite() { (share * 100.0).round().clamp(0.0, 100.0) as u64 } else { 0 })
 }
 
-fn waterfall(table: &Value, with: Kwargs, _: &State) -> TeraResult<Value> {
+fn waterfall(table: &Value, with: &Kwargs) -> TeraResult<Value> {
     let names = with.get::<&tera::Map>("names")?;
     let name_of = |column: &str| {
         let given = names.and_then(|m| m.get(&Key::Str(column))).and_then(Value::as_str);

@@ -164,6 +164,12 @@ pub(super) fn rests_on_people(unit: &Unit) -> bool {
     matches!(unit, Unit::Share | Unit::Score)
 }
 
+/// Whether two intervals have no value in common; None where one is not known.
+pub(super) fn apart(one: &KpiPoint, other: &KpiPoint) -> Option<bool> {
+    let (one, other) = (one.low.zip(one.high)?, other.low.zip(other.high)?);
+    Some(one.0 > other.1 || one.1 < other.0)
+}
+
 fn shown(point: &KpiPoint, unit: &Unit) -> Option<f64> {
     point.value.filter(|v| v.is_finite() && may_show(point, unit))
 }
@@ -187,7 +193,10 @@ pub(super) fn headline(series: &KpiSeries) -> Headline {
     let text = value.map_or_else(|| NOTHING.to_owned(), |v| of_unit(v, unit));
     let compare = |other: Option<&KpiPoint>, period: Option<NaiveDate>| {
         let against = period.map_or_else(String::new, |p| walk.period_text(p));
-        change(value, other.and_then(|p| shown(p, unit)), unit, kpi.direction, against)
+        // A change that chance alone would make is told, and not coloured as good or bad.
+        let doubtful = latest.zip(other).is_some_and(|(a, b)| apart(a, b) == Some(false));
+        let direction = if doubtful { Direction::Neither } else { kpi.direction };
+        change(value, other.and_then(|p| shown(p, unit)), unit, direction, against)
     };
     let prior = compare(latest.and_then(|p| walk.prior(p)), latest.and_then(|p| walk.back(p.period, 1)));
     let year = compare(latest.and_then(|p| walk.year_before(p)), latest.and_then(|p| walk.same_last_year(p.period)));
@@ -233,17 +242,24 @@ fn bounds(point: &KpiPoint, unit: &Unit) -> Option<String> {
 }
 
 /// Shares change in points, amounts in per cent of what they were; an amount that was nought has no such change.
-pub(super) fn change(now: Option<f64>, then: Option<f64>, unit: &Unit, direction: Direction, against: String) -> Change {
+fn change(now: Option<f64>, then: Option<f64>, unit: &Unit, direction: Direction, against: String) -> Change {
     let moved = now.zip(then).and_then(|(now, then)| match unit {
         Unit::Share => Some((now - then, points_of_share(now - then))),
-        Unit::Score => Some((now - then, format!("{} points", signed(now - then, 1)))),
+        Unit::Score => Some((now - then, format!("{}\u{a0}points", signed(now - then, 1)))),
         Unit::Count | Unit::Money(_) => {
             let ratio = relative(now, then)?;
             Some((ratio, percent_change(ratio)))
         }
     });
     let Some((by, text)) = moved else {
-        return Change { known: false, against, text: NOTHING.to_owned(), glyph: "", word: "not comparable", tone: "even" };
+        return Change {
+            known: false,
+            against,
+            text: NOTHING.to_owned(),
+            glyph: "",
+            word: "not comparable",
+            tone: "even",
+        };
     };
     let (glyph, word) = match (text.starts_with('+'), text.starts_with('−')) {
         (true, _) => ("▲", "up"),
@@ -312,15 +328,12 @@ fn sparkline(walk: &Walk<'_>, latest: &KpiPoint, unit: &Unit) -> Option<Spark> {
 }
 
 fn summary(label: &str, text: &str, period: &str, note: Option<&str>, prior: &Change) -> String {
-    let mut out = if period.is_empty() { format!("{label}: {text}") } else { format!("{label} {text} in {period}") };
-    if let Some(note) = note {
-        out.push_str(&format!(" ({note})"));
-    }
-    if prior.known {
-        out.push_str(&match prior.word {
-            "level" => format!(", level with {}", prior.against),
-            word => format!(", {word} {} on {}", prior.text.trim_start_matches(['+', '−']), prior.against),
-        });
-    }
-    out
+    let figure = if period.is_empty() { format!("{label}: {text}") } else { format!("{label} {text} in {period}") };
+    let doubt = note.map_or_else(String::new, |note| format!(" ({note})"));
+    let moved = match prior.word {
+        _ if !prior.known => String::new(),
+        "level" => format!(", level with {}", prior.against),
+        word => format!(", {word} {} on {}", prior.text.trim_start_matches(['+', '−']), prior.against),
+    };
+    format!("{figure}{doubt}{moved}")
 }

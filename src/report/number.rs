@@ -94,7 +94,11 @@ pub(super) fn of_unit(value: f64, unit: &Unit) -> String {
         Unit::Share => share(value, 1),
         Unit::Count => {
             // A mean of counts has a fraction worth showing; a count has none.
-            if value.abs() < 1000.0 && (value - value.round()).abs() > 1e-9 { grouped(value, 2) } else { compact(value) }
+            if value.abs() < 1000.0 && (value - value.round()).abs() > 1e-9 {
+                grouped(value, 2)
+            } else {
+                compact(value)
+            }
         }
         Unit::Money(sign) => {
             // An average order is worth its pennies; a month's revenue is not.

@@ -103,7 +103,9 @@ pub(super) fn waterfall(table: &Value, parts: &WaterfallParts<'_>) -> Result<Wat
     needed.extend(parts.up.iter().chain(&parts.down).map(String::as_str));
     let mut closed = Vec::new();
     for row in rows(table, &needed)? {
-        if let (Some(month), Some(total), false) = (row.date("month")?, row.number(parts.total)?, row.truth("provisional")?) {
+        if let (Some(month), Some(total), false) =
+            (row.date("month")?, row.number(parts.total)?, row.truth("provisional")?)
+        {
             closed.push((month, total, row));
         }
     }
@@ -119,8 +121,10 @@ pub(super) fn waterfall(table: &Value, parts: &WaterfallParts<'_>) -> Result<Wat
         moves.push(((parts.name_of)(column), -row.number(column)?.unwrap_or(0.0).abs()));
     }
     let explained: f64 = moves.iter().map(|(_, by)| by).sum();
-    let before = closed.iter().rev().nth(1).filter(|(m, ..)| follows(*m, *month)).map(|(_, total, _)| *total);
-    let opening = before.unwrap_or(closing - explained);
+    let before = closed.iter().rev().nth(1).filter(|(earlier, ..)| follows(*earlier, *month));
+    let opening = before.map_or(closing - explained, |(_, total, _)| *total);
+    let opened =
+        before.map_or_else(|| format!("Before {}", month.format("%b %Y")), |(m, ..)| m.format("%b %Y").to_string());
     // What the parts leave unexplained is shown, not hidden in a total.
     let other = closing - opening - explained;
     if other.abs() > 0.005 * closing.abs().max(1.0) {
@@ -132,7 +136,7 @@ pub(super) fn waterfall(table: &Value, parts: &WaterfallParts<'_>) -> Result<Wat
         if signed && value > 0.0 { format!("+{plain}") } else { plain }
     };
     let mut level = opening;
-    let mut spans = vec![(format!("Before {}", month.format("%b %Y")), "total", text(opening, false), 0.0, opening)];
+    let mut spans = vec![(opened, "total", text(opening, false), 0.0, opening)];
     for (label, by) in moves {
         let kind = if by < 0.0 { "down" } else { "up" };
         spans.push((label, kind, text(by, true), level, level + by));
@@ -206,7 +210,8 @@ pub(super) fn heat_map(table: &Value) -> Result<HeatMap, Refused> {
     let needed = ["cohort", "month_index", "customers", "cohort_size", "retention", "provisional"];
     let mut cells = Vec::new();
     for row in rows(table, &needed)? {
-        let (Some(cohort), Some(month), false) = (row.date("cohort")?, row.number("month_index")?, row.truth("provisional")?)
+        let (Some(cohort), Some(month), false) =
+            (row.date("cohort")?, row.number("month_index")?, row.truth("provisional")?)
         else {
             continue;
         };
@@ -226,7 +231,9 @@ pub(super) fn heat_map(table: &Value) -> Result<HeatMap, Refused> {
     cells.retain(|c| cohorts.contains(&c.cohort));
     #[expect(clippy::cast_precision_loss, reason = "ten and thirty")]
     let (few, enough) = (TOO_FEW as f64, ENOUGH as f64);
-    let shown = || cells.iter().filter(|c| c.size >= few).map(|c| c.retention);
+    // The scale is of the cells that are coloured.
+    let floor = if cells.iter().any(|c| c.size >= enough) { enough } else { few };
+    let shown = || cells.iter().filter(|c| c.size >= floor).map(|c| c.retention);
     if cells.is_empty() {
         return Ok(HeatMap { empty: true, ..HeatMap::default() });
     }
@@ -240,18 +247,28 @@ pub(super) fn heat_map(table: &Value) -> Result<HeatMap, Refused> {
         .iter()
         .map(|cohort| {
             let size = cells.iter().find(|c| c.cohort == *cohort).map_or(0.0, |c| c.size);
-            let state = if size < few { "suppressed" } else if size < enough { "greyed" } else { "shown" };
-            let cells = months.iter().map(|month| {
-                match cells.iter().find(|c| c.cohort == *cohort && c.month == *month) {
+            let state = if size < few {
+                "suppressed"
+            } else if size < enough {
+                "greyed"
+            } else {
+                "shown"
+            };
+            let cells =
+                months.iter().map(|month| match cells.iter().find(|c| c.cohort == *cohort && c.month == *month) {
                     Some(_) if state == "suppressed" => Shade { text: NOTHING.to_owned(), ..Shade::default() },
                     Some(cell) => {
                         let (back, ink) = shade(level(cell.retention));
                         Shade { text: grouped(cell.retention * 100.0, places), back, ink }
                     }
                     None => Shade::default(),
-                }
-            });
-            CohortRow { cohort: cohort.format("%b %y").to_string(), size: grouped(size, 0), state, cells: cells.collect() }
+                });
+            CohortRow {
+                cohort: cohort.format("%b %y").to_string(),
+                size: grouped(size, 0),
+                state,
+                cells: cells.collect(),
+            }
         })
         .collect();
     Ok(HeatMap {
@@ -273,10 +290,9 @@ fn finding(cells: &[CohortCell], few: f64) -> String {
         (of.len() >= 3 && all > 0.0).then(|| back / all)
     };
     let Some(first) = mean(1) else { return String::new() };
-    let mut text = format!("Of all who first bought, {} bought again one month later", share(first, 0));
-    if let Some((month, later)) = (2..=MONTHS).rev().find_map(|m| mean(m).map(|v| (m, v))) {
-        text.push_str(&format!("; {} did in month {month}", share(later, 0)));
+    let text = format!("Of all who first bought, {} bought again one month later", share(first, 0));
+    match (2..=MONTHS).rev().find_map(|m| mean(m).map(|v| (m, v))) {
+        Some((month, later)) => format!("{text}; {} did in month {month}.", share(later, 0)),
+        None => format!("{text}."),
     }
-    text.push('.');
-    text
 }

@@ -67,8 +67,11 @@ impl Templates {
 
     /// The names a template takes from outside, in any of its branches; in order.
     pub(super) fn wants(&self, name: &str) -> Vec<String> {
-        let mut names: Vec<String> =
-            self.tera.get_template_variables(name).map(|v| v.into_iter().map(str::to_owned).collect()).unwrap_or_default();
+        let mut names: Vec<String> = self
+            .tera
+            .get_template_variables(name)
+            .map(|v| v.into_iter().map(str::to_owned).collect())
+            .unwrap_or_default();
         names.sort_unstable();
         names
     }
@@ -99,7 +102,10 @@ pub fn compile(templates: &BTreeMap<String, Arc<SourceText>>) -> Result<Template
 /// One report of one snapshot.
 pub fn render(templates: &Templates, report: &Report, input: &ReportInput) -> Result<Rendered, ReportError> {
     if !templates.sources.contains_key(&report.template) {
-        return Err(ReportError::UnknownTemplate { report: report.name.to_string(), template: report.template.clone() });
+        return Err(ReportError::UnknownTemplate {
+            report: report.name.to_string(),
+            template: report.template.clone(),
+        });
     }
     let view = view(report, input);
     let context = context(report, input, &view);
@@ -141,7 +147,9 @@ pub(super) fn explain(error: &tera::Error, sources: &BTreeMap<String, Arc<Source
         ErrorKind::Msg(reports) => return Diagnostics(located(reports, sources)),
         ErrorKind::CircularExtend { tpl, .. } => ("a template extends itself in a circle".to_owned(), at_file(tpl)),
         ErrorKind::CircularInclude { tpl, .. } => ("a template includes itself in a circle".to_owned(), at_file(tpl)),
-        ErrorKind::MissingParent { current, parent } => (format!("there is no template `{parent}` to extend"), at_file(current)),
+        ErrorKind::MissingParent { current, parent } => {
+            (format!("there is no template `{parent}` to extend"), at_file(current))
+        }
         other => (other.to_string(), None),
     };
     one("template", &message, place, sources).into()
@@ -164,7 +172,12 @@ fn located(reports: &str, sources: &BTreeMap<String, Arc<SourceText>>) -> Vec<Di
 }
 
 /// In our words: a fragment, and the nearest of the names tera says are there.
-fn one(code: &'static str, message: &str, place: Option<Place>, sources: &BTreeMap<String, Arc<SourceText>>) -> Diagnostic {
+fn one(
+    code: &'static str,
+    message: &str,
+    place: Option<Place>,
+    sources: &BTreeMap<String, Arc<SourceText>>,
+) -> Diagnostic {
     let (what, known) = message.split_once(". Available ").unwrap_or((message, ""));
     let mut known: Vec<&str> = known.split_once(": ").map(|(_, names)| names.split(", ").collect()).unwrap_or_default();
     known.sort_unstable();
