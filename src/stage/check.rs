@@ -123,15 +123,16 @@ struct Counted {
 }
 
 async fn rows_and_counts(engine: &Engine, session: &SessionContext, table: &TableName, checks: &[Check]) -> Result<Counted, EngineError> {
-    let mut wanted = vec!["count(*)".to_owned()];
-    for check in checks {
-        wanted.push(match &check.rule {
+    let mut wanted = vec!["count(*) AS total".to_owned()];
+    for (at, check) in checks.iter().enumerate() {
+        let counted = match &check.rule {
             Rule::Freshness { column, .. } => format!("max(CAST({} AS DATE))", quote(column)),
             rule => match predicate(rule) {
                 Some(p) if check.severity != Severity::Quarantine => format!("count(CASE WHEN NOT {p} THEN 1 END)"),
                 _ => "0".to_owned(),
             },
-        });
+        };
+        wanted.push(format!("{counted} AS check_{at}"));
     }
     let found = run(engine, session, &format!("SELECT {} FROM {table}", wanted.join(", "))).await?;
     let row = found.rows.into_iter().next().unwrap_or_default();
