@@ -38,7 +38,7 @@ pub struct Landing<'a> {
 /// Row groups end with a segment, or after so many rows.
 const GROUP_ROWS: u64 = 256 * 1024;
 /// A file ends after so many row groups: about 256 MB of CSV.
-const FILE_GROUPS: usize = 32;
+const FILE_GROUPS: usize = 64;
 
 /// Lands an export. What is written is complete and named by nobody; an export without rows has a file without rows.
 pub async fn land(landing: &Landing<'_>, export: &Export, fingerprint: Fingerprint) -> Result<Landed, SourceError> {
@@ -106,13 +106,15 @@ struct Encoded {
     bad: Vec<BadRow>,
     read: u64,
     cut_off: bool,
+    /// Memory to read the next segment into.
+    buffer: Vec<u8>,
 }
 
 type Cutting = JoinHandle<(Splitter, io::Result<Option<Segment>>)>;
 
-fn cut(mut splitter: Splitter) -> Cutting {
+fn cut(mut splitter: Splitter, spare: Option<Vec<u8>>) -> Cutting {
     spawn_blocking(move || {
-        let segment = splitter.segment();
+        let segment = splitter.segment(spare);
         (splitter, segment)
     })
 }
@@ -148,15 +150,16 @@ async fn pass(
 
     let mut shape: Option<Arc<Shape>> = None;
     let mut encoding: VecDeque<JoinHandle<Result<Encoded, ParquetError>>> = VecDeque::new();
-    let mut cutting = cut(splitter);
+    let mut cutting = cut(splitter, None);
+    let mut spare: Vec<Vec<u8>> = Vec::new();
     let read_bytes = loop {
         let (splitter, segment) = cutting.await.map_err(stopped)?;
         let Some(segment) = segment.map_err(unreadable)? else { break splitter.feed.read_bytes };
-        cutting = cut(splitter);
+        cutting = cut(splitter, spare.pop());
         if encoding.len() >= landing.cores.max(1)
             && let Some(oldest) = encoding.pop_front()
         {
-            output.append(oldest.await.map_err(stopped)?).await?;
+            spare.push(output.append(oldest.await.map_err(stopped)?).await?);
         }
         let mut batches = Batches::new(&reading, segment);
         let job = if let Some(shape) = &shape {
@@ -197,7 +200,8 @@ fn encode(mut batches: Batches, mut first: Option<arrow::array::RecordBatch>, sh
     if group.rows > 0 {
         groups.push(group.close()?);
     }
-    Ok(Encoded { groups, bad: batches.bad, read: batches.read, cut_off: batches.cut_off })
+    let (bad, read, cut_off) = (std::mem::take(&mut batches.bad), batches.read, batches.cut_off);
+    Ok(Encoded { groups, bad, read, cut_off, buffer: batches.into_buffer() })
 }
 
 /// The files of one landing, as far as they are written.
@@ -238,7 +242,8 @@ impl<'a> Output<'a> {
         format!("landed/{}/{}/{}", self.landing.source.name, self.fingerprint, self.landing.attempt)
     }
 
-    async fn append(&mut self, encoded: Result<Encoded, ParquetError>) -> Result<(), SourceError> {
+    /// Returns the memory of the segment.
+    async fn append(&mut self, encoded: Result<Encoded, ParquetError>) -> Result<Vec<u8>, SourceError> {
         let encoded = encoded.map_err(|cause| self.unwritable(cause))?;
         self.read += encoded.read;
         if encoded.cut_off {
@@ -250,7 +255,7 @@ impl<'a> Output<'a> {
         if !encoded.bad.is_empty() {
             self.set_aside(&encoded.bad).await.map_err(|cause| self.unwritable(cause))?;
         }
-        Ok(())
+        Ok(encoded.buffer)
     }
 
     async fn append_group(&mut self, group: Group) -> Result<(), ParquetError> {

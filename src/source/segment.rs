@@ -136,6 +136,11 @@ impl Batches {
         RecordBatch::try_new(Arc::clone(&reading.schema), arrays).map(Some)
     }
 
+    /// The segment's memory, once all is read.
+    pub(super) fn into_buffer(self) -> Vec<u8> {
+        self.segment.bytes
+    }
+
     /// Splits records into fields until a batch is full. Records that are wrong as a whole go no further.
     fn split(&mut self) {
         self.spans.clear();

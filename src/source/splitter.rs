@@ -25,7 +25,7 @@ pub(super) struct Limits {
 }
 
 pub(super) const LIMITS: Limits =
-    Limits { segment: 8 << 20, longest_quoted: 1 << 20, longest_record: 16 << 20, ahead: 64 << 10 };
+    Limits { segment: 4 << 20, longest_quoted: 1 << 20, longest_record: 16 << 20, ahead: 64 << 10 };
 
 /// Whole records, to be read on any thread.
 #[derive(Debug)]
@@ -50,6 +50,8 @@ pub(super) struct Splitter {
     searched: usize,
     line: i64,
     inside: bool,
+    /// The buffer of a segment that is done: memory that is used again need not be cleared by the system.
+    spare: Option<Vec<u8>>,
 }
 
 enum Cut {
@@ -67,7 +69,7 @@ impl Splitter {
             trim: format.trim,
             longest_quoted: limits.longest_quoted,
         };
-        Self { feed, grammar, limits, buffer: Vec::new(), searched: 0, line: 1, inside: false }
+        Self { feed, grammar, limits, buffer: Vec::new(), searched: 0, line: 1, inside: false, spare: None }
     }
 
     /// The texts of the first record; `None` when the file has none.
@@ -96,8 +98,9 @@ impl Splitter {
         }
     }
 
-    /// The next segment; `None` after the last.
-    pub(super) fn segment(&mut self) -> io::Result<Option<Segment>> {
+    /// The next segment; `None` after the last. `spare` is memory to use.
+    pub(super) fn segment(&mut self, spare: Option<Vec<u8>>) -> io::Result<Option<Segment>> {
+        self.spare = spare;
         self.cut(self.limits.segment)
     }
 
@@ -120,7 +123,9 @@ impl Splitter {
     }
 
     fn take(&mut self, at: usize, ends_inside: bool) -> Segment {
-        let mut rest = Vec::with_capacity(self.limits.segment + 2 * self.limits.ahead);
+        let mut rest = self.spare.take().unwrap_or_default();
+        rest.clear();
+        rest.reserve(self.limits.segment + 2 * self.limits.ahead);
         rest.extend_from_slice(&self.buffer[at..]);
         self.buffer.truncate(at);
         let bytes = std::mem::replace(&mut self.buffer, rest);

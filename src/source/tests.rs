@@ -385,7 +385,7 @@ fn records(bytes: &[u8], most: usize, limits: Limits) -> Vec<(i64, Vec<u8>, Vec<
     let feed = Feed::new(Box::new(Drops { bytes: Cursor::new(bytes.to_vec()), most }), UTF_8);
     let mut splitter = Splitter::new(feed, &format, limits);
     let mut all = Vec::new();
-    while let Some(segment) = splitter.segment().expect("memory") {
+    while let Some(segment) = splitter.segment(None).expect("memory") {
         let (mut at, mut line, mut spans) = (0, segment.line, Vec::new());
         while at < segment.bytes.len() {
             spans.clear();
