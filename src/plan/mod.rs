@@ -2,4 +2,4 @@
 
 mod export;
 
-pub use export::{Export, Inventory, contract_fingerprint, raw_fingerprint};
+pub use export::{Export, Inventory, contract_fingerprint};

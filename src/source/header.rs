@@ -102,7 +102,8 @@ fn names(column: &Column) -> impl Iterator<Item = &str> {
 fn shown(header: &[String]) -> String {
     const MOST: usize = 40;
     let more = if header.len() > MOST { format!(" and {} more", header.len() - MOST) } else { String::new() };
-    let names: Vec<String> = header.iter().take(MOST).map(|h| format!("`{}`", h.chars().take(60).collect::<String>())).collect();
+    let names: Vec<String> =
+        header.iter().take(MOST).map(|h| format!("`{}`", h.chars().take(60).collect::<String>())).collect();
     format!("{}{more}", names.join(", "))
 }
 

@@ -27,6 +27,9 @@ pub(super) struct Limits {
 pub(super) const LIMITS: Limits =
     Limits { segment: 4 << 20, longest_quoted: 1 << 20, longest_record: 16 << 20, ahead: 64 << 10 };
 
+/// How files begin that people put beside their CSV: gzip, zip (and with it workbooks), zstd, Parquet.
+const NO_TEXT: [&[u8]; 4] = [b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"PAR1"];
+
 /// Whole records, to be read on any thread.
 #[derive(Debug)]
 pub(super) struct Segment {
@@ -75,6 +78,9 @@ impl Splitter {
     /// The texts of the first record; `None` when the file has none.
     pub(super) fn header(&mut self) -> io::Result<Option<Result<Vec<String>, Fault>>> {
         self.feed.fill(&mut self.buffer, self.limits.ahead)?;
+        if NO_TEXT.iter().any(|magic| self.buffer.starts_with(magic)) {
+            return Ok(Some(Err(Fault::NoText)));
+        }
         if memchr(b'\n', &self.buffer).is_none() && memchr(b'\r', &self.buffer).is_some() {
             self.grammar.end = b'\r';
         }
@@ -117,7 +123,9 @@ impl Splitter {
                 // Without quotes the end may already be in sight beyond the limit; the cut must not depend on that.
                 _ if self.buffer.len() > longest => return Ok(Some(self.take(longest, true))),
                 Cut::At(at) => return Ok(Some(self.take(at, false))),
-                Cut::Beyond => wanted = (self.buffer.len() + self.limits.ahead.max(self.buffer.len() / 8)).min(longest + 1),
+                Cut::Beyond => {
+                    wanted = (self.buffer.len() + self.limits.ahead.max(self.buffer.len() / 8)).min(longest + 1);
+                }
             }
         }
     }

@@ -42,11 +42,11 @@ pub(super) struct Group {
 
 impl Shape {
     /// Decides each column's encoding from the first rows.
-    pub(super) fn new(schema: SchemaRef, sample: Option<&RecordBatch>) -> Result<Self> {
-        let mut shape = Self::compressed(&schema, sample, &[])?;
+    pub(super) fn new(schema: &SchemaRef, sample: Option<&RecordBatch>) -> Result<Self> {
+        let mut shape = Self::compressed(schema, sample, &[])?;
         if let Some(sample) = sample.filter(|rows| rows.num_rows() >= SAMPLE) {
             let dense = shape.dense_columns(sample)?;
-            shape = Self::compressed(&schema, Some(sample), &dense)?;
+            shape = Self::compressed(schema, Some(sample), &dense)?;
         }
         Ok(shape)
     }
@@ -158,7 +158,8 @@ pub(super) struct ParquetFile {
 
 impl ParquetFile {
     pub(super) fn create(lake: &Arc<dyn ObjectStore>, path: String, shape: &Shape) -> Result<Self> {
-        let out = BufWriter::with_capacity(Arc::clone(lake), Path::from(path.as_str()), 5 << 20).with_max_concurrency(3);
+        let out =
+            BufWriter::with_capacity(Arc::clone(lake), Path::from(path.as_str()), 5 << 20).with_max_concurrency(3);
         Ok(Self { path, writer: file(&shape.schema, &shape.properties)?, out, rows: 0 })
     }
 
@@ -197,7 +198,7 @@ impl ParquetFile {
 
 /// Writes a few rows as one file.
 pub(super) async fn write_small(lake: &Arc<dyn ObjectStore>, path: String, batch: &RecordBatch) -> Result<DataFile> {
-    let shape = Shape::new(batch.schema(), Some(batch))?;
+    let shape = Shape::new(&batch.schema(), Some(batch))?;
     let mut file = ParquetFile::create(lake, path, &shape)?;
     let mut group = shape.group()?;
     group.write(batch)?;
