@@ -4,7 +4,15 @@
 
 pub mod base;
 pub mod system;
+pub mod sample;
 pub mod config;
+pub mod sql;
 pub mod plan;
 pub mod lake;
+pub mod engine;
 pub mod source;
+pub mod stage;
+pub mod report;
+pub mod deliver;
+pub mod run;
+pub mod cli;

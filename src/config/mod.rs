@@ -1,7 +1,26 @@
 //! Text → validated project, with the place every setting was written at; all mistakes at once. Touches no store.
 //!
-//! Two sets of types: what a person wrote (`written`) and what it means (`model`). `load` goes from one to the other.
+//! A text becomes a tree of nodes with places (`tree`), is held against the declared shapes (`shape`, `keys`), and is
+//! decoded into what it means (`model`), file by file. Nothing stops at the first mistake. The JSON Schema for editors is
+//! written from the same declarations (`schema`).
 
+mod check;
+mod column;
+mod keys;
 mod model;
+mod number;
+mod pipeline;
+mod project;
+mod schema;
+mod shape;
+mod source;
+mod stage;
+mod substitute;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod words;
 
 pub use model::*;
+pub use project::load;
+pub use schema::{SchemaKind, schema};

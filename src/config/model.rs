@@ -92,6 +92,8 @@ pub enum ParamValue {
     Text(String),
     Boolean(bool),
     Date(NaiveDate),
+    /// Local wall-clock time: a bound of an interval that is not a midnight.
+    Timestamp(chrono::NaiveDateTime),
 }
 
 /// A declared set of exports with one contract.
@@ -119,8 +121,9 @@ pub struct Source {
 /// How the names of exports look. At most one `{date}`; `*`, `?` and `**` as in a shell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExportPattern {
+    /// `{date}` stands in it without its format.
     pub text: String,
-    /// The format of `{date}` as chrono writes it; `{date:%Y%m%d}` changes it from `%Y-%m-%d`.
+    /// Given where there is a `{date}`: its format as chrono writes it; `{date:%Y%m%d}` changes it from `%Y-%m-%d`.
     pub date_format: Option<String>,
 }
 
@@ -260,7 +263,7 @@ pub enum Rule {
     NotNull { column: String },
     Unique { columns: Vec<String> },
     Accepted { column: String, values: Vec<String> },
-    /// Bounds are SQL literals as written; both included.
+    /// Bounds are SQL literals (`0`, `'2024-01-01'`), both included.
     Range { column: String, min: Option<String>, max: Option<String> },
     /// Every value that is not null stands in the other table's column.
     References { column: String, table: TableName, to: String },

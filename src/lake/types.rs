@@ -140,6 +140,8 @@ pub struct PublishedTable {
     pub parts: Vec<Fingerprint>,
     /// Of the set of checks that was evaluated on it.
     pub checks: Fingerprint,
+    /// What it is made from, in words and short fingerprints: a later plan says from it what changed.
+    pub made_from: BTreeMap<String, String>,
 }
 
 /// Why a table may not be published: the outcomes that failed.
@@ -175,6 +177,8 @@ pub struct Manifest {
     pub head_held: bool,
     /// The last publication at or before this link, to walk the chain without reading lease changes.
     pub last_publication: Option<u64>,
+    /// The last publication before this link: the next step of that walk.
+    pub previous_publication: Option<u64>,
     pub publication: Option<Publication>,
 }
 

@@ -70,6 +70,18 @@ pub fn contract_fingerprint(source: &Source) -> Fingerprint {
     recipe.finish()
 }
 
+/// The name of `raw.<source>`: the key and keep rule, and the landed exports it is made of, in order.
+pub fn raw_fingerprint(source: &Source, landed: &[Fingerprint]) -> Fingerprint {
+    let mut recipe = Recipe::new("raw/1").text("key", &source.key.join("\u{1f}"));
+    if !source.key.is_empty() {
+        recipe = recipe.text("keep", &format!("{:?}", source.keep));
+    }
+    for one in landed {
+        recipe = recipe.made_from("landed", one);
+    }
+    recipe.finish()
+}
+
 fn kind_text(kind: &ColumnKind) -> String {
     format!("{kind:?}")
 }

@@ -1,5 +1,15 @@
 //! Project + as-of + what exists → steps. Fingerprints, lineage, reasons. Does no I/O.
 
 mod export;
+mod graph;
+mod steps;
+#[cfg(test)]
+mod tests;
+mod wanted;
 
-pub use export::{Export, Inventory, contract_fingerprint};
+pub use export::{Export, Inventory, contract_fingerprint, raw_fingerprint};
+pub use graph::{Graph, Node, graph};
+pub use steps::{Before, Existing, Plan, Step, Task, plan};
+pub use wanted::{
+    Input, Memory, Remembered, Vanished, Wanted, WantedExport, WantedPart, WantedSource, WantedTable, checks_fingerprint, wanted,
+};

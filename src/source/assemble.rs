@@ -23,7 +23,7 @@ use super::writer::write_small;
 use super::{KEY_COLUMN, LINE_COLUMN, SourceError, schema};
 use crate::base::Fingerprint;
 use crate::config::{Keep, Source};
-use crate::lake::{Balance, DataFile, Landed, RawExport, RawTable};
+use crate::lake::{Balance, DataFile, RawExport, RawTable};
 
 /// Files read at once.
 const FILES: usize = 8;
@@ -37,10 +37,10 @@ pub async fn assemble(
     source: &Source,
     fingerprint: Fingerprint,
     attempt: &str,
-    landed: &[Landed],
+    landed: &[RawExport],
 ) -> Result<RawTable, SourceError> {
-    let mut landed: Vec<&Landed> = landed.iter().collect();
-    landed.sort_by(|a, b| (a.export.date, &a.export.path).cmp(&(b.export.date, &b.export.path)));
+    let mut landed: Vec<&RawExport> = landed.iter().collect();
+    landed.sort_by(|a, b| (a.date, &a.path).cmp(&(b.date, &b.path)));
 
     let dropped = if source.key.is_empty() { Vec::new() } else { repeats(lake, source, &landed).await? };
     let deduplicated = dropped.len() as u64;
@@ -53,23 +53,24 @@ pub async fn assemble(
     };
     let balance = Balance {
         read: landed.iter().map(|l| l.rows_read).sum(),
-        landed: landed.iter().map(|l| l.rows_landed).sum::<u64>() - deduplicated,
+        landed: landed.iter().map(|l| rows_landed(l)).sum::<u64>() - deduplicated,
         quarantined: landed.iter().map(|l| l.rows_quarantined).sum(),
         deduplicated,
     };
     if !balance.holds() {
         return Err(SourceError::Balance { of: source.name.clone(), path: format!("raw.{}", source.name), balance });
     }
-    let exports = landed.iter().map(|l| RawExport {
-        fingerprint: l.fingerprint,
-        path: l.export.path.clone(),
-        date: l.export.date,
-        files: l.files.clone(),
-        rows_read: l.rows_read,
-        rows_quarantined: l.rows_quarantined,
-        quarantine: l.quarantine.clone(),
-    });
-    Ok(RawTable { fingerprint, source: source.name.clone(), exports: exports.collect(), balance, dropped: file })
+    Ok(RawTable {
+        fingerprint,
+        source: source.name.clone(),
+        exports: landed.into_iter().cloned().collect(),
+        balance,
+        dropped: file,
+    })
+}
+
+fn rows_landed(export: &RawExport) -> u64 {
+    export.files.iter().map(|f| f.rows).sum()
 }
 
 /// The rows to skip: for each file its row numbers, counted from zero, ascending.
@@ -107,12 +108,12 @@ struct File<'a> {
     first: u64,
 }
 
-fn files_of<'a>(landed: &[&'a Landed]) -> Vec<File<'a>> {
+fn files_of<'a>(landed: &[&'a RawExport]) -> Vec<File<'a>> {
     let mut first = 0;
     let mut files = Vec::new();
     for one in landed {
         for file in &one.files {
-            files.push(File { export: &one.export.path, data: file, first });
+            files.push(File { export: &one.path, data: file, first });
             first += file.rows;
         }
     }
@@ -131,13 +132,14 @@ struct Dropped {
 async fn repeats(
     lake: &Arc<dyn ObjectStore>,
     source: &Source,
-    landed: &[&Landed],
+    landed: &[&RawExport],
 ) -> Result<Vec<Dropped>, SourceError> {
     let files = files_of(landed);
     let mut hashes: Vec<u64> =
-        Vec::with_capacity(landed.iter().map(|l| usize::try_from(l.rows_landed).unwrap_or(0)).sum());
-    let mut columns =
-        stream::iter(files.clone()).map(|file| read(lake, file.data, &[KEY_COLUMN], None)).buffered(FILES);
+        Vec::with_capacity(landed.iter().map(|l| usize::try_from(rows_landed(l)).unwrap_or(0)).sum());
+    // Collected first: a stream that maps references is not provably `Send`, and a run works on several threads.
+    let reads: Vec<_> = files.iter().map(|file| read(lake, file.data, &[KEY_COLUMN], None)).collect();
+    let mut columns = stream::iter(reads).buffered(FILES);
     while let Some(batches) = columns.try_next().await? {
         for batch in batches {
             hashes.extend_from_slice(batch.column(0).as_primitive::<UInt64Type>().values());
@@ -268,12 +270,13 @@ async fn fetch(
         (from < to).then(|| (*file, &numbers[from..to]))
     });
     let names = names.as_slice();
-    let mut reads = stream::iter(wanted.collect::<Vec<_>>())
+    let reads: Vec<_> = wanted
         .map(|(file, numbers)| async move {
             let batches = read(lake, file.data, names, Some(selection(numbers, file.first, file.data.rows))).await?;
             Ok::<_, SourceError>((numbers, batches))
         })
-        .buffered(FILES);
+        .collect();
+    let mut reads = stream::iter(reads).buffered(FILES);
     let mut candidates = Vec::with_capacity(numbers.len());
     while let Some((numbers, batches)) = reads.try_next().await? {
         let mut numbers = numbers.iter();

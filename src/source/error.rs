@@ -91,6 +91,11 @@ impl SourceError {
         }
     }
 
+    /// Whether the export, rather than the store or the disk, is what is wrong.
+    pub fn is_contract(&self) -> bool {
+        matches!(self, Self::Header { .. } | Self::UnknownColumns { .. } | Self::Contract { .. })
+    }
+
     /// An object store's error, with the two that mean something for an export told apart.
     pub(super) fn of_export(of: &SourceName, path: &str, cause: object_store::Error) -> Self {
         let (of, path) = (of.clone(), path.to_owned());

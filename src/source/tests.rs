@@ -20,7 +20,7 @@ use super::splitter::{LIMITS, Limits, Splitter};
 use super::*;
 use crate::base::{Fingerprint, Place, SourceText};
 use crate::config::{Column, CsvFormat, DecimalPoint, ExportPattern, Keep, Mode, OnVanish, UnknownColumns};
-use crate::lake::{DataFile, Landed};
+use crate::lake::{DataFile, Landed, RawExport};
 use crate::plan::Export;
 
 pub(super) fn column(name: &str, kind: ColumnKind) -> Column {
@@ -82,6 +82,29 @@ fn run<T>(future: impl Future<Output = T>) -> T {
         .build()
         .expect("a runtime")
         .block_on(future)
+}
+
+fn raw(landed: &[Landed]) -> Vec<RawExport> {
+    let one = |l: &Landed| RawExport {
+        fingerprint: l.fingerprint,
+        path: l.export.path.clone(),
+        date: l.export.date,
+        files: l.files.clone(),
+        rows_read: l.rows_read,
+        rows_quarantined: l.rows_quarantined,
+        quarantine: l.quarantine.clone(),
+    };
+    landed.iter().map(one).collect()
+}
+
+/// A run works on several threads, so what it waits for must be able to move between them.
+#[expect(dead_code, reason = "compiling it is the test")]
+fn everything_can_move_between_threads(world: &World, source: &Source, export: &Export, raw: &[RawExport]) {
+    fn movable(_: impl Send) {}
+    let landing = Landing { lake: &world.lake, exports: &world.exports, source, attempt: "a", cores: 1 };
+    movable(find(&world.exports, "x", source));
+    movable(async move { land(&landing, export, export.fingerprint(&Fingerprint::of_bytes(b""), "x")).await });
+    movable(assemble(&world.lake, source, Fingerprint::of_bytes(b""), "a", raw));
 }
 
 /// A lake and a store of exports, in memory.
@@ -338,8 +361,9 @@ fn one_row_of_a_key_stays_over_all_exports() {
             world.put("1.csv", b"id,at,v\n1,50,a2\n1,,a1\n1,10,a1'\n2,7,b2\n").await;
             world.put("2.csv", b"id,at,v\n,1,none\n1,40,a3\n2,7,b4\n3,,c1\n").await;
             let landed = world.all(&shop).await;
-            let table =
-                assemble(&world.lake, &shop, Fingerprint::of_bytes(b"t"), "a1", &landed).await.expect("assembled");
+            let table = assemble(&world.lake, &shop, Fingerprint::of_bytes(b"t"), "a1", &raw(&landed))
+                .await
+                .expect("assembled");
             assert_eq!((table.balance.read, table.balance.landed), (8, 3));
             assert_eq!((table.balance.quarantined, table.balance.deduplicated), (1, 4));
             let skipped =
@@ -365,7 +389,8 @@ fn a_source_without_repeats_has_nothing_to_drop() {
         let shop = keyed(Keep::Last);
         world.put("1.csv", b"id,at,v\n1,1,x\n2,1,y\n").await;
         let landed = world.all(&shop).await;
-        let table = assemble(&world.lake, &shop, Fingerprint::of_bytes(b"t"), "a1", &landed).await.expect("assembled");
+        let table =
+            assemble(&world.lake, &shop, Fingerprint::of_bytes(b"t"), "a1", &raw(&landed)).await.expect("assembled");
         assert!(table.dropped.is_none() && table.balance.landed == 2);
     });
 }
@@ -585,7 +610,7 @@ proptest! {
             let world = World::new();
             world.put("e.csv", &bytes).await;
             let landed = world.all(&all).await;
-            let table = assemble(&world.lake, &all, Fingerprint::of_bytes(b"t"), "a", &landed).await.expect("assembled");
+            let table = assemble(&world.lake, &all, Fingerprint::of_bytes(b"t"), "a", &raw(&landed)).await.expect("assembled");
             assert!(table.balance.holds());
             (world.shown(&landed[0]).await, landed[0].clone())
         });
@@ -675,8 +700,9 @@ mod real {
         retail.pattern.text = "{date}.csv".to_owned();
         run(async {
             let landed = world.all(&retail).await;
-            let table =
-                assemble(&world.lake, &retail, Fingerprint::of_bytes(b"t"), "a", &landed).await.expect("assembled");
+            let table = assemble(&world.lake, &retail, Fingerprint::of_bytes(b"t"), "a", &raw(&landed))
+                .await
+                .expect("assembled");
             assert_eq!((landed.len(), table.balance.read, table.balance.landed), (305, 541_909, 541_909));
             assert_eq!(landed[0].export.date.map(|d| d.to_string()).as_deref(), Some("2010-12-01"));
         });

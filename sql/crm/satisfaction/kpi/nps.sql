@@ -1,0 +1,54 @@
+/* matins
+description: >
+  One row per month: net promoter score of the relational survey, from the latest answer of each customer in the month. The
+  interval is adjusted-Wald (Rocks 2016).
+columns:
+  value: 100 × (promoters - detractors) ÷ n, from -100 to 100; promoters score 9 or 10, detractors 0 to 6
+  numerator: promoters less detractors
+  denominator: customers who answered
+  n: the denominator
+  low: lower bound of the 95 % interval
+  high: upper bound of the 95 % interval
+key: [period]
+*/
+WITH answers AS (
+    SELECT
+        CAST(date_trunc('month', bdate) AS DATE) AS month,
+        nps,
+        row_number() OVER (
+            PARTITION BY customer_key, date_trunc('month', bdate)
+            ORDER BY answered_at DESC, response_id DESC
+        ) AS place
+    FROM core.survey_responses
+    WHERE survey = 'relational' AND nps IS NOT NULL
+),
+waves AS (
+    SELECT
+        month,
+        count(*) AS n,
+        count(*) FILTER (WHERE nps >= 9) AS promoters,
+        count(*) FILTER (WHERE nps <= 6) AS detractors
+    FROM answers
+    WHERE place = 1
+    GROUP BY month
+),
+shares AS (
+    SELECT
+        month, n, promoters, detractors,
+        CAST(n AS DOUBLE) + 3.0 AS adjusted_n,
+        (CAST(promoters AS DOUBLE) + 0.75) / (CAST(n AS DOUBLE) + 3.0) AS p,
+        (CAST(detractors AS DOUBLE) + 0.75) / (CAST(n AS DOUBLE) + 3.0) AS d
+    FROM waves
+)
+SELECT
+    m.month AS period,
+    100.0 * (CAST(s.promoters AS DOUBLE) - CAST(s.detractors AS DOUBLE)) / s.n AS value,
+    s.promoters - s.detractors AS numerator,
+    coalesce(s.n, 0) AS denominator,
+    coalesce(s.n, 0) AS n,
+    100.0 * (s.p - s.d - 1.959963984540054 * sqrt((s.p + s.d - (s.p - s.d) * (s.p - s.d)) / s.adjusted_n)) AS low,
+    100.0 * (s.p - s.d + 1.959963984540054 * sqrt((s.p + s.d - (s.p - s.d) * (s.p - s.d)) / s.adjusted_n)) AS high,
+    m.provisional
+FROM core.months AS m
+LEFT JOIN shares AS s ON s.month = m.month
+ORDER BY period

@@ -1,0 +1,54 @@
+/* matins
+description: >
+  One row per month: the share of tickets resolved in time, of those resolved or past due. A ticket counts in the month of
+  its verdict: when it was resolved or, if that came first, when it fell due. One still open within its time has none yet.
+columns:
+  numerator: tickets resolved in time
+  denominator: tickets with a verdict
+  n: the denominator
+  low: lower bound of the 95 % Wilson interval
+  high: upper bound of the 95 % Wilson interval
+key: [period]
+checks:
+  - expression: "value IS NULL OR (low <= value AND value <= high)"
+*/
+WITH verdicts AS (
+    SELECT
+        CAST(date_trunc('month', least(coalesce(resolved_on, due_on), due_on)) AS DATE) AS month,
+        coalesce(resolved_at <= due_at, FALSE) AS met
+    FROM core.tickets
+    WHERE resolved_at IS NOT NULL OR due_on < $as_of
+),
+tallies AS (
+    SELECT month, count(*) AS n, count(*) FILTER (WHERE met) AS k
+    FROM verdicts
+    GROUP BY month
+),
+shares AS (
+    SELECT
+        m.month,
+        m.provisional,
+        coalesce(t.k, 0) AS k,
+        coalesce(t.n, 0) AS n,
+        CAST(t.k AS DOUBLE) AS hits,
+        CAST(t.n AS DOUBLE) AS trials
+    FROM core.months AS m
+    LEFT JOIN tallies AS t ON t.month = m.month
+)
+SELECT
+    month AS period,
+    hits / trials AS value,
+    k AS numerator,
+    n AS denominator,
+    n,
+    CASE WHEN hits = 0 THEN 0.0 ELSE
+        (hits + 1.920729410347062 - 1.959963984540054 * sqrt(hits * (trials - hits) / trials + 0.960364705173531))
+        / (trials + 3.841458820694124)
+    END AS low,
+    CASE WHEN hits = trials THEN 1.0 ELSE
+        (hits + 1.920729410347062 + 1.959963984540054 * sqrt(hits * (trials - hits) / trials + 0.960364705173531))
+        / (trials + 3.841458820694124)
+    END AS high,
+    provisional
+FROM shares
+ORDER BY period

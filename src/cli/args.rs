@@ -1,0 +1,169 @@
+//! The command line as a type.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Every night: raw exports in, checked tables and a report out.
+#[derive(Debug, Parser)]
+#[command(name = "matins", version, about, max_term_width = 110)]
+pub struct Cli {
+    /// The project's folder: the nearest one with `matins.yaml`, from here upwards, when not given.
+    #[arg(short = 'C', long, global = true, value_name = "FOLDER")]
+    pub project: Option<PathBuf>,
+    /// Print results and errors only.
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Print JSON: one stable shape a verb, described in docs/cli.md.
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Write a new project that works.
+    Init(InitArgs),
+    /// Find every mistake of the project, without reading any data.
+    Check(CheckArgs),
+    /// Say what a run would do, and why.
+    Plan(RunArgs),
+    /// Run one interval: land, make, check, publish, report.
+    Run(RunArgs),
+    /// Run every interval of a range, oldest first.
+    Backfill(BackfillArgs),
+    /// Ask what was published, in SQL; `system.runs`, `.steps`, `.checks` and `.quarantine` too.
+    Query(QueryArgs),
+    /// List runs, or show one.
+    Runs(RunsArgs),
+    /// Let readers follow an earlier snapshot, until it is released.
+    Rollback(RollbackArgs),
+    /// Delete what no snapshot reaches any more.
+    Gc(GcArgs),
+    /// Write the exports of the fictional company.
+    Sample(SampleArgs),
+    /// Print the JSON Schema that editors use.
+    Schema(SchemaArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The new project's folder; it must be empty or absent.
+    pub folder: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Only this pipeline.
+    pub pipeline: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The pipeline; `default_pipeline` of matins.yaml when not given.
+    pub pipeline: Option<String>,
+    /// The end of the interval: `2011-12-10`. The last closed interval when not given.
+    #[arg(long, value_name = "DATE")]
+    pub as_of: Option<String>,
+    /// Wait for a run that holds the pipeline, instead of leaving with exit code 6.
+    #[arg(long)]
+    pub wait: bool,
+    /// Render reports, and send nothing.
+    #[arg(long)]
+    pub no_mail: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct BackfillArgs {
+    pub pipeline: Option<String>,
+    /// The start of the first interval.
+    #[arg(long, value_name = "DATE")]
+    pub from: String,
+    /// The start of the last interval.
+    #[arg(long, value_name = "DATE")]
+    pub to: String,
+    /// Say which intervals would run, and run none.
+    #[arg(long)]
+    pub dry_run: bool,
+    #[arg(long)]
+    pub wait: bool,
+    /// Send the last interval's report.
+    #[arg(long)]
+    pub mail: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct QueryArgs {
+    /// One SELECT.
+    pub sql: String,
+    #[arg(long)]
+    pub pipeline: Option<String>,
+    /// A snapshot other than the one readers follow.
+    #[arg(long, value_name = "NUMBER")]
+    pub snapshot: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub struct RunsArgs {
+    /// A run's id, to see its steps and checks.
+    pub run: Option<String>,
+    #[arg(long)]
+    pub pipeline: Option<String>,
+    #[arg(long, default_value_t = 20)]
+    pub limit: usize,
+}
+
+#[derive(Debug, Args)]
+pub struct RollbackArgs {
+    /// The snapshot's number, as `matins runs` shows it.
+    #[arg(required_unless_present = "release")]
+    pub snapshot: Option<u64>,
+    #[arg(long)]
+    pub pipeline: Option<String>,
+    /// Let readers follow the newest snapshot again.
+    #[arg(long, conflicts_with = "snapshot")]
+    pub release: bool,
+    #[arg(long)]
+    pub wait: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct GcArgs {
+    /// Snapshots kept for each pipeline, besides the one readers follow.
+    #[arg(long, default_value_t = 400)]
+    pub keep: usize,
+    /// Hours a thing must be old, and hours a list waits before anything on it is deleted.
+    #[arg(long, default_value_t = 24)]
+    pub wait_hours: u64,
+    /// Show what is not reached, and write nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct SampleArgs {
+    /// Where the exports go.
+    pub folder: PathBuf,
+    #[arg(long, default_value_t = 2000)]
+    pub customers: u32,
+    /// The day after the last day of business.
+    #[arg(long, default_value = "2025-01-01")]
+    pub as_of: chrono::NaiveDate,
+}
+
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    #[arg(value_enum, default_value_t = SchemaOf::Pipeline)]
+    pub of: SchemaOf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// `matins.yaml`
+    Project,
+    /// `pipelines/*.yaml`
+    Pipeline,
+    /// The comment at the top of a stage.
+    Stage,
+}

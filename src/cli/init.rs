@@ -1,0 +1,52 @@
+//! `matins init`: a new project that works, small enough to read in a minute.
+
+use std::path::Path;
+
+use crate::cli::args::InitArgs;
+use crate::cli::screen::Screen;
+use crate::config::{SchemaKind, schema};
+use crate::run::RunError;
+
+const FILES: &[(&str, &str)] = &[
+    ("matins.yaml", include_str!("starter/matins.yaml")),
+    ("pipelines/shop.yaml", include_str!("starter/shop.yaml")),
+    ("sql/shop/core/orders.sql", include_str!("starter/orders.sql")),
+    ("sql/shop/kpi/net_revenue.sql", include_str!("starter/net_revenue.sql")),
+    ("exports/orders/2024-01-31.csv", "order_id,customer,ordered_on,net\n1,ada,2024-01-03,12.50\n2,bo,2024-01-20,7.25\n"),
+    ("exports/orders/2024-02-29.csv", "order_id,customer,ordered_on,net\n3,ada,2024-02-11,30.00\n4,cy,2024-02-12,n/a\n5,bo,2024-02-28,9.95\n"),
+    (".gitignore", "/lake\n/mail\n"),
+    ("report-templates/executive.html", include_str!("../../report-templates/executive.html")),
+    ("report-templates/executive.txt", include_str!("../../report-templates/executive.txt")),
+    ("report-templates/components.html", include_str!("../../report-templates/components.html")),
+    ("report-templates/at_risk.html", include_str!("../../report-templates/at_risk.html")),
+    ("report-templates/pareto.html", include_str!("../../report-templates/pareto.html")),
+    ("report-templates/quality.html", include_str!("../../report-templates/quality.html")),
+    ("report-templates/segments.html", include_str!("../../report-templates/segments.html")),
+    ("report-templates/screens.css", include_str!("../../report-templates/screens.css")),
+    ("report-templates/style.css", include_str!("../../report-templates/style.css")),
+];
+
+pub fn init(screen: &Screen, args: &InitArgs) -> Result<(), RunError> {
+    let folder = &args.folder;
+    if folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(RunError::Usage(format!("{} holds something already; name a new folder", folder.display())));
+    }
+    for (path, text) in FILES {
+        write(&folder.join(path), text)?;
+    }
+    for (name, kind) in [("project", SchemaKind::Project), ("pipeline", SchemaKind::Pipeline), ("stage", SchemaKind::Stage)] {
+        let text = serde_json::to_string_pretty(&schema(kind)).unwrap_or_default();
+        write(&folder.join(format!(".matins/{name}.schema.json")), &text)?;
+    }
+    screen.print(&format!("wrote a new project to {}", folder.display()));
+    screen.print(&format!("  try it: matins -C {} run", folder.display()));
+    Ok(())
+}
+
+fn write(path: &Path, text: &str) -> Result<(), RunError> {
+    let fail = |cause| RunError::Files { what: format!("writing {}", path.display()), cause };
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent).map_err(fail)?;
+    }
+    std::fs::write(path, text).map_err(fail)
+}

@@ -1,0 +1,117 @@
+//! One file a verb; printing; exit codes. Decides nothing: every verb calls `run` and shows what it says.
+
+mod args;
+mod backfill;
+mod check;
+mod gc;
+mod init;
+mod night;
+mod plan;
+mod progress;
+mod project;
+mod query;
+mod rollback;
+mod runs;
+mod sample;
+mod schema;
+mod screen;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::run::{RunError, describe};
+use crate::system::System;
+
+use args::{Cli, Verb};
+use screen::Screen;
+
+/// Exit codes: docs/cli.md.
+const INTERRUPTED: u8 = 130;
+const TERMINATED: u8 = 143;
+
+/// Parses the command line, does what it says, and ends with the exit code of how it went.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let screen = Screen::new(&cli);
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            screen.error(&format!("the operating system gives no threads: {error}"));
+            return ExitCode::from(4);
+        }
+    };
+    let code = runtime.block_on(dispatch(&cli, &screen));
+    // Work that was cancelled may still hold a thread; nothing of it counts any more.
+    runtime.shutdown_background();
+    ExitCode::from(code)
+}
+
+async fn dispatch(cli: &Cli, screen: &Screen) -> u8 {
+    let system = System::real();
+    let done = match &cli.verb {
+        Verb::Init(args) => init::init(screen, args),
+        Verb::Check(args) => check::check(cli, screen, &system, args).await,
+        Verb::Plan(args) => plan::plan(cli, screen, &system, args).await,
+        Verb::Run(args) => night::run(cli, screen, &system, args).await,
+        Verb::Backfill(args) => backfill::backfill(cli, screen, &system, args).await,
+        Verb::Query(args) => query::query(cli, screen, &system, args).await,
+        Verb::Runs(args) => runs::runs(cli, screen, &system, args).await,
+        Verb::Rollback(args) => rollback::rollback(cli, screen, &system, args).await,
+        Verb::Gc(args) => gc::gc(cli, screen, &system, args).await,
+        Verb::Sample(args) => sample::sample(screen, args),
+        Verb::Schema(args) => schema::schema(screen, args),
+    };
+    match done {
+        Ok(()) => 0,
+        Err(error) => {
+            fail(screen, &error);
+            error.exit_code()
+        }
+    }
+}
+
+fn fail(screen: &Screen, error: &RunError) {
+    match error {
+        RunError::Project(diagnostics) => screen.diagnostics(diagnostics),
+        RunError::Blocked(blocked) => {
+            screen.error(&error.to_string());
+            for outcome in &blocked.0 {
+                screen.note(&screen::outcome_line(outcome));
+            }
+            screen.note("nothing was published; the last snapshot stands");
+            screen.note("see the rows: matins query \"SELECT * FROM system.quarantine\", or run the check's rule with `matins query`");
+        }
+        other => {
+            screen.error(&describe(other));
+            if other.exit_code() == 6 {
+                screen.note("nothing was changed; `--wait` waits for the other run to end");
+            }
+        }
+    }
+}
+
+/// Runs work until it ends or the process is told to stop; a lease that is held is given back.
+async fn until_told<T>(shop: &crate::run::Workshop, work: impl Future<Output = Result<T, RunError>>) -> Result<T, RunError> {
+    let told = tokio::select! {
+        done = work => return done,
+        code = told_to_stop() => code,
+    };
+    if let Err(error) = shop.lease.release(shop).await {
+        tracing::warn!(%error, "the lease was not given back; it expires by itself");
+    }
+    Err(RunError::Stopped { code: told })
+}
+
+async fn told_to_stop() -> u8 {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => INTERRUPTED,
+        _ = terminate.recv() => TERMINATED,
+    }
+}

@@ -1,0 +1,16 @@
+//! `matins schema`: the JSON Schema that editors use.
+
+use crate::cli::args::{SchemaArgs, SchemaOf};
+use crate::cli::screen::Screen;
+use crate::config::{SchemaKind, schema as of};
+use crate::run::RunError;
+
+pub fn schema(screen: &Screen, args: &SchemaArgs) -> Result<(), RunError> {
+    let kind = match args.of {
+        SchemaOf::Project => SchemaKind::Project,
+        SchemaOf::Pipeline => SchemaKind::Pipeline,
+        SchemaOf::Stage => SchemaKind::Stage,
+    };
+    screen.print_json(&of(kind));
+    Ok(())
+}

@@ -1,0 +1,376 @@
+//! Every key of a project's texts: its shape, whether it must be there, and what it means.
+//!
+//! The one declaration from which decoders, messages and the JSON Schema come.
+
+use super::shape::{Key, Need, Object, Shape};
+
+const fn must(name: &'static str, shape: Shape, doc: &'static str) -> Key {
+    Key { name, doc, shape, required: true }
+}
+
+const fn may(name: &'static str, shape: Shape, doc: &'static str) -> Key {
+    Key { name, doc, shape, required: false }
+}
+
+const fn object(name: &'static str, keys: &'static [Key]) -> Object {
+    Object { name, keys, need: Need::Nothing }
+}
+
+const fn one_of(name: &'static str, need: &'static [&'static str], keys: &'static [Key]) -> Object {
+    Object { name, keys, need: Need::ExactlyOne(need) }
+}
+
+const fn any_of(name: &'static str, need: &'static [&'static str], keys: &'static [Key]) -> Object {
+    Object { name, keys, need: Need::AtLeastOne(need) }
+}
+
+const WORD: &str = "^[a-z][a-z0-9_]*$";
+const DASHED: &str = "^[a-z][a-z0-9_-]*$";
+const PACK: &str = "^[a-z][a-z0-9_/-]*$";
+const TABLE: &str = r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$";
+const ADDRESS: &str = "@";
+const TYPE: &str = r"^(text|integer|float|boolean|date|timestamp|decimal\( *[0-9]+ *, *[0-9]+ *\))$";
+
+pub(super) const INTERVALS: &[&str] = &["hour", "day", "week", "month", "quarter"];
+
+pub(super) static PROJECT: Object = object(
+    "matins.yaml",
+    &[
+        may(
+            "lake",
+            Shape::Setting,
+            "where Matins writes: a URL, or a folder relative to the project (default `lake`); the variable MATINS_LAKE overrides it",
+        ),
+        may("time_zone", Shape::Text, "the zone of intervals and schedules, as in `Europe/London` (default `UTC`)"),
+        may(
+            "memory",
+            Shape::Form(r"^[0-9.]+ *([KkMmGg]i?)?[Bb]?$"),
+            "the engine's memory, as in `2GiB`; it spills instead of using more (default: half of the machine's)",
+        ),
+        may("default_pipeline", Shape::Form(DASHED), "the pipeline that verbs use when none is named"),
+        may(
+            "stores",
+            Shape::Map(DASHED, &Shape::Either(&Shape::Setting, &STORE)),
+            "named places in object storage: a URL or a folder, or a mapping with `url` and `options`",
+        ),
+        may("mail", Shape::Object(&MAIL), "where mail goes"),
+    ],
+);
+
+pub(super) static STORE: Object = object(
+    "a store",
+    &[
+        must(
+            "url",
+            Shape::Setting,
+            "`s3://bucket/prefix`, `az://…`, `gs://…`, `https://…`, `file:///…`, or a folder relative to the project",
+        ),
+        may(
+            "options",
+            Shape::Map("", &Shape::Setting),
+            "passed to the store as they are: `endpoint`, `region`, `access_key_id`, `allow_http` …",
+        ),
+    ],
+);
+
+pub(super) static MAIL: Object = object(
+    "`mail`",
+    &[
+        may("from", Shape::Form(ADDRESS), "the sender, as in `Matins <matins@example.com>`"),
+        may("folder", Shape::Text, "the folder that messages are written to (default `mail`)"),
+    ],
+);
+
+pub(super) static PIPELINE: Object = object(
+    "a pipeline",
+    &[
+        may("description", Shape::Text, "what it is for"),
+        may("time_zone", Shape::Text, "the zone of its intervals (default: the project's)"),
+        may("interval", Shape::OneOf(INTERVALS), "the calendar unit of its runs (default `day`)"),
+        may(
+            "week_starts",
+            Shape::OneOf(&["monday", "sunday"]),
+            "the first day of a week, for `interval: week` (default `monday`)",
+        ),
+        may("schedule", Shape::Object(&SCHEDULE), "when it runs by itself"),
+        may("sample", Shape::Object(&SAMPLE), "made-up exports, so that it runs with nothing given"),
+        may("params", Shape::Map(WORD, &Shape::Literal), "values that stages use as `$name`"),
+        may(
+            "sources",
+            Shape::Map(WORD, &Shape::Object(&SOURCE)),
+            "the exports it reads; each becomes the table `raw.<source>`",
+        ),
+        may("packs", Shape::List(&Shape::Form(PACK)), "folders of stages below `sql/`"),
+        may("kpis", Shape::List(&Shape::Object(&KPI)), "its named figures"),
+        may("reports", Shape::List(&Shape::Object(&REPORT)), "what is rendered from its snapshot"),
+    ],
+);
+
+pub(super) static SCHEDULE: Object = object(
+    "`schedule`",
+    &[must(
+        "cron",
+        Shape::OneOrMany(&Shape::Text),
+        "a cron pattern or a list of them, in the pipeline's zone: minute hour day month weekday, with seconds before them if needed",
+    )],
+);
+
+pub(super) static SAMPLE: Object = object(
+    "`sample`",
+    &[
+        must("store", Shape::Form(DASHED), "the store whose folder is filled when it is empty"),
+        must("as_of", Shape::Date, "the end of the sample's time, as in `2025-01-01`"),
+        may("customers", Shape::Whole(1), "how many customers the company has (default 2000)"),
+    ],
+);
+
+pub(super) static SOURCE: Object = object(
+    "a source",
+    &[
+        must(
+            "path",
+            Shape::Form("^[a-z][a-z0-9_-]*://.+$"),
+            "where its exports are: `store://folder/{date}.csv`, with `{date:%Y%m%d}` for another form, and the globs `*`, `?` and `**`",
+        ),
+        may(
+            "mode",
+            Shape::OneOf(&["append", "full"]),
+            "whether each export adds rows, or is everything there is (default `append`)",
+        ),
+        may("format", Shape::Object(&FORMAT), "how the files are written"),
+        may("key", Shape::OneOrMany(&Shape::Text), "the columns that tell one row from another"),
+        may(
+            "keep",
+            Shape::Either(&Shape::OneOf(&["first", "last"]), &KEEP),
+            "which of the rows with one key stays (default `last`)",
+        ),
+        may(
+            "unknown_columns",
+            Shape::OneOf(&["ignore", "warn", "refuse"]),
+            "what to do with a column that is not declared (default `warn`)",
+        ),
+        may(
+            "on_vanish",
+            Shape::OneOf(&["keep", "refuse"]),
+            "what to do when a landed export is gone from its store (default `keep`)",
+        ),
+        may(
+            "quarantine_limit",
+            Shape::Share,
+            "above this share of rows quarantined nothing is published (default `1%`)",
+        ),
+        must(
+            "columns",
+            Shape::Map(WORD, &Shape::Either(&Shape::Form(TYPE), &COLUMN)),
+            "the contract: each column with its type, in this order",
+        ),
+        may("checks", Shape::List(&Shape::Object(&CHECK)), "rules on the landed rows"),
+    ],
+);
+
+pub(super) static FORMAT: Object = object(
+    "`format`",
+    &[
+        may("delimiter", Shape::Text, "what stands between fields (default `,`); `tab` for a tab"),
+        may("quote", Shape::Text, "what stands around a field (default `\"`)"),
+        may("encoding", Shape::Text, "a label of the WHATWG encoding standard, as in `windows-1252` (default `utf-8`)"),
+        may(
+            "null_tokens",
+            Shape::OneOrMany(&Shape::Text),
+            "texts that mean \"no value\" in every column, besides the empty field",
+        ),
+        may("trim", Shape::Boolean, "whether spaces around a field are taken off (default `false`)"),
+    ],
+);
+
+pub(super) static KEEP: Object = one_of(
+    "`keep`",
+    &["latest", "earliest"],
+    &[
+        may("latest", Shape::Text, "the row with the greatest value of this column"),
+        may("earliest", Shape::Text, "the row with the least value of this column"),
+    ],
+);
+
+pub(super) static COLUMN: Object = object(
+    "a column",
+    &[
+        must(
+            "type",
+            Shape::Form(TYPE),
+            "`text`, `integer`, `decimal(18,4)`, `float`, `boolean`, `date` or `timestamp`",
+        ),
+        may("header", Shape::OneOrMany(&Shape::Text), "the header texts it may have in an export (default: its name)"),
+        may("required", Shape::Boolean, "whether a row without a value is quarantined (default `false`)"),
+        may(
+            "format",
+            Shape::OneOrMany(&Shape::Text),
+            "how a date or timestamp is written, as in `%d.%m.%Y`; several are tried in turn",
+        ),
+        may(
+            "zone",
+            Shape::Text,
+            "the zone a timestamp is written in; it becomes UTC (default: local wall-clock time, kept)",
+        ),
+        may("decimal_comma", Shape::Boolean, "whether a decimal is written `1.234,56` (default `false`)"),
+        may("yes", Shape::OneOrMany(&Shape::Text), "texts of a boolean that mean true"),
+        may("no", Shape::OneOrMany(&Shape::Text), "texts of a boolean that mean false"),
+        may("null_tokens", Shape::OneOrMany(&Shape::Text), "more texts that mean \"no value\", for this column"),
+        may("accepted", Shape::List(&Shape::Text), "the only values it may have"),
+        may("min", Shape::Literal, "the least value it may have"),
+        may("max", Shape::Literal, "the greatest value it may have"),
+        may(
+            "pii",
+            Shape::Text,
+            "the class of personal data it holds, as in `name` or `email`; `none` says it was thought about",
+        ),
+        may("description", Shape::Text, "what it means"),
+    ],
+);
+
+const RULES: &[&str] = &[
+    "not_null",
+    "unique",
+    "accepted",
+    "range",
+    "references",
+    "expression",
+    "freshness",
+    "row_count",
+    "row_change",
+    "query",
+];
+
+pub(super) static CHECK: Object = one_of(
+    "a check",
+    RULES,
+    &[
+        may("name", Shape::Text, "what it is called (default: its rule)"),
+        may(
+            "severity",
+            Shape::OneOf(&["info", "warn", "quarantine", "error"]),
+            "what a bad row leads to; `quarantine` takes it out, `error` blocks publishing (default `error`)",
+        ),
+        may("limit", Shape::Object(&LIMIT), "how many bad rows it lets pass (default: none)"),
+        may("not_null", Shape::OneOrMany(&Shape::Text), "these columns have a value"),
+        may("unique", Shape::OneOrMany(&Shape::Text), "no two rows are equal in these columns"),
+        may("accepted", Shape::Object(&ACCEPTED), "a column has only these values"),
+        may("range", Shape::Object(&RANGE), "a column lies between these bounds, both included"),
+        may("references", Shape::Object(&REFERENCES), "every value stands in another table's column"),
+        may("expression", Shape::Text, "a SQL expression that is true of every row"),
+        may(
+            "freshness",
+            Shape::Object(&FRESHNESS),
+            "the greatest value of a column is at most so many days before the run's as-of",
+        ),
+        may("row_count", Shape::Object(&ROW_COUNT), "the table has so many rows"),
+        may("row_change", Shape::Object(&ROW_CHANGE), "the number of rows against the last snapshot"),
+        may("query", Shape::Text, "a query that returns the bad rows"),
+    ],
+);
+
+pub(super) static LIMIT: Object = any_of(
+    "`limit`",
+    &["count", "share"],
+    &[
+        may("count", Shape::Whole(0), "this many bad rows"),
+        may("share", Shape::Share, "this share of the rows, as in `1%`"),
+    ],
+);
+
+pub(super) static ACCEPTED: Object = object(
+    "`accepted`",
+    &[must("column", Shape::Text, "the column"), must("values", Shape::List(&Shape::Text), "all values it may have")],
+);
+
+pub(super) static RANGE: Object = Object {
+    name: "`range`",
+    keys: &[
+        must("column", Shape::Text, "the column"),
+        may("min", Shape::Literal, "the least value it may have"),
+        may("max", Shape::Literal, "the greatest value it may have"),
+    ],
+    need: Need::AtLeastOne(&["min", "max"]),
+};
+
+pub(super) static REFERENCES: Object = object(
+    "`references`",
+    &[
+        must("column", Shape::Text, "the column of this table"),
+        must("table", Shape::Form(TABLE), "the other table, as in `core.customers`"),
+        may("to", Shape::Text, "the other table's column (default: the same name)"),
+    ],
+);
+
+pub(super) static FRESHNESS: Object = object(
+    "`freshness`",
+    &[must("column", Shape::Text, "a date or timestamp column"), must("days", Shape::Whole(0), "how many days")],
+);
+
+pub(super) static ROW_COUNT: Object = any_of(
+    "`row_count`",
+    &["min", "max"],
+    &[
+        may("min", Shape::Whole(0), "the least number of rows"),
+        may("max", Shape::Whole(0), "the greatest number of rows"),
+    ],
+);
+
+pub(super) static ROW_CHANGE: Object = any_of(
+    "`row_change`",
+    &["down", "up"],
+    &[
+        may("down", Shape::Share, "how much less it may be, as in `20%`"),
+        may("up", Shape::Share, "how much more it may be, as in `50%`"),
+    ],
+);
+
+pub(super) static KPI: Object = object(
+    "a KPI",
+    &[
+        must("name", Shape::Form(WORD), "its name"),
+        must("table", Shape::Form(TABLE), "the table of its values, as in `kpi.net_revenue`"),
+        may("label", Shape::Text, "what people read (default: its name)"),
+        must(
+            "unit",
+            Shape::Either(&Shape::OneOf(&["share", "count", "score"]), &UNIT),
+            "`share`, `count`, `score` or `{money: \"£\"}`",
+        ),
+        may("direction", Shape::OneOf(&["up", "down", "neither"]), "which way is good (default `neither`)"),
+        may("target", Shape::Number, "the value to reach"),
+    ],
+);
+
+pub(super) static UNIT: Object =
+    object("`unit`", &[must("money", Shape::Text, "the sign or code shown before the figure, as in `£`")]);
+
+pub(super) static REPORT: Object = object(
+    "a report",
+    &[
+        must("name", Shape::Form(DASHED), "its name"),
+        may("title", Shape::Text, "what stands at its top (default: its name)"),
+        must("template", Shape::Text, "its path below `report-templates/`"),
+        may("subject", Shape::Text, "the subject of its mail (default: its title)"),
+        may("recipients", Shape::OneOrMany(&Shape::Form(ADDRESS)), "who gets it"),
+        may("data", Shape::Map(WORD, &Shape::Form(TABLE)), "the tables it shows, by the name its template uses"),
+    ],
+);
+
+pub(super) static HEAD: Object = object(
+    "a stage's head",
+    &[
+        may("description", Shape::Text, "what one row is"),
+        may("columns", Shape::Map("", &Shape::Text), "what its columns mean"),
+        may(
+            "key",
+            Shape::OneOrMany(&Shape::Text),
+            "the columns that tell one row from another; they are checked to be unique and not null",
+        ),
+        may(
+            "incremental",
+            Shape::OneOf(&["day", "month"]),
+            "made a period at a time: part P from the exports dated in P",
+        ),
+        may("checks", Shape::List(&Shape::Object(&CHECK)), "rules on the table"),
+    ],
+);

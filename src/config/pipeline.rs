@@ -1,0 +1,343 @@
+//! `pipelines/<name>.yaml` → a pipeline, judged against the stores, packs and templates around it.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Range;
+use std::sync::Arc;
+
+use chrono::Weekday;
+
+use crate::base::{
+    Cadence, Diagnostics, KpiName, PackName, ParamName, PipelineName, Place, ReportName, SourceName, SourceText,
+    StoreName, TableName,
+};
+
+use super::keys::{INTERVALS, KPI, PIPELINE, REPORT, SAMPLE, SCHEDULE, UNIT};
+use super::model::{Direction, Kpi, ParamValue, Pipeline, Report, Sample, Schedule, Unit};
+use super::project::Surroundings;
+use super::shape::{Fields, Reading, Shape};
+use super::tree::{Node, parse};
+use super::words::{address, cron, is_word, name, zone};
+use super::{number, source};
+
+/// What a stage is given without being asked.
+const RESERVED_PARAMS: [&str; 4] = ["as_of", "start", "end", "prev_as_of"];
+
+pub(super) fn read(
+    name: PipelineName,
+    file: &Arc<SourceText>,
+    around: &Surroundings<'_>,
+    found: &mut Diagnostics,
+) -> Option<Pipeline> {
+    let node = parse(file, 0..file.text.len(), around.environment, found)?;
+    let mut reading = Reading { file, found };
+    let reading = &mut reading;
+    reading.examine(&format!("the pipeline `{name}`"), &node, &Shape::Object(&PIPELINE));
+    let fields = Fields::new(&node, &PIPELINE);
+    Some(Pipeline {
+        name,
+        file: Arc::clone(file),
+        description: fields.text("description").unwrap_or_default().to_owned(),
+        time_zone: fields.get("time_zone").and_then(|n| zone(reading, n)).unwrap_or(around.time_zone),
+        interval: interval(reading, fields),
+        sources: sources(reading, fields, around),
+        packs: packs(reading, fields, around),
+        params: params(reading, fields),
+        kpis: kpis(reading, fields),
+        reports: reports(reading, fields, around),
+        schedule: fields.get("schedule").and_then(|n| schedule(reading, n)),
+        sample: fields.get("sample").and_then(|n| sample(reading, n, around)),
+    })
+}
+
+fn interval(reading: &mut Reading<'_>, fields: Fields<'_>) -> Cadence {
+    let interval = fields.text("interval").unwrap_or("day");
+    let starts = match fields.text("week_starts") {
+        Some("sunday") => Weekday::Sun,
+        _ => Weekday::Mon,
+    };
+    if let Some(span) = fields
+        .key_span("week_starts")
+        .filter(|_| fields.get("week_starts").is_some() && interval != "week" && INTERVALS.contains(&interval))
+    {
+        let message = format!("`week_starts` means nothing for an interval of one {interval}");
+        reading.error("unused-key", span, message, "remove it, or set `interval: week`");
+    }
+    match interval {
+        "hour" => Cadence::Hour,
+        "week" => Cadence::Week { starts },
+        "month" => Cadence::Month,
+        "quarter" => Cadence::Quarter,
+        _ => Cadence::Day,
+    }
+}
+
+fn sources(
+    reading: &mut Reading<'_>,
+    fields: Fields<'_>,
+    around: &Surroundings<'_>,
+) -> BTreeMap<SourceName, super::model::Source> {
+    let mut sources = BTreeMap::new();
+    for entry in fields.get("sources").map(Node::entries).unwrap_or_default() {
+        let name = name::<SourceName>(reading, &entry.key, &entry.key_span);
+        // A source with a bad name is read all the same, for its other mistakes.
+        let stand_in = name.clone().or_else(|| "unnamed".parse().ok());
+        let read = stand_in.and_then(|n| source::read(reading, n, entry, around));
+        if let (Some(name), Some(source)) = (name, read) {
+            sources.insert(name, source);
+        }
+    }
+    sources
+}
+
+fn packs(reading: &mut Reading<'_>, fields: Fields<'_>, around: &Surroundings<'_>) -> Vec<(PackName, Place)> {
+    let mut packs: Vec<(PackName, Place)> = Vec::new();
+    let mut makers: HashMap<&TableName, &PackName> = HashMap::new();
+    for node in fields.get("packs").map(Node::items).unwrap_or_default() {
+        let Some(text) = node.text() else { continue };
+        let Some(pack) = name::<PackName>(reading, text, &node.span) else { continue };
+        if packs.iter().any(|(p, _)| *p == pack) {
+            reading.error(
+                "duplicate-pack",
+                &node.span,
+                format!("the pack `{pack}` is named twice"),
+                "remove one of them",
+            );
+            continue;
+        }
+        let Some((known, stages)) = around.packs.get_key_value(&pack) else {
+            unknown_pack(reading, node, text, around);
+            continue;
+        };
+        for stage in stages {
+            match makers.get(&stage.table) {
+                // Two files of one pack cannot make one table: they would be one file.
+                Some(first) if *first != known => {
+                    let message = format!("the packs `{first}` and `{pack}` both make the table `{}`", stage.table);
+                    reading.error(
+                        "duplicate-table",
+                        &node.span,
+                        message,
+                        format!("leave one of the packs out, or rename `{}`", stage.file.path.display()),
+                    );
+                }
+                _ => {
+                    makers.insert(&stage.table, known);
+                }
+            }
+        }
+        packs.push((pack, reading.place(&node.span)));
+    }
+    packs
+}
+
+fn unknown_pack(reading: &mut Reading<'_>, node: &Node, text: &str, around: &Surroundings<'_>) {
+    let inside: Vec<&str> = around
+        .packs
+        .keys()
+        .map(PackName::as_str)
+        .filter(|p| p.strip_prefix(text).is_some_and(|r| r.starts_with('/')))
+        .collect();
+    let message = format!("there is no pack `{}`", reading.shown(node));
+    if inside.is_empty() {
+        reading.unknown(
+            "unknown-pack",
+            &node.span,
+            message,
+            text,
+            "packs below `sql/`",
+            around.packs.keys().map(PackName::as_str),
+        );
+    } else {
+        let help = format!("it is a folder of packs: name them, as in `{}`", inside.join("`, `"));
+        reading.error("unknown-pack", &node.span, message, help);
+    }
+}
+
+fn params(reading: &mut Reading<'_>, fields: Fields<'_>) -> BTreeMap<ParamName, ParamValue> {
+    let mut params = BTreeMap::new();
+    for entry in fields.get("params").map(Node::entries).unwrap_or_default() {
+        let name = name::<ParamName>(reading, &entry.key, &entry.key_span);
+        if RESERVED_PARAMS.contains(&entry.key.as_str()) {
+            let message = format!("a parameter cannot be called `{}`: every stage has that value already", entry.key);
+            reading.error("reserved-name", &entry.key_span, message, "give it another name");
+        }
+        if let (Some(name), Some(value)) = (name, param(reading, &entry.node)) {
+            params.insert(name, value);
+        }
+    }
+    params
+}
+
+fn param(reading: &mut Reading<'_>, node: &Node) -> Option<ParamValue> {
+    let scalar = node.scalar().filter(|s| s.unset.is_none())?;
+    let text = scalar.text.as_str();
+    if !scalar.plain {
+        return Some(ParamValue::Text(text.to_owned()));
+    }
+    if let Ok(boolean) = text.parse() {
+        return Some(ParamValue::Boolean(boolean));
+    }
+    if let Some(date) = number::date(text) {
+        return Some(ParamValue::Date(date));
+    }
+    if number::is_decimal(text) {
+        let digits = text.trim_start_matches(['-', '+']);
+        if digits.len() > 1 && digits.starts_with('0') && !digits.starts_with("0.") {
+            let message = format!("`{}` is a number with a zero before it, or a text", reading.shown(node));
+            reading.error("bad-param", &node.span, message, "put quotes around it if it is a text, or remove the zero");
+            return None;
+        }
+        if digits.bytes().filter(u8::is_ascii_digit).count() > 38 {
+            let message = format!("`{}` has more than 38 digits", reading.shown(node));
+            reading.error("bad-param", &node.span, message, "put quotes around it if it is a text");
+            return None;
+        }
+        let text = text.trim_start_matches('+');
+        return Some(text.parse().map_or_else(|_| ParamValue::Decimal(text.to_owned()), ParamValue::Integer));
+    }
+    Some(ParamValue::Text(text.to_owned()))
+}
+
+fn kpis(reading: &mut Reading<'_>, fields: Fields<'_>) -> Vec<Kpi> {
+    let mut names = HashSet::new();
+    let mut kpis = Vec::new();
+    for node in fields.get("kpis").map(Node::items).unwrap_or_default() {
+        let fields = Fields::new(node, &KPI);
+        let name = fields.get("name").and_then(|n| name::<KpiName>(reading, n.text()?, &n.span));
+        let table = fields.get("table").and_then(|n| self::table(reading, n));
+        let unit = fields.get("unit").and_then(|n| match n.text() {
+            Some("share") => Some(Unit::Share),
+            Some("count") => Some(Unit::Count),
+            Some("score") => Some(Unit::Score),
+            Some(_) => None,
+            None => Fields::new(n, &UNIT).text("money").map(|sign| Unit::Money(sign.to_owned())),
+        });
+        let (label, target) = (fields.text("label"), fields.whole::<f64>("target"));
+        let direction = match fields.text("direction") {
+            Some("up") => Direction::Up,
+            Some("down") => Direction::Down,
+            _ => Direction::Neither,
+        };
+        if let Some(name) = &name {
+            unique(reading, &mut names, name.as_str(), "KPIs", fields);
+        }
+        if let (Some(name), Some(table), Some(unit)) = (name, table, unit) {
+            let label = label.map_or_else(|| spoken(name.as_str()), str::to_owned);
+            kpis.push(Kpi { name, table, label, unit, direction, target, place: reading.place(&name_span(fields)) });
+        }
+    }
+    kpis
+}
+
+fn reports(reading: &mut Reading<'_>, fields: Fields<'_>, around: &Surroundings<'_>) -> Vec<Report> {
+    let mut names = HashSet::new();
+    let mut reports = Vec::new();
+    for node in fields.get("reports").map(Node::items).unwrap_or_default() {
+        let fields = Fields::new(node, &REPORT);
+        let name = fields.get("name").and_then(|n| name::<ReportName>(reading, n.text()?, &n.span));
+        let template = fields.get("template").and_then(|n| Some((n, n.text()?)));
+        if let Some((node, text)) = template.filter(|(_, t)| !around.templates.contains_key(*t)) {
+            let message = format!("there is no template `{}`", reading.shown(node));
+            let known = around.templates.keys().map(String::as_str);
+            reading.unknown(
+                "unknown-template",
+                &node.span,
+                message,
+                text,
+                "templates below `report-templates/`",
+                known,
+            );
+        }
+        let title = fields.text("title").map(str::to_owned);
+        let subject = fields.text("subject").map(str::to_owned);
+        let recipients = fields.get("recipients").map(Node::items).unwrap_or_default();
+        let recipients = recipients.iter().filter_map(|n| address(reading, n)).collect();
+        let mut data = BTreeMap::new();
+        for entry in fields.get("data").map(Node::entries).unwrap_or_default() {
+            if !is_word(&entry.key) {
+                let message = format!("`{}` cannot be used in a template", entry.key);
+                let help = "call it something of a-z, 0-9 and `_` that begins with a letter";
+                reading.error("bad-name", &entry.key_span, message, help);
+            }
+            if let Some(table) = table(reading, &entry.node) {
+                data.insert(entry.key.clone(), (table, reading.place(&entry.node.span)));
+            }
+        }
+        if let Some(name) = &name {
+            unique(reading, &mut names, name.as_str(), "reports", fields);
+        }
+        if let (Some(name), Some((_, template))) = (name, template) {
+            let title = title.unwrap_or_else(|| spoken(name.as_str()));
+            let subject = subject.unwrap_or_else(|| title.clone());
+            let place = reading.place(&name_span(fields));
+            reports.push(Report { name, title, template: template.to_owned(), data, subject, recipients, place });
+        }
+    }
+    reports
+}
+
+fn unique(reading: &mut Reading<'_>, names: &mut HashSet<String>, name: &str, kind: &str, fields: Fields<'_>) {
+    if !names.insert(name.to_owned()) {
+        let message = format!("two {kind} of this pipeline are called `{name}`");
+        reading.error("duplicate-name", &name_span(fields), message, "give one of them another name");
+    }
+}
+
+fn name_span(fields: Fields<'_>) -> Range<usize> {
+    fields.get("name").map_or_else(|| fields.node.span.clone(), |n| n.span.clone())
+}
+
+/// `net_revenue` → `Net revenue`.
+fn spoken(name: &str) -> String {
+    let text = name.replace(['_', '-'], " ");
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// A table as `schema.table`.
+pub(super) fn table(reading: &mut Reading<'_>, node: &Node) -> Option<TableName> {
+    let text = node.text()?;
+    if text.contains('.') {
+        return name(reading, text, &node.span);
+    }
+    let message = format!("`{}` does not say which schema it is of", reading.shown(node));
+    reading.error("bad-name", &node.span, message, "name a table with its schema, as in `core.orders`");
+    None
+}
+
+fn schedule(reading: &mut Reading<'_>, node: &Node) -> Option<Schedule> {
+    let given = Fields::new(node, &SCHEDULE).get("cron")?;
+    if given.items().is_empty() && !given.is_broken() {
+        reading.error(
+            "empty-list",
+            &given.span,
+            "`cron` has no pattern",
+            "write one, or remove `schedule`: then it runs only when asked to",
+        );
+    }
+    let cron: Vec<String> = given.items().iter().filter_map(|n| cron(reading, n)).collect();
+    (!cron.is_empty()).then(|| Schedule { cron, place: reading.place(&given.span) })
+}
+
+fn sample(reading: &mut Reading<'_>, node: &Node, around: &Surroundings<'_>) -> Option<Sample> {
+    let fields = Fields::new(node, &SAMPLE);
+    let store = fields.get("store").and_then(|n| store(reading, n.text()?, &n.span, around));
+    let as_of = fields.text("as_of").and_then(number::date);
+    let customers = fields.whole("customers").unwrap_or(2000);
+    Some(Sample { store: store?, as_of: as_of?, customers, place: reading.place(&node.span) })
+}
+
+/// A store that `matins.yaml` declares.
+pub(super) fn store(
+    reading: &mut Reading<'_>,
+    text: &str,
+    span: &Range<usize>,
+    around: &Surroundings<'_>,
+) -> Option<StoreName> {
+    let name = name::<StoreName>(reading, text, span)?;
+    if let Some(stores) = around.stores.filter(|s| !s.contains_key(&name)) {
+        let message = format!("`matins.yaml` declares no store `{name}`");
+        reading.unknown("unknown-store", span, message, text, "stores", stores.keys().map(StoreName::as_str));
+    }
+    Some(name)
+}

@@ -1,0 +1,225 @@
+//! The files of a project → the project: `matins.yaml` itself, and everything that needs more than one file to judge.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+
+use crate::base::{Diagnostic, Diagnostics, PackName, PipelineName, Place, SourceText, StoreName};
+use crate::system::{Environment, ProjectFiles};
+
+use super::keys::{MAIL, PROJECT, STORE};
+use super::model::{Mail, MailTransport, Project, Setting, Stage, Store, Unset};
+use super::shape::{Fields, Reading, Shape};
+use super::tree::{Node, Value, parse};
+use super::words::{name, zone};
+use super::{pipeline, stage};
+
+const SCHEMES: [&str; 11] = ["s3", "s3a", "az", "azure", "abfs", "abfss", "gs", "http", "https", "file", "memory"];
+
+/// What the files of a pipeline are judged against.
+pub(super) struct Surroundings<'a> {
+    pub(super) environment: &'a Environment,
+    pub(super) time_zone: Tz,
+    /// `None` when `matins.yaml` could not be read, so that nobody is told of stores that may well be there.
+    pub(super) stores: Option<&'a BTreeMap<StoreName, Store>>,
+    pub(super) packs: &'a BTreeMap<PackName, Vec<Stage>>,
+    pub(super) templates: &'a BTreeMap<String, Arc<SourceText>>,
+}
+
+/// Reads a project. There is one whenever there is a `matins.yaml`, as complete as its texts allow, so that later rooms
+/// can report their mistakes too; it may be used only when no diagnostic is an error.
+pub fn load(files: &ProjectFiles, environment: &Environment) -> (Option<Project>, Diagnostics) {
+    let mut found = Diagnostics::default();
+    let Some(file) = files.texts.get("matins.yaml") else {
+        found.push(
+            Diagnostic::error("no-project", "there is no `matins.yaml` here")
+                .help("go to a project's folder, name one with `--project`, or make one with `matins init`"),
+        );
+        return (None, found);
+    };
+    let node = parse(file, 0..file.text.len(), environment, &mut found);
+    let stores_known = node.as_ref().is_some_and(stores_known);
+    let node = node.unwrap_or(Node { span: 0..0, value: Value::Map(Vec::new()) });
+    let mut reading = Reading { file, found: &mut found };
+    reading.examine("`matins.yaml`", &node, &Shape::Object(&PROJECT));
+    let fields = Fields::new(&node, &PROJECT);
+
+    let mut project = Project {
+        root: files.root.clone(),
+        file: Arc::clone(file),
+        lake: lake(&mut reading, fields, environment),
+        stores: stores(&mut reading, fields),
+        time_zone: fields.get("time_zone").and_then(|n| zone(&mut reading, n)).unwrap_or(Tz::UTC),
+        memory: fields.get("memory").and_then(|n| memory(&mut reading, n)),
+        default_pipeline: None,
+        mail: mail(&mut reading, fields),
+        pipelines: BTreeMap::new(),
+        packs: BTreeMap::new(),
+        templates: files
+            .below("report-templates/", "")
+            .filter_map(|(path, text)| Some((path.strip_prefix("report-templates/")?.to_owned(), Arc::clone(text))))
+            .collect(),
+    };
+
+    for (path, file) in files.below("sql/", ".sql") {
+        if let Some(stage) = stage::read(path, file, environment, &mut found) {
+            project.packs.entry(stage.pack.clone()).or_default().push(stage);
+        }
+    }
+
+    let surroundings = Surroundings {
+        environment,
+        time_zone: project.time_zone,
+        stores: stores_known.then_some(&project.stores),
+        packs: &project.packs,
+        templates: &project.templates,
+    };
+    let mut names = BTreeSet::new();
+    let mut pipelines = BTreeMap::new();
+    for (path, file) in files.below("pipelines/", "") {
+        let Some(stem) =
+            path.strip_prefix("pipelines/").and_then(|p| p.strip_suffix(".yaml").or(p.strip_suffix(".yml")))
+        else {
+            continue;
+        };
+        let name = match stem.parse::<PipelineName>() {
+            Ok(name) => name,
+            Err(error) => {
+                let help = "a pipeline is called like its file: `pipelines/<name>.yaml`";
+                found.push(Diagnostic::error("bad-name", error.to_string()).at(Place::file(file)).help(help));
+                continue;
+            }
+        };
+        if !names.insert(name.clone()) {
+            let message = format!("there are two files for the pipeline `{name}`");
+            found.push(Diagnostic::error("duplicate-name", message).at(Place::file(file)).help("remove one of them"));
+            continue;
+        }
+        if let Some(pipeline) = pipeline::read(name.clone(), file, &surroundings, &mut found) {
+            pipelines.insert(name, pipeline);
+        }
+    }
+    project.pipelines = pipelines;
+
+    let mut reading = Reading { file, found: &mut found };
+    project.default_pipeline = default_pipeline(&mut reading, fields, &names);
+    sort(&mut found);
+    (Some(project), found)
+}
+
+/// In the order a person walks through the files, whatever order the mistakes were found in.
+fn sort(found: &mut Diagnostics) {
+    found.0.sort_by_key(|d| d.place.as_ref().map(|p| (p.file.path.clone(), p.span.start)));
+}
+
+fn lake(reading: &mut Reading<'_>, fields: Fields<'_>, environment: &Environment) -> Setting {
+    if let Some(lake) = environment.get("MATINS_LAKE") {
+        return Ok(lake.to_owned());
+    }
+    fields.get("lake").and_then(|n| url(reading, n)).unwrap_or_else(|| Ok("lake".to_owned()))
+}
+
+fn stores(reading: &mut Reading<'_>, fields: Fields<'_>) -> BTreeMap<StoreName, Store> {
+    let mut stores = BTreeMap::new();
+    for entry in fields.get("stores").map(Node::entries).unwrap_or_default() {
+        let name = name::<StoreName>(reading, &entry.key, &entry.key_span);
+        let long = Fields::new(&entry.node, &STORE);
+        let short = entry.node.scalar().is_some();
+        let given = if short { Some(&entry.node) } else { long.get("url") };
+        let url = given.and_then(|n| url(reading, n)).unwrap_or_else(|| Ok(String::new()));
+        let options = if short { &[] } else { long.get("options").map(Node::entries).unwrap_or_default() };
+        let options = options.iter().filter_map(|e| Some((e.key.clone(), setting(reading, &e.node)?))).collect();
+        if let Some(name) = name {
+            stores.insert(name, Store { url, options, place: reading.place(&entry.key_span) });
+        }
+    }
+    stores
+}
+
+/// Whether `stores:` could be read, so that a store that is not in it is known to be missing.
+fn stores_known(node: &Node) -> bool {
+    match (&node.value, node.entry("stores")) {
+        (Value::Map(_), Some(entry)) => matches!(entry.node.value, Value::Map(_) | Value::Null),
+        // A misspelt `stores` has been reported.
+        (Value::Map(entries), None) => entries.iter().all(|e| PROJECT.keys.iter().any(|k| k.name == e.key)),
+        _ => false,
+    }
+}
+
+/// A text whose variables may be unset; `None` when it is no text at all.
+fn setting(reading: &Reading<'_>, node: &Node) -> Option<Setting> {
+    let scalar = node.scalar()?;
+    Some(match &scalar.unset {
+        Some(variable) => Err(Unset { variable: variable.clone(), place: reading.place(&node.span) }),
+        None => Ok(scalar.text.clone()),
+    })
+}
+
+fn url(reading: &mut Reading<'_>, node: &Node) -> Option<Setting> {
+    let setting = setting(reading, node)?;
+    if let Ok(url) = &setting {
+        if url.trim().is_empty() {
+            reading.error(
+                "bad-url",
+                &node.span,
+                "a place in object storage cannot be empty",
+                "write a URL or a folder",
+            );
+        } else if let Some((scheme, _)) = url.split_once("://")
+            && !SCHEMES.contains(&scheme)
+        {
+            let message = format!("`{scheme}://` is not a kind of store");
+            reading.unknown("unknown-scheme", &node.span, message, scheme, "kinds", SCHEMES[..10].iter().copied());
+        }
+    }
+    Some(setting)
+}
+
+fn memory(reading: &mut Reading<'_>, node: &Node) -> Option<crate::base::ByteSize> {
+    let text = node.text()?;
+    match text.parse::<crate::base::ByteSize>() {
+        Ok(size) if size.0 < 64 << 20 => {
+            let message = format!("`{}` is too little memory", reading.shown(node));
+            reading.error("bad-size", &node.span, message, "give at least `64MiB`");
+            None
+        }
+        Ok(size) => Some(size),
+        Err(_) => {
+            let message = format!("`{}` is not a size", reading.shown(node));
+            reading.error("bad-size", &node.span, message, "write it like `512MiB` or `2GiB`");
+            None
+        }
+    }
+}
+
+fn mail(reading: &mut Reading<'_>, fields: Fields<'_>) -> Mail {
+    let mut mail =
+        Mail { from: "Matins <matins@localhost>".to_owned(), transport: MailTransport::Folder(PathBuf::from("mail")) };
+    let Some(node) = fields.get("mail") else { return mail };
+    let fields = Fields::new(node, &MAIL);
+    if let Some(from) = fields.get("from").and_then(|n| super::words::address(reading, n)) {
+        mail.from = from;
+    }
+    if let Some(folder) = fields.text("folder") {
+        mail.transport = MailTransport::Folder(PathBuf::from(folder));
+    }
+    mail
+}
+
+fn default_pipeline(
+    reading: &mut Reading<'_>,
+    fields: Fields<'_>,
+    names: &BTreeSet<PipelineName>,
+) -> Option<PipelineName> {
+    let node = fields.get("default_pipeline")?;
+    let text = node.text()?;
+    let found = names.iter().find(|n| n.as_str() == text);
+    if found.is_none() {
+        let message = format!("there is no pipeline `{}`", reading.shown(node));
+        let known: Vec<&str> = names.iter().map(PipelineName::as_str).collect();
+        reading.unknown("unknown-pipeline", &node.span, message, text, "pipelines", known);
+    }
+    found.cloned()
+}

@@ -1,0 +1,80 @@
+//! Why the engine could not do what it was asked.
+
+use datafusion::error::DataFusionError;
+
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The statement does not fit the tables it reads; line and column in the statement's text where the planner says so.
+    #[error("{message}")]
+    Plan { message: String, at: Option<(usize, usize)> },
+    #[error("the engine's memory of {limit_mib} MiB is used up: {message}; raise `memory` in matins.yaml")]
+    Memory { limit_mib: u64, message: String },
+    #[error("{0}")]
+    Store(object_store::Error),
+    #[error("the disk is full or cannot be written: {0}")]
+    Disk(std::io::Error),
+    /// A value of the data does not allow what the statement asks: a cast, a division, an overflow.
+    #[error("{0}")]
+    Execution(String),
+}
+
+impl EngineError {
+    /// Whether the same thing tried again may succeed.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Store(error) => !matches!(
+                error,
+                object_store::Error::NotFound { .. }
+                    | object_store::Error::PermissionDenied { .. }
+                    | object_store::Error::Unauthenticated { .. }
+                    | object_store::Error::NotSupported { .. }
+                    | object_store::Error::NotImplemented { .. }
+            ),
+            _ => false,
+        }
+    }
+
+    pub(crate) fn new(error: DataFusionError, limit_bytes: u64) -> Self {
+        if let Some(diagnostic) = error.diagnostic() {
+            #[expect(clippy::cast_possible_truncation, reason = "lines and columns of a file in memory")]
+            let at = diagnostic.span.map(|s| (s.start.line as usize, s.start.column as usize));
+            let help: Vec<&str> = diagnostic.helps.iter().map(|h| h.message.as_str()).collect();
+            let message = if help.is_empty() { diagnostic.message.clone() } else { format!("{} ({})", diagnostic.message, help.join("; ")) };
+            return Self::Plan { message, at };
+        }
+        let whole = clean(&error.to_string());
+        match error.find_root() {
+            DataFusionError::ResourcesExhausted(message) => {
+                let first = message.lines().next().unwrap_or_default().to_owned();
+                Self::Memory { limit_mib: limit_bytes >> 20, message: first }
+            }
+            DataFusionError::Plan(_) | DataFusionError::SchemaError(..) | DataFusionError::SQL(..) | DataFusionError::NotImplemented(_) => {
+                Self::Plan { message: whole, at: None }
+            }
+            _ => match store_error(error) {
+                Ok(store) => store,
+                Err(whole) => Self::Execution(whole),
+            },
+        }
+    }
+}
+
+/// Finds a failure of the store or the disk inside the engine's own wrapping.
+fn store_error(error: DataFusionError) -> Result<EngineError, String> {
+    let whole = clean(&error.to_string());
+    match error {
+        DataFusionError::ObjectStore(error) => Ok(EngineError::Store(*error)),
+        DataFusionError::IoError(error) => Ok(EngineError::Disk(error)),
+        DataFusionError::Context(_, inner) => store_error(*inner),
+        _ => Err(whole),
+    }
+}
+
+/// Takes the engine's own talk about itself out of a message.
+fn clean(message: &str) -> String {
+    let mut text = message;
+    for prefix in ["Error during planning: ", "Execution error: ", "Arrow error: ", "Optimizer rule ", "type_coercion\ncaused by\n"] {
+        text = text.trim_start_matches(prefix);
+    }
+    text.split("\n\nbacktrace").next().unwrap_or(text).trim_end_matches('.').to_owned()
+}

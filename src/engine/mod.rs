@@ -1,0 +1,17 @@
+//! The one DataFusion session: tuning, our functions, memory and spilling. Knows no pipelines.
+
+pub mod exact;
+
+mod error;
+mod listing;
+mod output;
+mod parts;
+mod rows;
+mod session;
+
+pub use error::EngineError;
+pub use listing::{Kind, listing};
+pub use output::{Destination, Output, write};
+pub use parts::{PartFile, PartsTable, read_schema};
+pub use rows::{Cell, Rows, collect};
+pub use session::{Effort, Engine, Settings, Tables};

@@ -1,0 +1,159 @@
+//! One tuned session over the lake. What each setting is worth was measured: docs/bench.md.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider, SchemaProvider, TableProvider};
+use datafusion::catalog::CatalogProviderList;
+use datafusion::dataframe::DataFrame;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::memory_pool::{GreedyMemoryPool, TrackConsumersPool};
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::session_state::SessionState;
+use datafusion::execution::context::SQLOptions;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::sql::parser::Statement as DfStatement;
+use datafusion::sql::sqlparser::ast::Statement;
+use object_store::ObjectStore;
+
+use crate::base::TableName;
+use crate::engine::{EngineError, exact};
+
+/// What the engine may use.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub memory_bytes: u64,
+    pub cores: usize,
+}
+
+/// The tables a statement may name.
+pub type Tables = BTreeMap<TableName, Arc<dyn TableProvider>>;
+
+/// How much memory a statement may count on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effort {
+    /// Hash joins and all cores.
+    Fast,
+    /// Sort-merge joins, which spill where hash joins cannot, on one core.
+    Frugal,
+}
+
+/// The engine: one memory pool, one set of functions, one store.
+pub struct Engine {
+    state: SessionState,
+    runtime: Arc<RuntimeEnv>,
+    settings: Settings,
+}
+
+impl Engine {
+    /// `lake` is the store whose paths the parts of tables are given in.
+    pub fn new(settings: Settings, lake: Arc<dyn ObjectStore>) -> Result<Self, EngineError> {
+        let limit = usize::try_from(settings.memory_bytes).unwrap_or(usize::MAX);
+        // Greedy, not fair: with the fair pool sort-merge joins ran out of their share where this one spilled.
+        let top = NonZeroUsize::new(3).unwrap_or(NonZeroUsize::MIN);
+        let pool = Arc::new(TrackConsumersPool::new(GreedyMemoryPool::new(limit), top));
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_pool(pool)
+            .build_arc()
+            .map_err(|e| EngineError::new(e, settings.memory_bytes))?;
+        runtime.register_object_store(store_url().as_ref(), lake);
+        let mut state = SessionStateBuilder::new()
+            .with_config(config(&settings, Effort::Fast))
+            .with_runtime_env(Arc::clone(&runtime))
+            .with_default_features()
+            .build();
+        for function in exact::functions() {
+            register(&mut state, function)?;
+        }
+        Ok(Self { state, runtime, settings })
+    }
+
+    /// A session that knows these tables and no others.
+    pub fn session(&self, tables: &Tables, effort: Effort) -> Result<SessionContext, EngineError> {
+        let catalog = MemoryCatalogProvider::new();
+        for (name, provider) in tables {
+            let schema = match catalog.schema(name.schema()) {
+                Some(schema) => schema,
+                None => {
+                    let schema: Arc<dyn SchemaProvider> = Arc::new(MemorySchemaProvider::new());
+                    catalog.register_schema(name.schema(), Arc::clone(&schema)).map_err(|e| self.error(e))?;
+                    schema
+                }
+            };
+            schema.register_table(name.table().to_owned(), Arc::clone(provider)).map_err(|e| self.error(e))?;
+        }
+        let catalogs = MemoryCatalogProviderList::new();
+        catalogs.register_catalog("lake".to_owned(), Arc::new(catalog));
+        let state = SessionStateBuilder::new_from_existing(self.state.clone())
+            .with_config(config(&self.settings, effort))
+            .with_runtime_env(Arc::clone(&self.runtime))
+            .with_catalog_list(Arc::new(catalogs))
+            .build();
+        Ok(SessionContext::new_with_state(state))
+    }
+
+    /// Plans a parsed statement.
+    pub async fn plan(&self, session: &SessionContext, statement: Statement) -> Result<DataFrame, EngineError> {
+        let plan = session
+            .state()
+            .statement_to_plan(DfStatement::Statement(Box::new(statement)))
+            .await
+            .map_err(|e| self.error(e))?;
+        Ok(DataFrame::new(session.state(), plan))
+    }
+
+    /// Plans a person's question: it may read and nothing else.
+    pub async fn ask(&self, session: &SessionContext, text: &str) -> Result<DataFrame, EngineError> {
+        let only_reads = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+        session.sql_with_options(text, only_reads).await.map_err(|e| self.error(e))
+    }
+
+    pub fn error(&self, error: datafusion::error::DataFusionError) -> EngineError {
+        EngineError::new(error, self.settings.memory_bytes)
+    }
+
+    pub fn cores(&self) -> usize {
+        self.settings.cores
+    }
+
+    /// Every function a statement may call, lower-case.
+    pub fn function_names(&self) -> Vec<String> {
+        let state = &self.state;
+        let mut names: Vec<String> = state.scalar_functions().keys().cloned().collect();
+        names.extend(state.aggregate_functions().keys().cloned());
+        names.extend(state.window_functions().keys().cloned());
+        names.sort();
+        names.dedup();
+        names
+    }
+}
+
+fn register(state: &mut SessionState, function: Arc<datafusion::logical_expr::AggregateUDF>) -> Result<(), EngineError> {
+    use datafusion::execution::FunctionRegistry;
+    state.register_udaf(function).map(|_| ()).map_err(|e| EngineError::new(e, 0))
+}
+
+/// The name under which the lake's store is known to the engine.
+pub(super) fn store_url() -> ObjectStoreUrl {
+    ObjectStoreUrl::parse("lake://lake").unwrap_or_else(|_| ObjectStoreUrl::local_filesystem())
+}
+
+fn config(settings: &Settings, effort: Effort) -> SessionConfig {
+    let cores = if effort == Effort::Fast { settings.cores } else { 1 };
+    let mut config = SessionConfig::new()
+        .with_target_partitions(cores)
+        .with_default_catalog_and_schema("lake", "main")
+        .with_create_default_catalog_and_schema(false)
+        .with_information_schema(true);
+    let options = config.options_mut();
+    // With string views a join or a window over nearly unique ids keeps every decoded page alive: 23 GB against 1 GB.
+    options.execution.parquet.schema_force_view_types = false;
+    options.sql_parser.map_string_types_to_utf8view = false;
+    // Mistakes carry the line and column they stand at.
+    options.sql_parser.collect_spans = true;
+    options.optimizer.prefer_hash_join = effort == Effort::Fast;
+    options.execution.collect_statistics = false;
+    config
+}

@@ -1,0 +1,107 @@
+//! How stored values are written: JSON in an envelope that says what it is and which version. Never guesses.
+//!
+//! `{"version": 1, "kind": "manifest", "data": {…}}`. The data lies inside, not beside, so that no field of a value can
+//! ever be taken for the envelope's own. An older version is read, by `upgrade`; a newer one is refused.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::error::LakeError;
+
+/// A value that is kept. Raise `VERSION` when an older Matins would misread it, and teach `upgrade` the step.
+pub trait Stored: Serialize + DeserializeOwned {
+    const KIND: &'static str;
+    const VERSION: u32 = 1;
+
+    /// Turns the JSON of an older version into this one's.
+    fn upgrade(_from: u32, data: serde_json::Value) -> Result<serde_json::Value, String> {
+        Ok(data)
+    }
+}
+
+#[derive(Serialize)]
+struct Written<'a, T> {
+    version: u32,
+    kind: &'static str,
+    data: &'a T,
+}
+
+/// Read first and alone, so that a newer version is known for what it is whatever its data looks like.
+#[derive(Deserialize)]
+struct Label {
+    version: u32,
+    kind: String,
+}
+
+#[derive(Deserialize)]
+struct Read<T> {
+    data: T,
+}
+
+pub(super) fn encode<T: Stored>(path: &str, value: &T) -> Result<Vec<u8>, LakeError> {
+    serde_json::to_vec(&Written { version: T::VERSION, kind: T::KIND, data: value })
+        .map_err(|e| unreadable::<T>(path, e.to_string()))
+}
+
+pub(super) fn decode<T: Stored>(path: &str, bytes: &[u8]) -> Result<T, LakeError> {
+    let label: Label = serde_json::from_slice(bytes).map_err(|e| unreadable::<T>(path, e.to_string()))?;
+    if label.kind != T::KIND {
+        return Err(unreadable::<T>(path, format!("it says it is {}", label.kind)));
+    }
+    if label.version > T::VERSION {
+        let (kind, found, known) = (T::KIND, label.version, T::VERSION);
+        return Err(LakeError::Newer { path: path.to_owned(), kind, found, known });
+    }
+    if label.version == T::VERSION {
+        return serde_json::from_slice::<Read<T>>(bytes)
+            .map(|read| read.data)
+            .map_err(|e| unreadable::<T>(path, e.to_string()));
+    }
+    let old: Read<serde_json::Value> =
+        serde_json::from_slice(bytes).map_err(|e| unreadable::<T>(path, e.to_string()))?;
+    let data = T::upgrade(label.version, old.data).map_err(|why| unreadable::<T>(path, why))?;
+    serde_json::from_value(data).map_err(|e| unreadable::<T>(path, e.to_string()))
+}
+
+fn unreadable<T: Stored>(path: &str, why: String) -> LakeError {
+    LakeError::Unreadable { path: path.to_owned(), kind: T::KIND, why }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lake::{Landed, Manifest, RawTable, RunFinished, RunStarted, TablePart};
+
+    fn still_reads<T: Stored>(sample: &str) {
+        let value: T = decode("sample", sample.as_bytes()).expect("an old sample is readable");
+        let again = encode("sample", &value).expect("it is written");
+        let (old, new): (serde_json::Value, serde_json::Value) =
+            (serde_json::from_str(sample).expect("json"), serde_json::from_slice(&again).expect("json"));
+        assert_eq!(old, new, "what is stored changed: raise the version, and teach `upgrade` this sample");
+    }
+
+    /// What version 1 wrote, for ever: a change that breaks these breaks every lake there is.
+    #[test]
+    fn files_of_version_1_are_readable() {
+        still_reads::<Manifest>(include_str!("samples/manifest.1.json"));
+        still_reads::<Landed>(include_str!("samples/landed.1.json"));
+        still_reads::<RawTable>(include_str!("samples/raw-table.1.json"));
+        still_reads::<TablePart>(include_str!("samples/table-part.1.json"));
+        still_reads::<RunStarted>(include_str!("samples/run-started.1.json"));
+        still_reads::<RunFinished>(include_str!("samples/run-finished.1.json"));
+    }
+
+    #[test]
+    fn a_newer_version_is_refused_whatever_it_holds() {
+        let newer = br#"{"version": 2, "kind": "manifest", "data": {"unheard": "of"}}"#;
+        let error = decode::<Manifest>("snapshots/p/1.json", newer).expect_err("refused");
+        assert!(error.to_string().contains("newer Matins (manifest version 2, this one reads up to 1)"), "{error}");
+    }
+
+    #[test]
+    fn another_kind_is_refused() {
+        let other = br#"{"version": 1, "kind": "landed", "data": {}}"#;
+        assert!(decode::<Manifest>("x", other).is_err());
+        assert!(decode::<Manifest>("x", b"").is_err());
+    }
+}

@@ -1,0 +1,125 @@
+//! A lake in a folder of this machine: what is named by a marker or manifest must outlive a power cut. Unix does that only
+//! when the file and every folder whose entry is new are synced. Object stores need none of it.
+
+use std::collections::{BTreeSet, HashSet};
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use super::lake::Create;
+use super::paths::STAGING;
+
+#[derive(Debug)]
+pub(super) struct Folder {
+    root: PathBuf,
+    /// Folders whose own entry is known to be on the disk, so that the way up is synced once and not for every file.
+    known: Mutex<HashSet<PathBuf>>,
+}
+
+impl Folder {
+    pub(super) fn new(root: PathBuf) -> Self {
+        let known = Mutex::new(HashSet::from([root.clone()]));
+        Self { root, known }
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(super) fn sync_file(&self, path: &str) -> io::Result<()> {
+        File::open(self.root.join(path))?.sync_all()
+    }
+
+    /// Syncs the folders the files lie in, each once, and those above them as far as they are new.
+    pub(super) fn sync_folders_of<'a>(&self, files: impl IntoIterator<Item = &'a str>) -> io::Result<()> {
+        let mut done = BTreeSet::new();
+        let parents: BTreeSet<PathBuf> =
+            files.into_iter().filter_map(|f| self.root.join(f).parent().map(Path::to_owned)).collect();
+        for folder in parents {
+            sync_once(&folder, &mut done)?;
+            let mut fresh = folder.as_path();
+            while !self.is_known(fresh) {
+                let Some(above) = fresh.parent() else { break };
+                sync_once(above, &mut done)?;
+                self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(fresh.to_owned());
+                fresh = above;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_known(&self, folder: &Path) -> bool {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).contains(folder)
+    }
+
+    /// Puts a whole, synced file in place unless one stands there. The store's own put does not sync, and a cut could
+    /// leave an empty file under the name, which nobody could ever create again.
+    pub(super) fn create(&self, path: &str, bytes: &[u8]) -> io::Result<Create> {
+        let target = self.root.join(path);
+        if !target.try_exists()? {
+            let staging = self.root.join(STAGING);
+            std::fs::create_dir_all(&staging)?;
+            if let Some(parent) = target.parent() {
+                std::fs::create_dir_all(parent)?;
+            }
+            let mut file = staged(&staging)?;
+            file.write_all(bytes)?;
+            file.as_file().sync_all()?;
+            match file.persist_noclobber(&target) {
+                Ok(_) => {
+                    self.sync_folders_of([path])?;
+                    return Ok(Create::Created);
+                }
+                Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error.error),
+            }
+        }
+        // Whoever made it may have been stopped before syncing, and we go on to rely on it.
+        self.sync_folders_of([path])?;
+        Ok(Create::Exists)
+    }
+
+    /// Removes the folders of deleted files as far up as they are empty. One that is not, or is in use, stays.
+    pub(super) fn remove_empty(&self, deleted: &[String]) {
+        for file in deleted {
+            let mut above = self.root.join(file);
+            while above.pop() && above != self.root && std::fs::remove_dir(&above).is_ok() {
+                self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&above);
+            }
+        }
+    }
+
+    /// Removes what writers that were killed left behind.
+    pub(super) fn sweep_staging(&self, older_than: std::time::SystemTime) -> io::Result<()> {
+        let entries = match std::fs::read_dir(self.root.join(STAGING)) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        for entry in entries {
+            let entry = entry?;
+            if entry.metadata()?.modified()? < older_than {
+                std::fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A temporary file that others may read once it is in place, as far as the umask lets them.
+fn staged(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+        builder.tempfile_in(folder)
+    }
+    #[cfg(not(unix))]
+    builder.tempfile_in(folder)
+}
+
+fn sync_once(folder: &Path, done: &mut BTreeSet<PathBuf>) -> io::Result<()> {
+    if done.insert(folder.to_owned()) { File::open(folder)?.sync_all() } else { Ok(()) }
+}

@@ -1,0 +1,134 @@
+//! Where everything lies in the lake: one function for each path, relative to the lake. Touches nothing.
+//!
+//! Attempts are unique ids, so that two runs making one thing never write to one file; a marker names the winner's.
+
+use std::fmt::Display;
+
+use crate::base::{Fingerprint, PipelineName, ReportName, RunId, SourceName, TableName};
+
+/// Digits of a snapshot's number, so that names sort as numbers do.
+const DIGITS: usize = 10;
+
+/// Created empty and renamed into place by writers on a local folder; nothing below it is ever listed.
+pub const STAGING: &str = ".staging";
+
+pub const LANDED: &str = "landed";
+pub const TABLES: &str = "tables";
+pub const QUARANTINE: &str = "quarantine";
+pub const SNAPSHOTS: &str = "snapshots";
+pub const RUNS: &str = "runs";
+pub const OUTBOX: &str = "outbox";
+pub const REPORTS: &str = "reports";
+pub const GC: &str = "gc";
+
+/// The folder that one attempt at landing an export writes its files to.
+pub fn landed_attempt(source: &SourceName, fingerprint: &Fingerprint, attempt: &str) -> String {
+    format!("{LANDED}/{source}/{fingerprint}/{attempt}")
+}
+
+pub fn landed_marker(source: &SourceName, fingerprint: &Fingerprint) -> String {
+    format!("{LANDED}/{source}/{fingerprint}/_landed.json")
+}
+
+/// The folder that one attempt at making a part of a table writes its files to.
+pub fn table_attempt(table: &TableName, fingerprint: &Fingerprint, attempt: &str) -> String {
+    format!("{TABLES}/{table}/{fingerprint}/{attempt}")
+}
+
+/// Of a raw table and of a stage's part alike.
+pub fn table_marker(table: &TableName, fingerprint: &Fingerprint) -> String {
+    format!("{TABLES}/{table}/{fingerprint}/_table.json")
+}
+
+/// The outcomes of one set of checks on a table.
+pub fn check_outcomes(table: &TableName, fingerprint: &Fingerprint, checks: &Fingerprint) -> String {
+    format!("{TABLES}/{table}/{fingerprint}/checks/{checks}.json")
+}
+
+/// The rows taken out of one export or table; `of` is the source's or the table's name.
+pub fn quarantine(of: &impl Display, fingerprint: &Fingerprint, attempt: &str) -> String {
+    format!("{QUARANTINE}/{of}/{fingerprint}-{attempt}.parquet")
+}
+
+pub fn snapshots(pipeline: &PipelineName) -> String {
+    format!("{SNAPSHOTS}/{pipeline}")
+}
+
+pub fn manifest(pipeline: &PipelineName, number: u64) -> String {
+    format!("{SNAPSHOTS}/{pipeline}/{number:0DIGITS$}.json")
+}
+
+/// The number in a manifest's path, and nothing for whatever else lies there.
+pub fn manifest_number(path: &str) -> Option<u64> {
+    let stem = path.rsplit('/').next()?.strip_suffix(".json")?;
+    (stem.len() == DIGITS).then(|| stem.parse().ok()).flatten()
+}
+
+/// Says where to begin looking for the end of a chain. A hint: it may be old, wrong or absent.
+pub fn latest_hint(pipeline: &PipelineName) -> String {
+    format!("{SNAPSHOTS}/{pipeline}/_latest")
+}
+
+pub fn beat(pipeline: &PipelineName, epoch: u64) -> String {
+    format!("beats/{pipeline}/{epoch:0DIGITS$}.json")
+}
+
+pub fn runs(pipeline: &PipelineName) -> String {
+    format!("{RUNS}/{pipeline}")
+}
+
+pub fn run_started(pipeline: &PipelineName, run: &RunId) -> String {
+    format!("{RUNS}/{pipeline}/{run}/started.json")
+}
+
+pub fn run_finished(pipeline: &PipelineName, run: &RunId) -> String {
+    format!("{RUNS}/{pipeline}/{run}/finished.json")
+}
+
+/// The published values of the KPIs of one snapshot, kept for ever.
+pub fn kpis(pipeline: &PipelineName, number: u64) -> String {
+    format!("kpis/{pipeline}/{number:0DIGITS$}.parquet")
+}
+
+/// The folder of everything rendered for one report from one snapshot.
+pub fn report(pipeline: &PipelineName, as_of: &str, number: u64, report: &ReportName) -> String {
+    format!("{REPORTS}/{pipeline}/{as_of}/{number:0DIGITS$}/{report}")
+}
+
+pub fn message(id: &str) -> String {
+    format!("{OUTBOX}/{id}/message.eml")
+}
+
+pub fn message_states(id: &str) -> String {
+    format!("{OUTBOX}/{id}/state")
+}
+
+/// The step, not the state, is in the name: so two processes cannot take two different ways from one state.
+pub fn message_state(id: &str, step: u32) -> String {
+    format!("{OUTBOX}/{id}/state/{step:02}.json")
+}
+
+pub fn gc_list(id: &str) -> String {
+    format!("{GC}/{id}.list.json")
+}
+
+/// Decides once what becomes of a list: it is deleted, or a run that needs something on it calls it off.
+pub fn gc_verdict(id: &str) -> String {
+    format!("{GC}/{id}.verdict.json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn manifests_sort_as_numbers_and_their_number_reads_back() {
+        let pipeline: PipelineName = "p".parse().expect("a name");
+        let (nine, ten) = (manifest(&pipeline, 9), manifest(&pipeline, 10));
+        assert!(nine < ten);
+        assert_eq!(ten, "snapshots/p/0000000010.json");
+        assert_eq!(manifest_number(&ten), Some(10));
+        assert_eq!(manifest_number(&latest_hint(&pipeline)), None);
+        assert_eq!(manifest_number("snapshots/p/7.json"), None);
+    }
+}

@@ -1,0 +1,339 @@
+//! What a run at one instant would stand on and make, every thing named by its fingerprint. Nothing is asked of the lake.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{Datelike, NaiveDate};
+
+use crate::base::{Fingerprint, Interval, Recipe, SourceName, TableName};
+use crate::config::{Check, Mode, ParamValue, Period, Pipeline, Rule, Severity, Source};
+use crate::plan::{Export, Graph, Inventory, Node, contract_fingerprint, raw_fingerprint};
+use crate::sql::{Bindings, FUNCTIONS};
+
+/// Everything a run at one instant stands on and makes.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    pub interval: Interval,
+    pub bindings: Bindings,
+    pub sources: BTreeMap<SourceName, WantedSource>,
+    /// In the order they can be made.
+    pub tables: Vec<WantedTable>,
+    pub warnings: Vec<String>,
+}
+
+/// The exports of a source that a run sees.
+#[derive(Debug, Clone)]
+pub struct WantedSource {
+    pub contract: Fingerprint,
+    pub store_url: String,
+    /// By date, then path.
+    pub exports: Vec<WantedExport>,
+    pub raw: Fingerprint,
+    pub checks: Fingerprint,
+    /// Exports without a date are what they are when one looks.
+    pub reproducible: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct WantedExport {
+    pub path: String,
+    pub date: Option<NaiveDate>,
+    pub landed: Fingerprint,
+    /// As the store lists it; none when it has vanished and only its landed rows are left.
+    pub listed: Option<Export>,
+}
+
+/// One stage's table.
+#[derive(Debug, Clone)]
+pub struct WantedTable {
+    pub node: Node,
+    /// Of all its parts.
+    pub fingerprint: Fingerprint,
+    pub parts: Vec<WantedPart>,
+    pub checks: Fingerprint,
+    /// What it is made from, in words and short fingerprints, to say later what changed.
+    pub made_from: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WantedPart {
+    /// `2011-12`, for a part of an incremental stage.
+    pub period: Option<String>,
+    pub fingerprint: Fingerprint,
+    pub reads: BTreeMap<TableName, Input>,
+}
+
+/// What one table gives to one part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// A raw table, whole.
+    Raw(SourceName),
+    /// The landed exports of a source whose date lies in the part's period.
+    Landed(SourceName, Vec<Fingerprint>),
+    /// These parts of a stage's table.
+    Parts(Vec<Fingerprint>),
+}
+
+/// An export that a run before this one landed, and that its store lists no more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembered {
+    pub path: String,
+    pub date: Option<NaiveDate>,
+    pub landed: Fingerprint,
+}
+
+/// What the newest snapshot knew of a source.
+#[derive(Debug, Clone, Default)]
+pub struct Memory {
+    pub contract: Option<Fingerprint>,
+    pub exports: Vec<Remembered>,
+}
+
+/// An export that may not be missing is missing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("source `{source_name}`: {count} of its exports have vanished from {store_url}, the first `{path}`; {why}")]
+pub struct Vanished {
+    pub source_name: SourceName,
+    pub store_url: String,
+    pub path: String,
+    pub count: usize,
+    pub why: &'static str,
+}
+
+/// Works out what a run for this interval stands on and makes.
+pub fn wanted(
+    pipeline: &Pipeline,
+    graph: &Graph,
+    interval: Interval,
+    inventories: &BTreeMap<SourceName, Inventory>,
+    memories: &BTreeMap<SourceName, Memory>,
+) -> Result<Wanted, Vanished> {
+    let mut warnings = Vec::new();
+    let mut sources = BTreeMap::new();
+    for source in pipeline.sources.values() {
+        let inventory = inventories.get(&source.name).cloned().unwrap_or_default();
+        let memory = memories.get(&source.name).cloned().unwrap_or_default();
+        sources.insert(source.name.clone(), see(source, &interval, &inventory, &memory, &mut warnings)?);
+    }
+    let bindings = Bindings::of(&pipeline.params, &interval);
+    let mut tables: Vec<WantedTable> = Vec::with_capacity(graph.nodes.len());
+    for node in &graph.nodes {
+        let table = want(pipeline, node, &bindings, &interval.as_of().to_string(), &sources, &tables);
+        tables.push(table);
+    }
+    Ok(Wanted { interval, bindings, sources, tables, warnings })
+}
+
+/// A run sees the exports dated before its `as_of`; of full dumps the latest such; of undated ones what is there.
+fn see(
+    source: &Source,
+    interval: &Interval,
+    inventory: &Inventory,
+    memory: &Memory,
+    warnings: &mut Vec<String>,
+) -> Result<WantedSource, Vanished> {
+    let contract = contract_fingerprint(source);
+    let as_of = interval.as_of().to_string();
+    let visible = |date: Option<NaiveDate>| {
+        date.is_none_or(|d| crate::base::start_of_day(d, interval.end.timezone()) < interval.end)
+    };
+    let mut exports: Vec<WantedExport> = inventory
+        .exports
+        .iter()
+        .filter(|export| visible(export.date))
+        .map(|export| WantedExport {
+            path: export.path.clone(),
+            date: export.date,
+            landed: export.fingerprint(&contract, &inventory.store_url),
+            listed: Some(export.clone()),
+        })
+        .collect();
+    let listed: BTreeSet<&str> = inventory.exports.iter().map(|e| e.path.as_str()).collect();
+    let vanished: Vec<&Remembered> =
+        memory.exports.iter().filter(|e| visible(e.date) && !listed.contains(e.path.as_str())).collect();
+    if let Some(first) = vanished.first() {
+        let fail = |why| Vanished {
+            source_name: source.name.clone(),
+            store_url: inventory.store_url.clone(),
+            path: first.path.clone(),
+            count: vanished.len(),
+            why,
+        };
+        if source.on_vanish == crate::config::OnVanish::Refuse {
+            return Err(fail("`on_vanish: refuse` wants them back; put them back, or set `on_vanish: keep`"));
+        }
+        if memory.contract != Some(contract) {
+            return Err(fail("the contract has changed since they landed, so they must be read again; put them back"));
+        }
+        warnings.push(format!(
+            "source `{}`: {} vanished from {}; {} landed rows stay in use",
+            source.name,
+            if vanished.len() == 1 { format!("`{}` has", first.path) } else { format!("{} exports, the first `{}`, have", vanished.len(), first.path) },
+            inventory.store_url,
+            if vanished.len() == 1 { "its" } else { "their" },
+        ));
+        exports.extend(vanished.iter().map(|e| WantedExport { path: e.path.clone(), date: e.date, landed: e.landed, listed: None }));
+    }
+    exports.sort_by(|a, b| (a.date, &a.path).cmp(&(b.date, &b.path)));
+    if source.mode == Mode::Full {
+        exports.drain(..exports.len().saturating_sub(1));
+    }
+    let landed: Vec<Fingerprint> = exports.iter().map(|e| e.landed).collect();
+    Ok(WantedSource {
+        contract,
+        store_url: inventory.store_url.clone(),
+        raw: raw_fingerprint(source, &landed),
+        checks: checks_fingerprint(&source.checks, &as_of),
+        reproducible: source.pattern.date_format.is_some(),
+        exports,
+    })
+}
+
+fn want(
+    pipeline: &Pipeline,
+    node: &Node,
+    bindings: &Bindings,
+    as_of: &str,
+    sources: &BTreeMap<SourceName, WantedSource>,
+    made: &[WantedTable],
+) -> WantedTable {
+    let head = &node.stage.head;
+    let moving: Vec<&Check> = head.checks.iter().filter(|c| c.severity == Severity::Quarantine).collect();
+    let mut made_from = BTreeMap::from([
+        ("sql".to_owned(), Recipe::new("sql/1").text("sql", &node.query.canonical).finish().short()),
+        ("head".to_owned(), head_meaning(node, &moving).short()),
+        ("time zone".to_owned(), pipeline.time_zone.name().to_owned()),
+        ("functions".to_owned(), FUNCTIONS.to_owned()),
+    ]);
+    for name in node.query.params.keys() {
+        made_from.insert(format!("${name}"), bindings.0.get(name).map(value_text).unwrap_or_default());
+    }
+    let mut recipe = Recipe::new("table/1")
+        .text("sql", &node.query.canonical)
+        .made_from("head", &head_meaning(node, &moving))
+        .text("zone", pipeline.time_zone.name())
+        .text("functions", FUNCTIONS);
+    for name in node.query.params.keys() {
+        recipe = recipe.text("param", name.as_str()).text("value", &made_from[&format!("${name}")]);
+    }
+    let base = recipe.finish();
+    let parts: Vec<WantedPart> = periods(node, pipeline, sources, made)
+        .into_iter()
+        .map(|period| {
+            let mut recipe = Recipe::new("part/1").made_from("base", &base).text("period", period.as_deref().unwrap_or(""));
+            let mut reads = BTreeMap::new();
+            for table in node.query.reads.keys() {
+                let (input, fingerprints) = input(table, node, period.as_deref(), pipeline, sources, made);
+                recipe = recipe.text("reads", &table.to_string());
+                for fingerprint in &fingerprints {
+                    recipe = recipe.made_from("input", fingerprint);
+                }
+                reads.insert(table.clone(), input);
+            }
+            WantedPart { period, fingerprint: recipe.finish(), reads }
+        })
+        .collect();
+    for table in node.query.reads.keys() {
+        let whole = match table.source().and_then(|s| sources.get(&s)) {
+            Some(source) => Some(source.raw),
+            None => made.iter().find(|t| t.node.table() == table).map(|t| t.fingerprint),
+        };
+        made_from.insert(table.to_string(), whole.map(|f| f.short()).unwrap_or_default());
+    }
+    let fingerprint = parts
+        .iter()
+        .fold(Recipe::new("parts/1").made_from("base", &base), |r, part| r.made_from("part", &part.fingerprint))
+        .finish();
+    WantedTable { node: node.clone(), fingerprint, parts, checks: checks_fingerprint(&head.checks, as_of), made_from }
+}
+
+fn head_meaning(node: &Node, moving: &[&Check]) -> Fingerprint {
+    let head = &node.stage.head;
+    let mut recipe = Recipe::new("head/1")
+        .text("key", &head.key.join("\u{1f}"))
+        .text("incremental", &format!("{:?}", head.incremental));
+    for check in moving {
+        recipe = recipe.text("moves", &format!("{:?} {:?}", check.rule, check.limit));
+    }
+    recipe.finish()
+}
+
+/// Names a set of checks, so that their outcomes are found again beside the table they were evaluated on.
+pub fn checks_fingerprint(checks: &[Check], as_of: &str) -> Fingerprint {
+    let recipe = checks.iter().fold(Recipe::new("checks/1"), |recipe, check| {
+        recipe.text("name", &check.name).text("rule", &format!("{:?} {:?} {:?}", check.rule, check.severity, check.limit))
+    });
+    // How fresh a table is depends on when one looks.
+    let looks_at_clock = checks.iter().any(|c| matches!(c.rule, Rule::Freshness { .. } | Rule::Query { .. }));
+    if looks_at_clock { recipe.text("as_of", as_of).finish() } else { recipe.finish() }
+}
+
+/// The periods of an incremental stage: those its dated exports lie in, and those of the tables it reads that have the same
+/// unit. A plain stage has one part and no period.
+fn periods(
+    node: &Node,
+    pipeline: &Pipeline,
+    sources: &BTreeMap<SourceName, WantedSource>,
+    made: &[WantedTable],
+) -> Vec<Option<String>> {
+    let Some(period) = node.stage.head.incremental else { return vec![None] };
+    let dates = node.query.reads.keys().filter_map(TableName::source).filter(|s| is_parted(pipeline, s));
+    let all: BTreeSet<String> = dates
+        .filter_map(|s| sources.get(&s))
+        .flat_map(|source| source.exports.iter().filter_map(|e| e.date))
+        .map(|date| period_of(period, date))
+        .chain(
+            made.iter()
+                .filter(|t| t.node.stage.head.incremental == Some(period) && node.query.reads.contains_key(t.node.table()))
+                .flat_map(|t| t.parts.iter().filter_map(|part| part.period.clone()))
+                .filter(|part| part != "none"),
+        )
+        .collect();
+    // Before the first export the table is there, and empty.
+    if all.is_empty() { vec![Some("none".to_owned())] } else { all.into_iter().map(Some).collect() }
+}
+
+fn is_parted(pipeline: &Pipeline, source: &SourceName) -> bool {
+    pipeline.sources.get(source).is_some_and(|s| s.pattern.date_format.is_some() && s.mode == Mode::Append)
+}
+
+fn period_of(period: Period, date: NaiveDate) -> String {
+    match period {
+        Period::Day => date.to_string(),
+        Period::Month => format!("{:04}-{:02}", date.year(), date.month()),
+    }
+}
+
+fn input(
+    table: &TableName,
+    node: &Node,
+    period: Option<&str>,
+    pipeline: &Pipeline,
+    sources: &BTreeMap<SourceName, WantedSource>,
+    made: &[WantedTable],
+) -> (Input, Vec<Fingerprint>) {
+    if let Some((name, source)) = table.source().and_then(|name| sources.get_key_value(&name)) {
+        return match (period, node.stage.head.incremental) {
+            (Some(period), Some(unit)) if is_parted(pipeline, name) => {
+                let in_period = |e: &&WantedExport| e.date.is_some_and(|d| period_of(unit, d) == period);
+                let landed: Vec<Fingerprint> = source.exports.iter().filter(in_period).map(|e| e.landed).collect();
+                (Input::Landed(name.clone(), landed.clone()), landed)
+            }
+            _ => (Input::Raw(name.clone()), vec![source.raw]),
+        };
+    }
+    let Some(read) = made.iter().find(|t| t.node.table() == table) else { return (Input::Parts(vec![]), vec![]) };
+    let same_periods = period.is_some() && read.node.stage.head.incremental == node.stage.head.incremental;
+    let parts: Vec<Fingerprint> =
+        read.parts.iter().filter(|p| !same_periods || p.period.as_deref() == period).map(|p| p.fingerprint).collect();
+    (Input::Parts(parts.clone()), parts)
+}
+
+fn value_text(value: &ParamValue) -> String {
+    match value {
+        ParamValue::Integer(n) => n.to_string(),
+        ParamValue::Decimal(text) | ParamValue::Text(text) => text.clone(),
+        ParamValue::Boolean(yes) => yes.to_string(),
+        ParamValue::Date(date) => date.to_string(),
+        ParamValue::Timestamp(at) => at.to_string(),
+    }
+}

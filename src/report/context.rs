@@ -1,0 +1,198 @@
+//! What a template sees: every name it may use is made here.
+//!
+//! `title`, `pipeline`, `report`, `as_of`, `through` (the last day in the figures), `interval`, `time_zone`, `content`,
+//! `reproducible`, `currency`, `period_text`, `preheader`, `changes`, `kpis` (all), `headline` (the first six), `others`,
+//! `kpi.<name>`, `data.<name>.columns` and `.rows`, `quality`, `template` (its file).
+
+use std::collections::BTreeMap;
+
+use chrono::{Duration, NaiveDate};
+use serde::Serialize;
+use tera::{Context, Value};
+
+use super::changes::what_changed;
+use super::headline::{Headline, headline};
+use super::input::{Cell, ColumnType, ReportInput, Table};
+use super::number::{long_date, tame};
+use crate::config::{Report, Severity, Unit};
+use crate::lake::{Balance, CheckOutcome, CheckStatus};
+
+/// As many tiles as a person takes in.
+const TILES: usize = 6;
+
+/// What is known before any template is asked.
+pub(super) struct View {
+    pub title: String,
+    pub changes: Vec<String>,
+    pub kpis: Vec<Headline>,
+    pub quality: Quality,
+    /// `9 December 2011`.
+    pub through: String,
+}
+
+/// Whether the figures can be trusted, in words.
+#[derive(Debug, Serialize)]
+pub(super) struct Quality {
+    /// `good`, `remarks`, `failed`.
+    state: &'static str,
+    badge: &'static str,
+    pub sentence: String,
+    sources: Vec<SourceView>,
+    totals: Balance,
+    balanced: bool,
+    pub remarks: Vec<Remark>,
+}
+
+#[derive(Debug, Serialize)]
+struct SourceView {
+    name: String,
+    latest_export: Option<NaiveDate>,
+    exports: usize,
+    balance: Balance,
+    balanced: bool,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Remark {
+    table: String,
+    check: String,
+    severity: Severity,
+    /// `noted`, `failed`.
+    status: CheckStatus,
+    bad_rows: u64,
+    rows: u64,
+    note: String,
+}
+
+pub(super) fn view(report: &Report, input: &ReportInput) -> View {
+    // The interval's end is exclusive: what is shown is the day that was last in it.
+    let last = (input.as_of.0 - Duration::nanoseconds(1)).date_naive();
+    View {
+        title: tame(&report.title),
+        changes: what_changed(&input.kpis),
+        kpis: input.kpis.iter().map(headline).collect(),
+        quality: quality(input),
+        through: long_date(last),
+    }
+}
+
+pub(super) fn context(report: &Report, input: &ReportInput, view: &View) -> Context {
+    let mut context = Context::new();
+    let currency =
+        input.kpis.iter().find_map(|k| if let Unit::Money(sign) = &k.kpi.unit { Some(tame(sign)) } else { None });
+    let preheader = view.changes.first().cloned().or_else(|| view.kpis.first().map(|k| k.summary.clone()));
+    context.insert("title", &view.title);
+    context.insert("report", report.name.as_str());
+    context.insert("template", &report.template);
+    context.insert("pipeline", input.pipeline.as_str());
+    context.insert("as_of", &input.as_of.to_string());
+    context.insert("through", &view.through);
+    context.insert("interval", &tame(&input.interval));
+    context.insert("time_zone", input.as_of.0.timezone().name());
+    context.insert("content", &input.content);
+    context.insert("reproducible", &input.reproducible);
+    context.insert("currency", &currency.unwrap_or_default());
+    context.insert("period_text", &period_text(&view.kpis));
+    context.insert("preheader", &preheader.unwrap_or_else(|| view.title.clone()));
+    context.insert("changes", &view.changes);
+    context.insert("kpis", &view.kpis);
+    context.insert("headline", &view.kpis[..view.kpis.len().min(TILES)]);
+    context.insert("others", &view.kpis[view.kpis.len().min(TILES)..]);
+    let by_name: BTreeMap<&str, &Headline> = input.kpis.iter().map(|k| k.kpi.name.as_str()).zip(&view.kpis).collect();
+    context.insert("kpi", &by_name);
+    let data: BTreeMap<String, Value> =
+        input.tables.iter().map(|(name, table)| (name.clone(), value_of(table))).collect();
+    context.insert_value("data", Value::from(data));
+    context.insert("quality", &view.quality);
+    context
+}
+
+/// The period most of the headline is about.
+fn period_text(kpis: &[Headline]) -> String {
+    kpis.iter().map(|k| k.period_text.as_str()).find(|t| !t.is_empty()).unwrap_or_default().to_owned()
+}
+
+fn value_of(table: &Table) -> Value {
+    let columns: Vec<BTreeMap<&str, &str>> = table
+        .columns
+        .iter()
+        .map(|c| BTreeMap::from([("name", c.name.as_str()), ("kind", kind_word(c.kind))]))
+        .collect();
+    let rows: Vec<BTreeMap<String, Value>> = table
+        .rows
+        .iter()
+        .map(|row| table.columns.iter().zip(row).map(|(c, cell)| (c.name.clone(), cell_value(cell))).collect())
+        .collect();
+    Value::from(BTreeMap::from([("columns", Value::from_serializable(&columns)), ("rows", Value::from(rows))]))
+}
+
+fn kind_word(kind: ColumnType) -> &'static str {
+    match kind {
+        ColumnType::Integer => "integer",
+        ColumnType::Number => "number",
+        ColumnType::Text => "text",
+        ColumnType::Date => "date",
+        ColumnType::Boolean => "boolean",
+    }
+}
+
+fn cell_value(cell: &Cell) -> Value {
+    match cell {
+        Cell::Integer(n) => Value::from(*n),
+        // Fifteen digits are more than a report shows of any amount.
+        Cell::Decimal(digits) => digits.parse::<f64>().map_or_else(|_| Value::none(), Value::from),
+        Cell::Number(n) if n.is_finite() => Value::from(*n),
+        Cell::Number(_) | Cell::Null => Value::none(),
+        Cell::Text(text) => Value::from(tame(text)),
+        Cell::Date(date) => Value::from(date.to_string()),
+        Cell::Boolean(truth) => Value::from(*truth),
+    }
+}
+
+fn quality(input: &ReportInput) -> Quality {
+    let failed = input.checks.iter().filter(|c| c.status == CheckStatus::Failed).count();
+    let told = |c: &&CheckOutcome| c.status != CheckStatus::Passed || c.bad_rows > 0;
+    let remarks: Vec<Remark> = input.checks.iter().filter(told).map(remark).collect();
+    let grave = input.checks.iter().filter(|c| told(c) && c.severity > Severity::Info).count();
+    let totals = input.sources.iter().fold(Balance::default(), |all, s| all + s.balance);
+    let balanced = input.sources.iter().all(|s| s.balance.holds());
+    let (state, badge) = match () {
+        () if failed > 0 || !balanced => ("failed", "Data quality: not assured"),
+        () if grave > 0 || totals.quarantined > 0 || !input.reproducible => {
+            ("remarks", "Data quality: good, with remarks")
+        }
+        () => ("good", "Data quality: good"),
+    };
+    let passed = input.checks.len() - failed;
+    let remarked = match remarks.len() {
+        0 => String::new(),
+        1 => "; one has a remark".to_owned(),
+        n => format!("; {n} have remarks"),
+    };
+    let sentence = match input.checks.len() {
+        0 => "No checks are declared.".to_owned(),
+        1 if passed == 1 => format!("The one check lets the figures through{remarked}."),
+        all if passed == all => format!("All {all} checks let the figures through{remarked}."),
+        all => format!("{failed} of {all} checks failed{remarked}."),
+    };
+    let sources = input.sources.iter().map(|s| SourceView {
+        name: s.name.to_string(),
+        latest_export: s.latest_export,
+        exports: s.exports,
+        balance: s.balance,
+        balanced: s.balance.holds(),
+    });
+    Quality { state, badge, sentence, sources: sources.collect(), totals, balanced, remarks }
+}
+
+fn remark(check: &CheckOutcome) -> Remark {
+    Remark {
+        table: check.table.to_string(),
+        check: tame(&check.check),
+        severity: check.severity,
+        status: check.status,
+        bad_rows: check.bad_rows,
+        rows: check.rows,
+        note: check.note.as_deref().map(tame).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,23 @@
+//! Snapshot → view → HTML, plain text and subject. Pure: no clock, no store, no async; the same input gives the same bytes.
+//!
+//! `ReportInput` is what the conductor read from a snapshot. `context` turns it into what a template sees, `filters`
+//! are what a template may do with it, and `check` finds a template's mistakes before the night does.
+
+mod changes;
+mod chart;
+mod check;
+mod context;
+mod filters;
+mod headline;
+mod input;
+mod number;
+mod plain;
+mod tables;
+mod template;
+
+pub use check::check;
+pub use input::{Cell, ColumnType, KpiPoint, KpiSeries, ReportInput, SourceLine, Table, TableColumn};
+pub use template::{Rendered, ReportError, Templates, compile, render};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,197 @@
+//! Templates: compiled once, rendered for one report, with every mistake put back where its author wrote it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tera::{ErrorKind, Tera};
+
+use super::context::{View, context, view};
+use super::input::ReportInput;
+use super::number::tame;
+use super::{filters, plain};
+use crate::base::{Diagnostic, Diagnostics, Place, SourceText};
+use crate::config::Report;
+
+/// Every template of a project, ready to render.
+pub struct Templates {
+    tera: Tera,
+    sources: BTreeMap<String, Arc<SourceText>>,
+}
+
+/// A report as it is read and as it is mailed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    pub html: String,
+    /// The same for those who read plain text; complete, not a pointer to the other.
+    pub text: String,
+    /// One line.
+    pub subject: String,
+}
+
+/// Why a report has no page. `check` finds most of these by day.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    #[error("report {report}: there is no template report-templates/{template}")]
+    UnknownTemplate { report: String, template: String },
+    #[error("report {report}: {}", first_of(.mistakes))]
+    Render { report: String, mistakes: Diagnostics },
+}
+
+impl ReportError {
+    /// The same template and the same rows fail again.
+    pub fn is_transient(&self) -> bool {
+        false
+    }
+}
+
+fn first_of(mistakes: &Diagnostics) -> String {
+    let Some(first) = mistakes.0.first() else { return "the template does not render".to_owned() };
+    match &first.place {
+        Some(place) => format!("{place}: {}", first.message),
+        None => first.message.clone(),
+    }
+}
+
+impl Templates {
+    pub(super) fn source(&self, name: &str) -> Option<&Arc<SourceText>> {
+        self.sources.get(name)
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.sources.keys().map(String::as_str)
+    }
+
+    pub(super) fn texts(&self) -> impl Iterator<Item = &Arc<SourceText>> {
+        self.sources.values()
+    }
+
+    /// The names a template takes from outside, in any of its branches; in order.
+    pub(super) fn wants(&self, name: &str) -> Vec<String> {
+        let mut names: Vec<String> = self
+            .tera
+            .get_template_variables(name)
+            .map(|v| v.into_iter().map(str::to_owned).collect())
+            .unwrap_or_default();
+        names.sort_unstable();
+        names
+    }
+}
+
+/// Reads every template; syntax errors of all files at once, then unknown filters, components and includes.
+pub fn compile(templates: &BTreeMap<String, Arc<SourceText>>) -> Result<Templates, Diagnostics> {
+    let mut tera = Tera::new();
+    tera.autoescape_on([".html", ".htm", ".xml", ".svg"]);
+    filters::register(&mut tera);
+    let mut mistakes = Diagnostics::default();
+    for (name, source) in templates {
+        // Alone, a template's includes and components are unknown: only its syntax is asked about.
+        if let Err(error) = tera.clone().add_raw_template(name, &source.text)
+            && matches!(error.kind(), ErrorKind::SyntaxError(_))
+        {
+            mistakes.extend(explain(&error, templates));
+        }
+    }
+    if mistakes.is_empty()
+        && let Err(error) = tera.add_raw_templates(templates.iter().map(|(name, source)| (name, &source.text)))
+    {
+        mistakes.extend(explain(&error, templates));
+    }
+    if mistakes.is_empty() { Ok(Templates { tera, sources: templates.clone() }) } else { Err(mistakes) }
+}
+
+/// One report of one snapshot.
+pub fn render(templates: &Templates, report: &Report, input: &ReportInput) -> Result<Rendered, ReportError> {
+    if !templates.sources.contains_key(&report.template) {
+        return Err(ReportError::UnknownTemplate {
+            report: report.name.to_string(),
+            template: report.template.clone(),
+        });
+    }
+    let view = view(report, input);
+    let context = context(report, input, &view);
+    let rendered = |name: &str| {
+        templates.tera.render(name, &context).map_err(|error| ReportError::Render {
+            report: report.name.to_string(),
+            mistakes: explain(&error, &templates.sources),
+        })
+    };
+    let beside = report.template.rsplit_once('.').map_or(&*report.template, |(stem, _)| stem);
+    let beside = format!("{beside}.txt");
+    let text = if templates.sources.contains_key(&beside) { rendered(&beside)? } else { plain::text(input, &view) };
+    Ok(Rendered { html: rendered(&report.template)?, text, subject: subject(report, input, &view) })
+}
+
+/// `Customer health · 2011-12-09 · Net revenue +4.2 % · 2 remarks`.
+fn subject(report: &Report, input: &ReportInput, view: &View) -> String {
+    let mut parts = vec![tame(&report.subject), tame(&input.interval)];
+    if let Some(first) = view.kpis.first().filter(|k| k.prior.known) {
+        parts.push(format!("{} {}", first.label, first.prior.text));
+    }
+    match view.quality.remarks.len() {
+        0 => {}
+        1 => parts.push("1 data remark".to_owned()),
+        n => parts.push(format!("{n} data remarks")),
+    }
+    parts.join(" · ")
+}
+
+/// A mistake of tera's as one of ours: what is wrong, where, and what was perhaps meant.
+pub(super) fn explain(error: &tera::Error, sources: &BTreeMap<String, Arc<SourceText>>) -> Diagnostics {
+    let at_file = |name: &str| sources.get(name).map(Place::file);
+    let (message, place) = match error.kind() {
+        ErrorKind::SyntaxError(report) | ErrorKind::RenderingError(report) => {
+            let code = if matches!(error.kind(), ErrorKind::SyntaxError(_)) { "template-syntax" } else { "template" };
+            let place = sources.get(report.filename()).map(|file| Place::new(file, report.span().range.clone()));
+            return one(code, report.message(), place, sources).into();
+        }
+        ErrorKind::Msg(reports) => return Diagnostics(located(reports, sources)),
+        ErrorKind::CircularExtend { tpl, .. } => ("a template extends itself in a circle".to_owned(), at_file(tpl)),
+        ErrorKind::CircularInclude { tpl, .. } => ("a template includes itself in a circle".to_owned(), at_file(tpl)),
+        ErrorKind::MissingParent { current, parent } => {
+            (format!("there is no template `{parent}` to extend"), at_file(current))
+        }
+        other => (other.to_string(), None),
+    };
+    one("template", &message, place, sources).into()
+}
+
+/// Mistakes found while linking templates come as one text, each with a line `--> file:line:column`.
+fn located(reports: &str, sources: &BTreeMap<String, Arc<SourceText>>) -> Vec<Diagnostic> {
+    let parse = |report: &str| {
+        let message = report.lines().next().unwrap_or(report).trim_start_matches("error: ").to_owned();
+        let place = report.lines().find_map(|line| {
+            let mut parts = line.trim_start().strip_prefix("--> ")?.rsplitn(3, ':');
+            let (column, line, file) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?);
+            let source = sources.get(file)?;
+            let offset = source.offset(line, column);
+            Some(Place::new(source, offset..offset))
+        });
+        one("template", &message, place, sources)
+    };
+    reports.split("\n\n").filter(|r| !r.trim().is_empty()).map(parse).collect()
+}
+
+/// In our words: a fragment, and the nearest of the names tera says are there.
+fn one(
+    code: &'static str,
+    message: &str,
+    place: Option<Place>,
+    sources: &BTreeMap<String, Arc<SourceText>>,
+) -> Diagnostic {
+    let (what, known) = message.split_once(". Available ").unwrap_or((message, ""));
+    let mut known: Vec<&str> = known.split_once(": ").map(|(_, names)| names.split(", ").collect()).unwrap_or_default();
+    known.sort_unstable();
+    let mut letters = what.trim_end_matches('.').chars();
+    let what: String = letters.next().into_iter().flat_map(char::to_lowercase).chain(letters).collect();
+    let wrong = what.split('`').nth(1).unwrap_or_default().to_owned();
+    let mut diagnostic = Diagnostic::error(code, what);
+    if known.is_empty() {
+        diagnostic = diagnostic.did_you_mean(&wrong, sources.keys().map(String::as_str));
+    } else {
+        let list = format!("known here: {}", known.join(", "));
+        diagnostic = diagnostic.did_you_mean(&wrong, known);
+        diagnostic.help = Some(diagnostic.help.map_or(list.clone(), |near| format!("{near} {list}")));
+    }
+    diagnostic.place = place;
+    diagnostic
+}

@@ -1,0 +1,546 @@
+//! The shipped templates on made-up companies: what is shown, what is held back, and that nothing breaks out of its place.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use chrono::{Months, NaiveDate};
+
+use super::check::{Fill, fixture};
+use super::*;
+use crate::base::{AsOf, Fingerprint, Level, Place, SourceText, start_of_day};
+use crate::config::{Direction, Kpi, Report, Severity, Unit};
+use crate::lake::{Balance, CheckOutcome, CheckStatus};
+
+fn shipped() -> BTreeMap<String, Arc<SourceText>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("report-templates");
+    let mut all = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).expect("report-templates/") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        all.insert(
+            name.clone(),
+            SourceText::new(format!("report-templates/{name}"), std::fs::read_to_string(&path).expect("a text")),
+        );
+    }
+    all
+}
+
+fn place() -> Place {
+    Place::file(&SourceText::new("pipelines/customer-health.yaml", ""))
+}
+
+fn kpi(name: &str, label: &str, unit: Unit, direction: Direction, target: Option<f64>) -> Kpi {
+    let table = format!("kpi.{name}").parse().expect("a table");
+    Kpi { name: name.parse().expect("a name"), table, label: label.into(), unit, direction, target, place: place() }
+}
+
+fn month(back: u32) -> NaiveDate {
+    NaiveDate::from_ymd_opt(2011, 12, 1).expect("a date") - Months::new(back)
+}
+
+fn series(kpi: Kpi, values: impl Fn(u32) -> f64, n: i64, half: Option<f64>) -> KpiSeries {
+    let points = (0..16).rev().map(|back| KpiPoint {
+        period: month(back),
+        value: Some(values(back)),
+        numerator: None,
+        denominator: None,
+        n: Some(n),
+        low: half.map(|h| values(back) - h),
+        high: half.map(|h| values(back) + h),
+        provisional: back == 0,
+    });
+    KpiSeries {
+        kpi,
+        definition: Some("What was sold, less what came back, without tax.".into()),
+        points: points.collect(),
+    }
+}
+
+fn columns(all: &[(&str, ColumnType)]) -> Vec<TableColumn> {
+    all.iter().map(|(name, kind)| TableColumn { name: (*name).into(), kind: *kind }).collect()
+}
+
+fn schemas() -> BTreeMap<String, Vec<TableColumn>> {
+    use ColumnType::{Boolean, Date, Integer, Number, Text};
+    let tables: [(&str, &[(&str, ColumnType)]); 6] = [
+        (
+            "growth",
+            &[
+                ("month", Date),
+                ("active", Integer),
+                ("new", Integer),
+                ("retained", Integer),
+                ("resurrected", Integer),
+                ("churned", Integer),
+                ("provisional", Boolean),
+            ],
+        ),
+        (
+            "growth_revenue",
+            &[
+                ("month", Date),
+                ("revenue", Number),
+                ("new", Number),
+                ("resurrected", Number),
+                ("expansion", Number),
+                ("contraction", Number),
+                ("churned", Number),
+                ("provisional", Boolean),
+            ],
+        ),
+        (
+            "cohorts",
+            &[
+                ("cohort", Date),
+                ("month_index", Integer),
+                ("customers", Integer),
+                ("cohort_size", Integer),
+                ("retention", Number),
+                ("provisional", Boolean),
+            ],
+        ),
+        (
+            "segments",
+            &[
+                ("segment", Text),
+                ("customers", Integer),
+                ("customer_share", Number),
+                ("net", Number),
+                ("net_share", Number),
+                ("median_recency_days", Number),
+            ],
+        ),
+        (
+            "pareto",
+            &[
+                ("tier", Text),
+                ("customers", Integer),
+                ("customer_share", Number),
+                ("net", Number),
+                ("net_share", Number),
+            ],
+        ),
+        (
+            "at_risk",
+            &[
+                ("customer_key", Text),
+                ("name", Text),
+                ("segment", Text),
+                ("last_order", Date),
+                ("orders", Integer),
+                ("net", Number),
+            ],
+        ),
+    ];
+    tables.into_iter().map(|(name, all)| (name.to_owned(), columns(all))).collect()
+}
+
+fn report() -> Report {
+    let tables = [
+        "growth.customers",
+        "growth.revenue",
+        "retention.cohorts",
+        "segment.rfm_summary",
+        "segment.pareto_summary",
+        "segment.at_risk",
+    ];
+    let names = ["growth", "growth_revenue", "cohorts", "segments", "pareto", "at_risk"];
+    Report {
+        name: "executive".parse().expect("a name"),
+        title: "Customer health".into(),
+        template: "executive.html".into(),
+        data: names
+            .iter()
+            .zip(tables)
+            .map(|(n, t)| ((*n).to_owned(), (t.parse().expect("a table"), place())))
+            .collect(),
+        subject: "Customer health".into(),
+        recipients: vec!["board@example.com".into()],
+        place: place(),
+    }
+}
+
+/// A company with a good November.
+fn input() -> ReportInput {
+    use Cell::{Boolean, Date, Decimal, Integer, Number, Text};
+    let wave = |back: u32, base: f64, slope: f64| {
+        let season =
+            [0.0, 1.32, 1.12, 1.03, 0.9, 0.94, 0.97, 1.02, 0.96, 0.93, 0.88, 0.86, 1.1, 1.2, 1.05, 0.98][back as usize];
+        if back == 0 { base * 0.31 } else { base * season * (1.0 - slope * f64::from(back)) }
+    };
+    let kpis = vec![
+        series(
+            kpi("net_revenue", "Net revenue", Unit::Money("£".into()), Direction::Up, Some(1_000_000.0)),
+            |b| wave(b, 940_000.0, 0.006),
+            2660,
+            None,
+        ),
+        series(
+            kpi("active_customers", "Active customers", Unit::Count, Direction::Up, Some(1_700.0)),
+            |b| wave(b, 1_280.0, 0.004),
+            1680,
+            None,
+        ),
+        series(
+            kpi("average_order", "Average order", Unit::Money("£".into()), Direction::Up, None),
+            |b| 412.4 - 3.1 * f64::from(b % 5),
+            2660,
+            None,
+        ),
+        series(
+            kpi("repeat_rate", "12-month repeat rate", Unit::Share, Direction::Up, Some(0.65)),
+            |b| 0.652 - 0.002 * f64::from(b),
+            3921,
+            Some(0.015),
+        ),
+        series(
+            kpi("retention", "Monthly retention", Unit::Share, Direction::Up, Some(0.4)),
+            |b| {
+                [
+                    0.12, 0.442, 0.381, 0.372, 0.36, 0.351, 0.37, 0.382, 0.363, 0.356, 0.341, 0.35, 0.393, 0.415, 0.38,
+                    0.37,
+                ][b as usize]
+            },
+            1364,
+            Some(0.026),
+        ),
+        series(
+            kpi("return_rate", "Return rate", Unit::Share, Direction::Down, Some(0.02)),
+            |b| 0.0262 + 0.0011 * f64::from(b % 4),
+            2660,
+            Some(0.006),
+        ),
+        series(kpi("nps", "NPS", Unit::Score, Direction::Up, Some(30.0)), |b| 24.0 + f64::from(b % 3), 22, Some(17.0)),
+        series(kpi("csat", "Satisfied with service", Unit::Share, Direction::Up, None), |_| 0.9, 7, Some(0.3)),
+    ];
+    let mut tables: BTreeMap<String, Table> =
+        schemas().into_iter().map(|(name, columns)| (name, Table { columns, rows: Vec::new() })).collect();
+    let mut add = |name: &str, row: Vec<Cell>| tables.get_mut(name).expect("a table").rows.push(row);
+    for (back, active, new, retained, resurrected, churned) in
+        [(2, 1364, 352, 687, 325, 579), (1, 1664, 323, 936, 405, 428), (0, 615, 41, 470, 104, 1194)]
+    {
+        let numbers = [active, new, retained, resurrected, churned].map(Integer);
+        add("growth", [vec![Date(month(back))], numbers.to_vec(), vec![Boolean(back == 0)]].concat());
+    }
+    for (back, numbers) in [
+        (2, ["1039318.79", "181000.10", "120400.00", "301200.55", "-143000.20", "-180300.00"]),
+        (1, ["1161817.38", "156200.00", "171940.50", "289350.09", "-261991.99", "-233000.01"]),
+        (0, ["338000.00", "10000.00", "20000.00", "30000.00", "-400000.00", "-480000.00"]),
+    ] {
+        let numbers = numbers.map(|n| Decimal(n.into()));
+        add("growth_revenue", [vec![Date(month(back))], numbers.to_vec(), vec![Boolean(back == 0)]].concat());
+    }
+    for cohort in 0..13_u32 {
+        let size = if cohort == 9 {
+            22
+        } else if cohort == 11 {
+            7
+        } else {
+            180 + i64::from(cohort * 37 % 90)
+        };
+        for index in 0..=cohort {
+            #[expect(clippy::cast_precision_loss, reason = "small")]
+            let share = if index == 0 {
+                1.0
+            } else {
+                (0.23
+                    + 0.06 * f64::from((cohort + index * 5) % 7) / 7.0
+                    + 0.008 * f64::from(index) * size as f64 / 200.0)
+                    .min(1.0)
+            };
+            #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "small")]
+            let customers = (share * size as f64) as i64;
+            add(
+                "cohorts",
+                vec![
+                    Date(month(cohort)),
+                    Integer(i64::from(index)),
+                    Integer(customers),
+                    Integer(size),
+                    Number(share),
+                    Boolean(index == cohort),
+                ],
+            );
+        }
+    }
+    for (segment, customers, share, net, net_share, days) in [
+        ("Champions", 912, 0.21, "5120400.10", 0.605, 12.0),
+        ("Loyal", 866, 0.199, "1610200.00", 0.19, 38.5),
+        ("Promising", 540, 0.124, "402100.00", 0.047, 31.0),
+        ("New", 398, 0.092, "151000.00", 0.018, 22.0),
+        ("At risk", 611, 0.141, "790000.00", 0.093, 148.0),
+        ("Asleep", 1012, 0.233, "398000.00", 0.047, 265.0),
+        ("Odd ones", 3, 0.001, "90.00", 0.0, 300.0),
+    ] {
+        add(
+            "segments",
+            vec![
+                Text(segment.into()),
+                Integer(customers),
+                Number(share),
+                Decimal(net.into()),
+                Number(net_share),
+                Number(days),
+            ],
+        );
+    }
+    for (tier, customers, share, net, net_share) in [
+        ("Top 1 %", 43, 0.01, "2700000.00", 0.319),
+        ("Next 9 %", 391, 0.09, "2500000.00", 0.295),
+        ("Next 40 %", 1735, 0.4, "2590000.00", 0.306),
+        ("Last 50 %", 2170, 0.5, "680000.00", 0.08),
+    ] {
+        add(
+            "pareto",
+            vec![Text(tier.into()), Integer(customers), Number(share), Decimal(net.into()), Number(net_share)],
+        );
+    }
+    for (key, name, orders, net) in [
+        ("12346", "A*** L***", 17, "77183.60"),
+        ("15749", "M*** de V***", 9, "44534.30"),
+        ("a41c09be77", "张*", 31, "21008.00"),
+    ] {
+        add(
+            "at_risk",
+            vec![
+                Text(key.into()),
+                Text(name.into()),
+                Text("At risk".into()),
+                Date(month(6)),
+                Integer(orders),
+                Decimal(net.into()),
+            ],
+        );
+    }
+    let outcome = |check: &str, severity, status, bad_rows, note: Option<&str>| CheckOutcome {
+        table: "core.order_lines".parse().expect("a table"),
+        check: check.into(),
+        severity,
+        status,
+        bad_rows,
+        rows: 541_909,
+        note: note.map(Into::into),
+    };
+    ReportInput {
+        pipeline: "customer-health".parse().expect("a name"),
+        as_of: AsOf(start_of_day(NaiveDate::from_ymd_opt(2011, 12, 10).expect("a date"), chrono_tz::Europe::London)),
+        interval: "2011-12-09".into(),
+        content: Fingerprint::of_bytes(b"content"),
+        reproducible: true,
+        sources: vec![
+            SourceLine {
+                name: "orders".parse().expect("a name"),
+                latest_export: NaiveDate::from_ymd_opt(2011, 12, 9),
+                exports: 305,
+                balance: Balance { read: 541_909, landed: 536_639, quarantined: 2, deduplicated: 5_268 },
+            },
+            SourceLine {
+                name: "customers".parse().expect("a name"),
+                latest_export: None,
+                exports: 1,
+                balance: Balance { read: 4_372, landed: 4_372, quarantined: 0, deduplicated: 0 },
+            },
+        ],
+        checks: vec![
+            outcome("unique(order_id, line)", Severity::Error, CheckStatus::Passed, 0, None),
+            outcome("net is not far from gross", Severity::Warn, CheckStatus::Noted, 214, Some("more than 50 % off")),
+            outcome("row_change", Severity::Info, CheckStatus::Passed, 0, Some("no snapshot before this one")),
+        ],
+        kpis,
+        tables,
+    }
+}
+
+fn rendered(input: &ReportInput) -> Rendered {
+    render(&compile(&shipped()).expect("templates"), &report(), input).expect("a report")
+}
+
+/// Pages to look at, in `$CARGO_TARGET_TMPDIR` or the machine's folder for such things.
+fn keep(name: &str, page: &str) {
+    let folder = std::env::temp_dir().join("matins-report-preview");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::write(folder.join(name), page).expect("a page");
+}
+
+#[test]
+fn the_executive_report_says_what_the_numbers_bear_out() {
+    let page = rendered(&input());
+    keep("full.html", &page.html);
+    keep("full.txt", &page.text);
+    assert!(page.html.len() < 95_000, "{} bytes", page.html.len());
+    let style: usize = page.html.split("<style>").skip(1).map(|s| s.find("</style>").expect("an end")).sum();
+    assert!(style < 16_000, "{style} bytes of style");
+    assert_eq!(page.subject, "Customer health · 2011-12-09 · Net revenue +18.6\u{202f}% · 1 data remark");
+    for told in [
+        "Net revenue rose by 18.6\u{202f}% to £1.23M in Nov 2011, from £1.04M in Oct 2011",
+        "; that is 18.6\u{202f}% above Nov 2010.",
+        // Clear of last month's interval, and so in colour; the repeat rate's change is not.
+        "<b class=\"good\">▲&nbsp;+6.1\u{202f}pp</b>",
+        "<b class=\"even\">▲&nbsp;+0.2\u{202f}pp</b>",
+        "Monthly retention rose by 6.1\u{202f}pp to 44.2\u{202f}% in Nov 2011, from 38.1\u{202f}% in Oct 2011.",
+        "n&nbsp;=&nbsp;2,660",
+        "541,909",
+        "Every source balances",
+        "<th scope=\"row\">Oct 2011</th>",
+        "Through 9 December 2011",
+        "<th scope=\"row\"",
+    ] {
+        assert!(page.html.contains(told), "{told}");
+    }
+    // The repeat rate moved within its interval, the average order by less than 5 %.
+    assert!(!page.html.contains("12-month repeat rate rose") && !page.html.contains("Average order rose"));
+    // Seven answers are no satisfaction rate, and three customers no segment.
+    assert!(!page.html.contains("90.0\u{202f}%") && page.html.contains("too few"));
+    assert!(page.html.contains("under 5") && !page.html.contains("£90<"));
+    assert!(page.text.contains("Net revenue: £1.23M (Nov 2011, n = 2,660)"), "{}", page.text);
+    assert!(!page.html.contains("<script") && !page.html.contains("http"), "neither scripts nor anything from outside");
+}
+
+#[test]
+fn the_same_figures_are_the_same_bytes() {
+    assert_eq!(rendered(&input()), rendered(&input()));
+}
+
+#[test]
+fn hostile_names_stay_in_their_cells() {
+    let mut input = input();
+    let hostile = [
+        "<script>alert(1)</script>",
+        "=cmd()|'/c calc'!A0",
+        "\u{202e}gpj.exe\u{202c}",
+        "\"><img src=x onerror=1>",
+        "{{ title }}",
+        "👩‍💻\r\nBcc: x@y",
+    ];
+    for (row, name) in input.tables.get_mut("at_risk").expect("a table").rows.iter_mut().zip(hostile) {
+        row[1] = Cell::Text(name.into());
+    }
+    for (row, name) in input.tables.get_mut("segments").expect("a table").rows.iter_mut().zip(hostile) {
+        row[0] = Cell::Text(name.into());
+    }
+    input.kpis[0].kpi.label = hostile[0].into();
+    input.kpis[1].kpi.label = hostile[3].into();
+    input.checks[1].note = Some(hostile[3].into());
+    let mut report = report();
+    report.title = hostile[3].into();
+    report.subject = "a\r\nBcc: everyone@example.com".into();
+    let page = render(&compile(&shipped()).expect("templates"), &report, &input).expect("a report");
+    keep("hostile.html", &page.html);
+    assert!(!page.html.contains("<script") && !page.html.contains("<img"));
+    assert!(page.html.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
+    assert!(page.html.contains("{{ title }}") && page.html.contains("👩‍💻"));
+    assert!(!page.html.contains('\u{202e}') && !page.text.contains('\u{202e}'));
+    assert!(!page.subject.contains(['\r', '\n']));
+}
+
+#[test]
+fn sections_without_a_table_are_left_out_and_empty_ones_say_so() {
+    let kpis: Vec<Kpi> = input().kpis.into_iter().map(|k| k.kpi).collect();
+    let empty = rendered(&fixture(&kpis, &schemas(), Fill::Empty));
+    keep("empty.html", &empty.html);
+    assert_eq!(empty.html.matches("No data yet").count(), 6);
+    assert!(empty.html.contains("no closed period yet"));
+    let bare = rendered(&ReportInput { tables: BTreeMap::new(), kpis: Vec::new(), ..input() });
+    keep("bare.html", &bare.html);
+    assert!(!bare.html.contains("No data yet") && !bare.html.contains("Segments"));
+    assert!(bare.html.contains("No KPI is declared yet"));
+}
+
+#[test]
+fn the_shipped_template_has_no_mistake() {
+    let kpis: Vec<Kpi> = input().kpis.into_iter().map(|k| k.kpi).collect();
+    let found = check(&compile(&shipped()).expect("templates"), &report(), &kpis, &schemas());
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+fn found_in(template: &str) -> Vec<(Level, &'static str, String, String)> {
+    let file = SourceText::new("report-templates/executive.html", template);
+    let templates = match compile(&BTreeMap::from([("executive.html".to_owned(), file)])) {
+        Ok(templates) => templates,
+        Err(mistakes) => return described(&mistakes),
+    };
+    let report = Report { data: BTreeMap::new(), ..report() };
+    let kpis: Vec<Kpi> = input().kpis.into_iter().map(|k| k.kpi).collect();
+    described(&check(&templates, &report, &kpis, &schemas()))
+}
+
+fn described(mistakes: &crate::base::Diagnostics) -> Vec<(Level, &'static str, String, String)> {
+    let place = |d: &crate::base::Diagnostic| d.place.as_ref().map(ToString::to_string).unwrap_or_default();
+    mistakes
+        .0
+        .iter()
+        .map(|d| (d.level, d.code, format!("{} {}", place(d), d.message), d.help.clone().unwrap_or_default()))
+        .collect()
+}
+
+#[test]
+fn a_template_s_mistakes_are_found_where_they_stand() {
+    let at = "report-templates/executive.html";
+    for (template, message, help) in [
+        ("<p>\n{{ titel }}</p>", format!("{at}:2:4 variable `titel` is not defined"), "did you mean `title`?"),
+        (
+            "{% for k in kpis %}{{ k.lable }}{% endfor %}",
+            format!("{at}:1:25 field `lable` is not defined"),
+            "did you mean `label`?",
+        ),
+        (
+            "{% for r in data.growth.rows %}{{ r.actve }}{% endfor %}",
+            format!("{at}:1:37 field `actve` is not defined"),
+            "did you mean `active`?",
+        ),
+        (
+            "{{ kpi.net_revenu.text }}",
+            format!("{at}:1:8 field `net_revenu` is not defined"),
+            "did you mean `net_revenue`?",
+        ),
+        ("{% if title %}\n<p>", format!("{at}:1:15 unexpected end of input"), ""),
+        ("{{ title | shuot }}", format!("{at}:1:"), ""),
+        ("{% include \"nowhere.html\" %}", format!("{at}:1:"), ""),
+        ("{{ data.growth | waterfall(total=\"actve\", up=[], down=[]) }}", format!("{at}:1:"), ""),
+    ] {
+        let found = found_in(template);
+        let hit = found
+            .iter()
+            .any(|(level, _, m, h)| *level == Level::Error && m.starts_with(&message) && h.starts_with(help));
+        assert!(hit, "{template}: {found:#?}");
+    }
+    let hidden = found_in("{% if not title %}{{ tilte }}{% endif %}");
+    assert_eq!(hidden[0].1, "unknown-name", "{hidden:#?}");
+    assert!(hidden[0].3.contains("`title`") && hidden[0].2.starts_with(&format!("{at}:1:22")), "{hidden:#?}");
+    let random = found_in(
+        "{% for name, k in kpi %}{{ name }}{% endfor %}{% for name, k in kpi.net_revenue %}{{ name }}{% endfor %}",
+    );
+    assert!(random.iter().any(|m| m.1 == "template-not-repeatable"), "{random:#?}");
+}
+
+#[test]
+fn a_missing_template_and_data_that_is_not_shown_are_told() {
+    let templates = compile(&shipped()).expect("templates");
+    let mut wrong = report();
+    wrong.template = "executiv.html".into();
+    let found = check(&templates, &wrong, &[], &schemas());
+    assert_eq!(
+        (found.0[0].code, found.0[0].help.as_deref()),
+        ("unknown-template", Some("did you mean `executive.html`?"))
+    );
+    assert!(matches!(render(&templates, &wrong, &input()), Err(ReportError::UnknownTemplate { .. })));
+    let mut misspelt = report();
+    let growth = misspelt.data.remove("growth").expect("growth");
+    misspelt.data.insert("grwth".into(), growth);
+    let found = check(&templates, &misspelt, &[], &schemas());
+    assert_eq!(
+        (found.0[0].code, found.0[0].help.as_deref()),
+        ("unused-data", Some("did you mean `growth`?")),
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn what_the_author_of_a_template_may_use_is_what_the_check_knows() {
+    let view = super::context::view(&report(), &input());
+    let context = super::context::context(&report(), &input(), &view);
+    for name in super::check::KNOWN {
+        assert!(context.contains_key(name), "{name}");
+    }
+}

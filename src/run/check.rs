@@ -1,0 +1,73 @@
+//! Everything that can be wrong with a project and can be known without data: all of it, at once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use object_store::memory::InMemory;
+
+use crate::base::{Cadence, Diagnostics, Interval, PipelineName, TableName, start_of_day};
+use crate::config::{self, Project};
+use crate::engine::{Engine, Settings};
+use crate::plan::graph;
+use crate::report;
+use crate::run::RunError;
+use crate::run::report::{check, table_columns};
+use crate::source;
+use crate::stage::{Schemas, plan_offline};
+use crate::system::{ProjectFiles, System};
+
+/// What a check came to.
+#[derive(Debug)]
+pub struct Checked {
+    pub project: Option<Project>,
+    pub diagnostics: Diagnostics,
+    pub pipelines: usize,
+    pub stages: usize,
+    pub reports: usize,
+}
+
+/// Reads the project's texts, plans every stage against the contracts, renders every report on made-up data.
+pub async fn check_project(files: &ProjectFiles, system: &System, only: Option<&PipelineName>) -> Result<Checked, RunError> {
+    let (project, mut diagnostics) = config::load(files, &system.environment);
+    let mut checked = Checked { project: None, diagnostics: Diagnostics::default(), pipelines: 0, stages: 0, reports: 0 };
+    if let Some(project) = project {
+        let settings = Settings { memory_bytes: 256 << 20, cores: 1 };
+        let engine = Engine::new(settings, Arc::new(InMemory::new()))?;
+        let templates = match report::compile(&project.templates) {
+            Ok(templates) => Some(templates),
+            Err(mistakes) => {
+                diagnostics.extend(mistakes);
+                None
+            }
+        };
+        for pipeline in project.pipelines.values().filter(|p| only.is_none_or(|name| *name == p.name)) {
+            checked.pipelines += 1;
+            let (graph, mistakes) = graph(&project, pipeline);
+            diagnostics.extend(mistakes);
+            checked.stages += graph.nodes.len();
+            let raw: Schemas = pipeline.sources.values().map(|s| (TableName::raw(&s.name), source::schema(s))).collect();
+            let (schemas, mistakes) = plan_offline(&engine, pipeline, &graph, &some_day(pipeline.time_zone), raw).await;
+            diagnostics.extend(mistakes);
+            let columns: BTreeMap<TableName, _> = schemas.iter().map(|(name, schema)| (name.clone(), table_columns(schema))).collect();
+            for one in &pipeline.reports {
+                checked.reports += 1;
+                diagnostics.extend(check(templates.as_ref(), one, pipeline, &columns));
+            }
+        }
+        checked.project = Some(project);
+    }
+    // A pack that two pipelines use is parsed for each, and its mistakes are told once.
+    let mut told = Diagnostics::default();
+    for diagnostic in diagnostics.0 {
+        if !told.0.contains(&diagnostic) {
+            told.push(diagnostic);
+        }
+    }
+    checked.diagnostics = told;
+    Ok(checked)
+}
+
+/// Planning needs values for `$as_of`; which ones does not matter.
+fn some_day(zone: chrono_tz::Tz) -> Interval {
+    Cadence::Day.containing(start_of_day(chrono::NaiveDate::default(), zone))
+}

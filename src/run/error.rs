@@ -1,0 +1,102 @@
+//! Why a run did not end well, and which of the exit codes that is.
+
+use crate::base::{Diagnostics, PipelineName};
+use crate::engine::EngineError;
+use crate::lake::{Blocked, ChainError, LakeError, TakeError};
+use crate::plan::Vanished;
+use crate::source::SourceError;
+use crate::stage::StageError;
+
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Mistakes of the project or the command line, to be shown with their places.
+    #[error("the project has mistakes")]
+    Project(Diagnostics),
+    #[error("{0}")]
+    Usage(String),
+    #[error(transparent)]
+    Lake(#[from] LakeError),
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error(transparent)]
+    Stage(#[from] StageError),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Vanished(#[from] Vanished),
+    #[error("{} checks block publishing", .0.0.len())]
+    Blocked(Blocked),
+    #[error(transparent)]
+    Taken(#[from] TakeError),
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    #[error("{failed} of {steps} steps of `{pipeline}` failed; nothing was published")]
+    Steps { pipeline: PipelineName, failed: usize, steps: usize, #[source] first: Box<RunError> },
+    #[error("{what} did not end within its time")]
+    TimedOut { what: String },
+    #[error("a step stopped unexpectedly: {0}")]
+    Panicked(String),
+    /// By a signal; 130 or 143.
+    #[error("told to stop; run the same again to go on from here")]
+    Stopped { code: u8 },
+    #[error("published, but not delivered: {0}")]
+    NotDelivered(String),
+    #[error("{what}: {cause}")]
+    Files { what: String, cause: std::io::Error },
+    #[error("report `{report}`: {why}")]
+    Report { report: String, why: String },
+}
+
+impl RunError {
+    /// Whether the same thing tried again may succeed.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Lake(e) => e.is_transient(),
+            Self::Source(e) => e.is_transient(),
+            Self::Stage(e) => e.is_transient(),
+            Self::Engine(e) => e.is_transient(),
+            Self::Taken(e) => e.is_transient(),
+            Self::Chain(e) => e.is_transient(),
+            _ => false,
+        }
+    }
+
+    /// Exit code of the process: docs/cli.md.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Panicked(_) => 1,
+            Self::Stopped { code } => *code,
+            Self::Project(_) | Self::Usage(_) | Self::Report { .. } => 2,
+            Self::Stage(StageError::Bind { .. }) => 2,
+            Self::Stage(StageError::Engine { cause, .. } | StageError::Check { cause, .. }) | Self::Engine(cause) => match cause {
+                EngineError::Plan { .. } | EngineError::Execution(_) => 2,
+                EngineError::Memory { .. } | EngineError::Store(_) | EngineError::Disk(_) => 4,
+            },
+            Self::Blocked(_) => 3,
+            Self::Source(e) if e.is_contract() => 3,
+            Self::Vanished(_) => 3,
+            Self::Source(_) | Self::Files { .. } | Self::TimedOut { .. } => 4,
+            Self::Lake(LakeError::BadLocation { .. } | LakeError::BadOption { .. } | LakeError::NoFolder { .. }) => 2,
+            Self::Chain(ChainError::NotPublished { .. }) => 2,
+            Self::Lake(_) => 4,
+            Self::NotDelivered(_) => 5,
+            Self::Taken(TakeError::HeldBy { .. }) | Self::Chain(ChainError::Fenced { .. }) => 6,
+            Self::Taken(TakeError::Lake(_)) | Self::Chain(ChainError::Lake(_)) => 4,
+            Self::Steps { first, .. } => first.exit_code(),
+        }
+    }
+}
+
+/// An error and its causes in one line, each said once.
+pub fn describe(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(one) = cause {
+        let words = one.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        cause = one.source();
+    }
+    text
+}

@@ -1,0 +1,173 @@
+//! Keeps a pipeline's lease: takes it, beats while work goes on, gives it back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+
+use crate::base::{Event, RunId};
+use crate::lake::lease::{Verdict, take, take_over, watch};
+use crate::lake::{ChainError, Held, Manifest, Publication, Sealed, TakeError};
+use crate::run::retry::retry;
+use crate::run::{RunError, Workshop};
+
+const BEAT: Duration = Duration::from_secs(5);
+/// A holder that gave no sign of life for so long, on the observer's own clock, has lost its lease.
+const LEASE_TIMEOUT: Duration = Duration::from_secs(45);
+const LOOK: Duration = Duration::from_secs(2);
+
+/// The lease of one pipeline, if this process holds it. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Keeper(Arc<Mutex<Option<Kept>>>);
+
+struct Kept {
+    held: Held,
+    beating: JoinHandle<()>,
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.beating.abort();
+    }
+}
+
+impl Keeper {
+    /// Takes the lease unless it is held already. With `wait`, waits for whoever holds it to finish or to fall silent.
+    pub async fn take(&self, shop: &Workshop, run: &RunId, wait: bool) -> Result<(), RunError> {
+        let mut kept = self.0.lock().await;
+        if kept.is_some() {
+            return Ok(());
+        }
+        let held = loop {
+            match once(shop, run).await {
+                Err(RunError::Taken(TakeError::HeldBy { lease, pipeline })) if wait => {
+                    let message = format!("{pipeline} is held by run {} of process {} on {}: waiting", lease.run, lease.holder.pid, lease.holder.host);
+                    shop.observer.see(&Event::Warning { message });
+                    if let Some(held) = after_waiting(shop, run).await? {
+                        break held;
+                    }
+                }
+                done => break done?,
+            }
+        };
+        let beater = held.beater();
+        let (lake, system) = (shop.lake.clone(), shop.system.clone());
+        let beating = tokio::spawn(async move {
+            loop {
+                // A beat that is lost is followed by others; a store that is gone for long costs the lease, as it should.
+                if let Err(error) = beater.beat(&lake, system.clock.now()).await {
+                    tracing::warn!(%error, "a sign of life was not written");
+                }
+                tokio::time::sleep(BEAT).await;
+            }
+        });
+        *kept = Some(Kept { held, beating });
+        Ok(())
+    }
+
+    /// Publishes under the lease; with `release` the same put gives it back.
+    pub async fn publish(&self, shop: &Workshop, publication: Publication, sealed: &[Sealed], release: bool) -> Result<u64, RunError> {
+        let mut kept = self.0.lock().await;
+        let Some(mine) = kept.as_mut() else {
+            return Err(RunError::Usage(format!("the lease of `{}` is not held", shop.pipeline.name)));
+        };
+        // One nonce for all tries: a create whose answer was lost is known again as our own.
+        let nonce = shop.system.ids.next();
+        let mut tries = 0;
+        let number = loop {
+            let now = shop.system.clock.now();
+            match mine.held.publish(&shop.lake, publication.clone(), sealed.to_vec(), release, &nonce, now).await {
+                Err(ChainError::Lake(error)) if error.is_transient() && tries < 5 => {
+                    tries += 1;
+                    tokio::time::sleep(Duration::from_millis(200 << tries)).await;
+                }
+                done => break done?,
+            }
+        };
+        if release {
+            *kept = None;
+        }
+        Ok(number)
+    }
+
+    /// Gives the lease back, if it is held and still ours.
+    pub async fn release(&self, shop: &Workshop) -> Result<(), RunError> {
+        let Some(mut mine) = self.0.lock().await.take() else { return Ok(()) };
+        match mine.held.release(&shop.lake, &shop.system.ids.next(), shop.system.clock.now()).await {
+            Ok(()) | Err(ChainError::Fenced { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Moves the head to an earlier snapshot and holds it there, or lets it go again; gives the lease back.
+    pub async fn rollback(&self, shop: &Workshop, to: Option<u64>) -> Result<u64, RunError> {
+        let mut kept = self.0.lock().await;
+        let Some(mut mine) = kept.take() else {
+            return Err(RunError::Usage(format!("the lease of `{}` is not held", shop.pipeline.name)));
+        };
+        let (nonce, now) = (shop.system.ids.next(), shop.system.clock.now());
+        let done = match to {
+            Some(number) => mine.held.rollback(&shop.lake, number, true, &nonce, now).await,
+            None => mine.held.release_rollback(&shop.lake, true, &nonce, now).await,
+        };
+        if done.is_err() {
+            // What was refused leaves the lease to be given back.
+            mine.held.release(&shop.lake, &shop.system.ids.next(), now).await.ok();
+        }
+        Ok(done?)
+    }
+}
+
+async fn once(shop: &Workshop, run: &RunId) -> Result<Held, RunError> {
+    let nonce = shop.system.ids.next();
+    retry(&shop.system, &shop.observer, "taking the lease", || async {
+        let now = shop.system.clock.now();
+        let process = shop.system.machine.process();
+        Ok(take(&shop.lake, &shop.pipeline.name, process, run.clone(), &nonce, now, &shop.system.machine).await?)
+    })
+    .await
+}
+
+/// Waits until the lease is free or its holder has been silent for the time-out; somebody else may then be quicker.
+async fn after_waiting(shop: &Workshop, run: &RunId) -> Result<Option<Held>, RunError> {
+    let verdict = watch(&shop.lake, &shop.pipeline.name, &shop.system.machine, LEASE_TIMEOUT, LOOK).await?;
+    let Verdict::Expired(sighting) = verdict else { return Ok(None) };
+    let (process, nonce) = (shop.system.machine.process(), shop.system.ids.next());
+    let now = shop.system.clock.now();
+    match take_over(&shop.lake, &shop.pipeline.name, process, run.clone(), &nonce, now, &sighting).await {
+        Ok(held) => Ok(Some(held)),
+        Err(TakeError::HeldBy { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The publications of a pipeline by the end of their interval, the last word on each.
+#[derive(Debug, Default)]
+pub struct Editions(std::collections::BTreeMap<chrono::DateTime<chrono::FixedOffset>, (u64, Publication)>);
+
+impl Editions {
+    /// Reads the whole chain, newest first; a later publication of an interval stands before an earlier.
+    pub fn of(manifests: Vec<Manifest>) -> Self {
+        let mut all = Self::default();
+        for manifest in manifests {
+            if let Some(publication) = manifest.publication {
+                all.0.entry(publication.end).or_insert((manifest.number, publication));
+            }
+        }
+        all
+    }
+
+    pub fn put(&mut self, number: u64, publication: Publication) {
+        self.0.insert(publication.end, (number, publication));
+    }
+
+    pub fn at(&self, end: &chrono::DateTime<chrono::FixedOffset>) -> Option<&(u64, Publication)> {
+        self.0.get(end)
+    }
+
+    /// The last one before an instant.
+    pub fn before(&self, end: &chrono::DateTime<chrono::FixedOffset>) -> Option<&Publication> {
+        self.0.range(..end).next_back().map(|(_, (_, publication))| publication)
+    }
+}

@@ -1,0 +1,26 @@
+//! The conductor: the only room that calls rooms in order. Lease, retries, time-outs, events. Holds no SQL and no HTML.
+
+mod check;
+mod error;
+mod garbage;
+mod keeper;
+mod look;
+mod night;
+mod open;
+mod publish;
+mod query;
+mod report;
+mod retry;
+mod sample;
+mod work;
+
+pub use check::{Checked, check_project};
+pub use error::{RunError, describe};
+pub use garbage::collect_garbage;
+pub use keeper::Keeper;
+pub use night::{Night, Options, Session, backfill, plan_interval, run_interval};
+pub use open::{Workshop, engine, open, open_exports, open_lake};
+pub use publish::{notable, total};
+pub use query::query;
+pub use report::{Rendered, report};
+pub use sample::{ensure_sample, write_sample};

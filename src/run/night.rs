@@ -1,0 +1,346 @@
+//! One run of one interval: look, take the lease, work, publish, report. And a backfill: many of them in a row.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::base::{Event, Interval, RunId, SourceName};
+use crate::lake::{CheckOutcome, Manifest, Publication, RunFinished, RunStarted, RunStatus, StepRecord, gc_doomed};
+use crate::plan::{Inventory, Plan, Wanted};
+use crate::run::error::describe;
+use crate::run::keeper::Editions;
+use crate::run::look::{self, Known};
+use crate::run::report::{Rendered, report};
+use crate::run::work::work;
+use crate::run::{RunError, Workshop, publish};
+
+/// What a person asked of a run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Wait for whoever holds the pipeline.
+    pub wait: bool,
+    /// Render the reports.
+    pub reports: bool,
+    /// Put messages into the outbox and send them.
+    pub mail: bool,
+}
+
+/// How a run of one interval ended.
+#[derive(Debug)]
+pub struct Night {
+    pub as_of: String,
+    pub snapshot: u64,
+    pub publication: Publication,
+    /// False when everything was there already.
+    pub published: bool,
+    pub steps: Vec<StepRecord>,
+    pub reused: usize,
+    pub warnings: Vec<String>,
+    pub reports: Vec<Rendered>,
+    pub phases_ms: BTreeMap<String, u64>,
+    pub took: Duration,
+}
+
+/// What a process has learned about the lake and the stores, shared by the intervals it works on.
+#[derive(Default)]
+pub struct Session {
+    known: Arc<Mutex<Known>>,
+    inventories: Option<BTreeMap<SourceName, Inventory>>,
+    editions: Option<Editions>,
+}
+
+/// Milliseconds by phase.
+#[derive(Default)]
+struct Phases(BTreeMap<String, u64>);
+
+impl Phases {
+    fn add(&mut self, name: &str, since: Instant) {
+        *self.0.entry(name.to_owned()).or_default() += u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+    }
+}
+
+/// Plans an interval and writes nothing.
+pub async fn plan_interval(shop: &Workshop, interval: Interval) -> Result<(Plan, Option<Manifest>), RunError> {
+    let mut session = Session::default();
+    let mut phases = Phases::default();
+    let (wanted, head) = session.look(shop, interval, &mut phases).await?;
+    let published = session.published(shop, &wanted, head.as_ref()).await?.is_some();
+    let mut known = session.take_known();
+    let existing = look::existing(shop, &wanted, &mut known).await?;
+    Ok((look::decide(wanted, &existing, head.as_ref(), &known, !published), head))
+}
+
+/// Runs one interval. With `keep_lease` the lease stays for the next one.
+pub async fn run_interval(shop: &Workshop, interval: Interval, session: &mut Session, options: Options, keep_lease: bool) -> Result<Night, RunError> {
+    let started = Instant::now();
+    let mut phases = Phases::default();
+    let (wanted, head) = session.look(shop, interval, &mut phases).await?;
+    if let Some((number, publication)) = session.published(shop, &wanted, head.as_ref()).await? {
+        let reports = if options.reports { report(shop, &publication, number, options.mail).await? } else { vec![] };
+        let warnings = wanted.warnings;
+        return Ok(Night {
+            as_of: publication.as_of.clone(),
+            snapshot: number,
+            publication,
+            published: false,
+            steps: vec![],
+            reused: 0,
+            warnings,
+            reports,
+            phases_ms: phases.0,
+            took: started.elapsed(),
+        });
+    }
+    #[expect(clippy::expect_used, reason = "an r and lower-case letters and digits are a run id")]
+    let run: RunId = format!("r{}", shop.system.ids.next()).parse().expect("a run id");
+    let since = Instant::now();
+    shop.lease.take(shop, &run, options.wait).await?;
+    phases.add("lease", since);
+    let done = leased(shop, interval, session, options, keep_lease, &run, phases, started).await;
+    if done.is_err() && !keep_lease {
+        shop.lease.release(shop).await.ok();
+    }
+    done
+}
+
+#[expect(clippy::too_many_arguments, reason = "the second half of one function, behind the lease")]
+async fn leased(
+    shop: &Workshop,
+    interval: Interval,
+    session: &mut Session,
+    options: Options,
+    keep_lease: bool,
+    run: &RunId,
+    mut phases: Phases,
+    started: Instant,
+) -> Result<Night, RunError> {
+    // Between the first look and the lease somebody else may have published.
+    let (wanted, head) = session.look(shop, interval, &mut phases).await?;
+    let since = Instant::now();
+    shop.lake
+        .start_run(&RunStarted {
+            run: run.clone(),
+            pipeline: shop.pipeline.name.clone(),
+            as_of: interval.as_of().to_string(),
+            started_at: shop.system.clock.now(),
+            process: shop.system.machine.process(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        })
+        .await?;
+    phases.add("records", since);
+    let since = Instant::now();
+    spare(shop, &wanted).await?;
+    let mut known = session.take_known();
+    let existing = look::existing(shop, &wanted, &mut known).await?;
+    let plan = look::decide(wanted, &existing, head.as_ref(), &known, true);
+    session.give_known(known);
+    phases.add("plan", since);
+    shop.observer.see(&Event::RunStarted {
+        pipeline: shop.pipeline.name.clone(),
+        run: run.clone(),
+        as_of: interval.as_of().to_string(),
+        steps: plan.steps.len(),
+    });
+    for message in &plan.wanted.warnings {
+        shop.observer.see(&Event::Warning { message: message.clone() });
+    }
+    let since = Instant::now();
+    let mut done = work(shop, &plan, &session.known).await;
+    phases.add("work", since);
+    done.warnings.splice(0..0, plan.wanted.warnings.iter().cloned());
+    for step in &done.records {
+        let kind = step.step.split(' ').next().unwrap_or_default();
+        *phases.0.entry(format!("work.{kind}")).or_default() += step.took_ms;
+    }
+    if let Some(first) = done.failure.take() {
+        let failure = if done.failed == 1 && plan.steps.len() == 1 {
+            first
+        } else {
+            RunError::Steps { pipeline: shop.pipeline.name.clone(), failed: done.failed, steps: plan.steps.len(), first: Box::new(first) }
+        };
+        finish(shop, run, RunStatus::Failed, Some(describe(&failure)), None, done.records, vec![], BTreeMap::new(), done.warnings, &phases).await;
+        return Err(failure);
+    }
+    let since = Instant::now();
+    session.load_editions(shop, head.as_ref(), &interval).await?;
+    let before = session.before(&interval, head.as_ref());
+    let known = session.take_known();
+    let edition = publish::edition(shop, &plan.wanted, &known, before.as_ref(), run);
+    session.give_known(known);
+    let edition = match edition {
+        Ok(edition) => edition,
+        Err((blocked, outcomes)) => {
+            let failure = RunError::Blocked(blocked);
+            finish(shop, run, RunStatus::Blocked, Some(failure.to_string()), None, done.records, outcomes, BTreeMap::new(), done.warnings, &phases).await;
+            return Err(failure);
+        }
+    };
+    let checks = edition.publication.checks.clone();
+    let balances = edition.publication.balances.clone();
+    let published = shop.lease.publish(shop, edition.publication, &edition.sealed, !keep_lease).await;
+    let number = match published {
+        Ok(number) => number,
+        Err(error) => {
+            let status = if error.exit_code() == 6 { RunStatus::Fenced } else { RunStatus::Failed };
+            finish(shop, run, status, Some(error.to_string()), None, done.records, checks, balances, done.warnings, &phases).await;
+            return Err(error);
+        }
+    };
+    phases.add("publish", since);
+    shop.observer.see(&Event::Published { snapshot: number, as_of: interval.as_of().to_string() });
+    // As it was written, with the content's name the lake gave it.
+    let publication = match shop.lake.manifest(&shop.pipeline.name, number).await?.publication {
+        Some(publication) => publication,
+        None => return Err(RunError::Usage(format!("snapshot {number} publishes nothing"))),
+    };
+    session.remember(number, &publication);
+    let since = Instant::now();
+    let reports = if options.reports { report(shop, &publication, number, options.mail).await } else { Ok(vec![]) };
+    phases.add("report", since);
+    let message = reports.as_ref().err().map(ToString::to_string);
+    finish(shop, run, RunStatus::Published, message, Some(number), done.records.clone(), checks, balances, done.warnings.clone(), &phases).await;
+    shop.observer.see(&Event::RunFinished { took: started.elapsed() });
+    Ok(Night {
+        as_of: publication.as_of.clone(),
+        snapshot: number,
+        publication,
+        published: true,
+        steps: done.records,
+        reused: plan.reused,
+        warnings: done.warnings,
+        reports: reports?,
+        phases_ms: phases.0,
+        took: started.elapsed(),
+    })
+}
+
+/// Runs every interval in turn under one lease; reports are rendered for the last one only.
+pub async fn backfill(shop: &Workshop, intervals: &[Interval], options: Options, mut seen: impl FnMut(usize, &Night)) -> Result<Vec<Night>, RunError> {
+    let mut session = Session::default();
+    let mut nights = Vec::with_capacity(intervals.len());
+    for (at, interval) in intervals.iter().enumerate() {
+        let last = at + 1 == intervals.len();
+        let options = Options { reports: options.reports && last, ..options };
+        match run_interval(shop, *interval, &mut session, options, !last).await {
+            Ok(night) => {
+                seen(at, &night);
+                nights.push(night);
+            }
+            Err(error) => {
+                shop.lease.release(shop).await.ok();
+                return Err(error);
+            }
+        }
+    }
+    shop.lease.release(shop).await?;
+    Ok(nights)
+}
+
+/// Keeps what this run needs out of the hands of `gc`.
+async fn spare(shop: &Workshop, wanted: &Wanted) -> Result<(), RunError> {
+    let needed = wanted
+        .sources
+        .values()
+        .flat_map(|s| s.exports.iter().map(|e| e.landed).chain([s.raw]))
+        .chain(wanted.tables.iter().flat_map(|t| t.parts.iter().map(|p| p.fingerprint)));
+    let doomed = gc_doomed(&shop.lake).await?;
+    Ok(doomed.spare(&shop.lake, needed, &shop.system.ids.next(), shop.system.clock.now()).await?)
+}
+
+/// The record is for people: when it cannot be written the run's own outcome counts, and the log says so.
+#[expect(clippy::too_many_arguments, reason = "the fields of one record")]
+async fn finish(
+    shop: &Workshop,
+    run: &RunId,
+    status: RunStatus,
+    message: Option<String>,
+    snapshot: Option<u64>,
+    steps: Vec<StepRecord>,
+    checks: Vec<CheckOutcome>,
+    balances: BTreeMap<SourceName, crate::lake::Balance>,
+    warnings: Vec<String>,
+    phases: &Phases,
+) {
+    let record = RunFinished {
+        run: run.clone(),
+        finished_at: shop.system.clock.now(),
+        status,
+        message,
+        snapshot,
+        steps,
+        checks,
+        balances,
+        warnings,
+        phases_ms: phases.0.clone(),
+    };
+    if let Err(error) = shop.lake.finish_run(&shop.pipeline.name, &record).await {
+        tracing::error!(%error, %run, "the record of this run was not written");
+    }
+}
+
+impl Session {
+    fn take_known(&self) -> Known {
+        std::mem::take(&mut *self.known.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn give_known(&self, known: Known) {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
+    }
+
+    async fn look(&mut self, shop: &Workshop, interval: Interval, phases: &mut Phases) -> Result<(Wanted, Option<Manifest>), RunError> {
+        let since = Instant::now();
+        let head = shop.lake.head(&shop.pipeline.name).await?;
+        if self.inventories.is_none() {
+            self.inventories = Some(look::find(shop).await?);
+        }
+        phases.add("find", since);
+        let since = Instant::now();
+        let mut known = self.take_known();
+        let memories = look::remember(shop, head.as_ref(), &mut known).await;
+        self.give_known(known);
+        let inventories = self.inventories.as_ref().cloned().unwrap_or_default();
+        let wanted = look::want(shop, interval, &inventories, &memories?)?;
+        phases.add("plan", since);
+        Ok((wanted, head))
+    }
+
+    /// The publication that holds exactly what is wanted, if there is one.
+    async fn published(&mut self, shop: &Workshop, wanted: &Wanted, head: Option<&Manifest>) -> Result<Option<(u64, Publication)>, RunError> {
+        let Some(head) = head else { return Ok(None) };
+        let end = wanted.interval.end.fixed_offset();
+        let Some(publication) = &head.publication else { return Ok(None) };
+        if publication.end == end {
+            return Ok(look::is_published(wanted, publication).then(|| (head.number, publication.clone())));
+        }
+        if publication.end < end && !head.head_held {
+            return Ok(None);
+        }
+        self.load_editions(shop, Some(head), &wanted.interval).await?;
+        let found = self.editions.as_ref().and_then(|e| e.at(&end)).filter(|(_, p)| look::is_published(wanted, p));
+        Ok(found.cloned())
+    }
+
+    /// The chain is read once, and only when the head alone does not answer.
+    async fn load_editions(&mut self, shop: &Workshop, head: Option<&Manifest>, interval: &Interval) -> Result<(), RunError> {
+        let newest = head.and_then(|m| m.publication.as_ref()).is_none_or(|p| p.end < interval.end.fixed_offset());
+        if self.editions.is_none() && !newest {
+            self.editions = Some(Editions::of(shop.lake.publications(&shop.pipeline.name, usize::MAX).await?));
+        }
+        Ok(())
+    }
+
+    /// The snapshot a change of rows is measured against.
+    fn before(&self, interval: &Interval, head: Option<&Manifest>) -> Option<Publication> {
+        let end = interval.end.fixed_offset();
+        match head.and_then(|m| m.publication.as_ref()) {
+            Some(publication) if publication.end < end => Some(publication.clone()),
+            _ => self.editions.as_ref().and_then(|e| e.before(&end)).cloned(),
+        }
+    }
+
+    fn remember(&mut self, number: u64, publication: &Publication) {
+        if let Some(editions) = &mut self.editions {
+            editions.put(number, publication.clone());
+        }
+    }
+}

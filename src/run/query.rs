@@ -1,0 +1,236 @@
+//! A person's question in SQL over what readers see now, and over what the program knows of its own runs.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::base::{PipelineName, TableName};
+use crate::config::Project;
+use crate::engine::{Cell, Effort, Kind, PartFile, PartsTable, Rows, Tables, collect, listing, read_schema};
+use crate::lake::{CheckOutcome, CheckStatus, DataFile, Lake, Publication, RunFinished, RunStarted};
+use crate::run::work::part_file;
+use crate::run::{RunError, engine, open_lake};
+use crate::source;
+use crate::sql;
+use crate::system::System;
+
+/// Runs so many are shown by `system.runs` and what belongs to it.
+const RUNS_SHOWN: usize = 10_000;
+
+/// Answers one query over the head snapshot of a pipeline, or over snapshot `number` of it.
+pub async fn query(project: &Project, pipeline: &PipelineName, number: Option<u64>, system: &System, text: &str) -> Result<Rows, RunError> {
+    let lake = open_lake(project, system)?;
+    let engine = engine(project, system, &lake)?;
+    let names = sql::names(text).map_err(RunError::Usage)?;
+    let manifest = match number {
+        Some(number) => Some(lake.manifest(pipeline, number).await?),
+        None => lake.head(pipeline).await?,
+    };
+    let publication = manifest.and_then(|m| m.publication);
+    let mut tables = Tables::new();
+    if let Some(publication) = &publication {
+        let everything = names.iter().any(|n| n.starts_with("information_schema")) || names.is_empty();
+        for name in publication.tables.keys().filter(|t| everything || names.contains(&t.to_string())) {
+            tables.insert(name.clone(), Arc::new(published_table(&lake, project, pipeline, publication, name).await?));
+        }
+    } else if names.iter().any(|n| !n.starts_with("system.") && n.contains('.')) {
+        return Err(RunError::Usage(format!("pipeline `{pipeline}` has published nothing yet: `matins run {pipeline}`")));
+    }
+    system_tables(&lake, pipeline, publication.as_ref(), &names, &mut tables).await?;
+    let session = engine.session(&tables, Effort::Fast)?;
+    let frame = engine.ask(&session, text).await?;
+    Ok(collect(&engine, frame).await?)
+}
+
+/// A table of a snapshot, for reading.
+pub(super) async fn published_table(
+    lake: &Lake,
+    project: &Project,
+    pipeline: &PipelineName,
+    publication: &Publication,
+    name: &TableName,
+) -> Result<PartsTable, RunError> {
+    let Some(table) = publication.tables.get(name) else {
+        return Err(RunError::Usage(format!("the snapshot of {} has no table `{name}`", publication.as_of)));
+    };
+    let gone = || RunError::Usage(format!("`{name}` of {} is no longer in the lake", publication.as_of));
+    if let Some(source) = name.source() {
+        let raw = lake.raw_table(&source, &table.fingerprint).await?.ok_or_else(gone)?;
+        let mut dropped = match &raw.dropped {
+            Some(file) => source::dropped_rows(&lake.store(), file).await?,
+            None => Default::default(),
+        };
+        let files: Vec<PartFile> =
+            raw.exports.iter().flat_map(|e| &e.files).map(|f| part_file(f, dropped.remove(&f.path).unwrap_or_default())).collect();
+        let declared = project.pipelines.get(pipeline).and_then(|p| p.sources.get(&source));
+        let schema = match (files.first(), declared) {
+            (Some(first), _) => read_schema(&lake.store(), first).await?,
+            (None, Some(declared)) => source::schema(declared),
+            (None, None) => return Err(gone()),
+        };
+        return Ok(PartsTable::new(schema, files));
+    }
+    let mut parts = lake.parts(name, &table.parts).await?;
+    let mut files = Vec::new();
+    for part in &table.parts {
+        let part = parts.remove(part).ok_or_else(gone)?;
+        files.extend(part.files.iter().map(|f| part_file(f, vec![])));
+    }
+    let first = files.first().ok_or_else(gone)?;
+    Ok(PartsTable::new(read_schema(&lake.store(), first).await?, files))
+}
+
+async fn system_tables(
+    lake: &Lake,
+    pipeline: &PipelineName,
+    publication: Option<&Publication>,
+    names: &BTreeSet<String>,
+    tables: &mut Tables,
+) -> Result<(), RunError> {
+    let asks = |table: &str| names.contains(table) || names.iter().any(|n| n.starts_with("information_schema"));
+    if ["system.runs", "system.steps", "system.checks"].iter().any(|t| asks(t)) {
+        let runs = lake.list_runs(pipeline, RUNS_SHOWN).await?;
+        add(tables, "runs", RUN_COLUMNS, &runs.iter().map(|(s, f)| run_row(s, f.as_ref())).collect::<Vec<_>>())?;
+        let finished: Vec<&RunFinished> = runs.iter().filter_map(|(_, f)| f.as_ref()).collect();
+        let steps: Vec<Vec<Cell>> = finished.iter().flat_map(|f| f.steps.iter().map(move |s| step_row(f, s))).collect();
+        add(tables, "steps", STEP_COLUMNS, &steps)?;
+        let checks: Vec<Vec<Cell>> = finished.iter().flat_map(|f| f.checks.iter().map(move |c| check_row(f, c))).collect();
+        add(tables, "checks", CHECK_COLUMNS, &checks)?;
+    }
+    if asks("system.quarantine") {
+        let files = match publication {
+            Some(publication) => quarantine_files(lake, publication).await?,
+            None => vec![],
+        };
+        let name = TableName::new("system", "quarantine").map_err(|e| RunError::Usage(e.to_string()))?;
+        match files.first() {
+            Some(first) => {
+                let schema = read_schema(&lake.store(), first).await?;
+                tables.insert(name, Arc::new(PartsTable::new(schema, files)));
+            }
+            None => add(tables, "quarantine", QUARANTINE_COLUMNS, &[])?,
+        }
+    }
+    Ok(())
+}
+
+const RUN_COLUMNS: &[(&str, Kind)] = &[
+    ("run", Kind::Text),
+    ("pipeline", Kind::Text),
+    ("as_of", Kind::Text),
+    ("status", Kind::Text),
+    ("snapshot", Kind::Integer),
+    ("started_at", Kind::Text),
+    ("finished_at", Kind::Text),
+    ("took_ms", Kind::Integer),
+    ("rows_read", Kind::Integer),
+    ("rows_landed", Kind::Integer),
+    ("rows_quarantined", Kind::Integer),
+    ("rows_deduplicated", Kind::Integer),
+    ("host", Kind::Text),
+    ("message", Kind::Text),
+];
+const STEP_COLUMNS: &[(&str, Kind)] = &[
+    ("run", Kind::Text),
+    ("step", Kind::Text),
+    ("outcome", Kind::Text),
+    ("why", Kind::Text),
+    ("rows", Kind::Integer),
+    ("took_ms", Kind::Integer),
+    ("message", Kind::Text),
+];
+const CHECK_COLUMNS: &[(&str, Kind)] = &[
+    ("run", Kind::Text),
+    ("table_name", Kind::Text),
+    ("check_name", Kind::Text),
+    ("severity", Kind::Text),
+    ("status", Kind::Text),
+    ("bad_rows", Kind::Integer),
+    ("rows", Kind::Integer),
+    ("note", Kind::Text),
+];
+const QUARANTINE_COLUMNS: &[(&str, Kind)] = &[
+    ("export", Kind::Text),
+    ("line", Kind::Integer),
+    ("column", Kind::Text),
+    ("rule", Kind::Text),
+    ("reason", Kind::Text),
+    ("value", Kind::Text),
+    ("record", Kind::Text),
+];
+
+fn add(tables: &mut Tables, name: &str, columns: &[(&str, Kind)], rows: &[Vec<Cell>]) -> Result<(), RunError> {
+    let name = TableName::new("system", name).map_err(|e| RunError::Usage(e.to_string()))?;
+    tables.insert(name, listing(columns, rows)?);
+    Ok(())
+}
+
+fn text(value: impl ToString) -> Cell {
+    Cell::Text(value.to_string())
+}
+
+fn integer(value: u64) -> Cell {
+    i64::try_from(value).map_or(Cell::Null, Cell::Integer)
+}
+
+fn maybe(value: Option<&String>) -> Cell {
+    value.map_or(Cell::Null, text)
+}
+
+/// A run without an end was killed, or runs still.
+fn run_row(started: &RunStarted, finished: Option<&RunFinished>) -> Vec<Cell> {
+    let balance = finished.map(|f| crate::run::total(&f.balances)).unwrap_or_default();
+    let took = finished.map(|f| (f.finished_at - started.started_at).num_milliseconds());
+    vec![
+        text(&started.run),
+        text(&started.pipeline),
+        text(&started.as_of),
+        text(finished.map_or("unfinished".to_owned(), |f| format!("{:?}", f.status).to_lowercase())),
+        finished.and_then(|f| f.snapshot).map_or(Cell::Null, integer),
+        text(started.started_at.to_rfc3339()),
+        finished.map_or(Cell::Null, |f| text(f.finished_at.to_rfc3339())),
+        took.map_or(Cell::Null, Cell::Integer),
+        integer(balance.read),
+        integer(balance.landed),
+        integer(balance.quarantined),
+        integer(balance.deduplicated),
+        text(&started.process.host),
+        finished.map_or(Cell::Null, |f| maybe(f.message.as_ref())),
+    ]
+}
+
+fn step_row(run: &RunFinished, step: &crate::lake::StepRecord) -> Vec<Cell> {
+    vec![text(&run.run), text(&step.step), text(&step.outcome), text(&step.why), integer(step.rows), integer(step.took_ms), maybe(step.message.as_ref())]
+}
+
+fn check_row(run: &RunFinished, check: &CheckOutcome) -> Vec<Cell> {
+    let status = match check.status {
+        CheckStatus::Passed => "passed",
+        CheckStatus::Noted => "noted",
+        CheckStatus::Failed => "failed",
+    };
+    let severity = format!("{:?}", check.severity).to_lowercase();
+    vec![
+        text(&run.run),
+        text(&check.table),
+        text(&check.check),
+        text(severity),
+        text(status),
+        integer(check.bad_rows),
+        integer(check.rows),
+        maybe(check.note.as_ref()),
+    ]
+}
+
+async fn quarantine_files(lake: &Lake, publication: &Publication) -> Result<Vec<PartFile>, RunError> {
+    let mut files: Vec<DataFile> = Vec::new();
+    for (name, table) in &publication.tables {
+        if let Some(source) = name.source() {
+            if let Some(raw) = lake.raw_table(&source, &table.fingerprint).await? {
+                files.extend(raw.exports.into_iter().filter_map(|e| e.quarantine));
+            }
+        } else {
+            files.extend(lake.parts(name, &table.parts).await?.into_values().filter_map(|p| p.quarantine));
+        }
+    }
+    Ok(files.iter().map(|f| part_file(f, vec![])).collect())
+}

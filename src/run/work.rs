@@ -1,0 +1,354 @@
+//! Executes the steps of a plan, as many side by side as there are cores, each after the steps it needs.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+
+use crate::base::{Event, Fingerprint, SourceName, StepOutcome, TableName};
+use crate::config::Check;
+use crate::engine::{Effort, EngineError, PartFile, PartsTable, Tables, read_schema};
+use crate::lake::{CheckOutcome, RawExport, StepRecord};
+use crate::plan::{Input, Plan, Step, Task, Wanted, WantedTable};
+use crate::run::look::{Known, raw_export};
+use crate::run::error::describe;
+use crate::run::retry::retry;
+use crate::run::{RunError, Workshop};
+use crate::source::{self, Landing};
+use crate::stage::{self, Making, StageError};
+
+/// A step may not last longer.
+const STEP_LIMIT: Duration = Duration::from_secs(6 * 60 * 60);
+/// An export of this size is decoded on all cores by itself, so nothing else is started beside it.
+const LARGE_EXPORT: u64 = 32 << 20;
+
+/// What working came to.
+#[derive(Debug, Default)]
+pub struct Work {
+    pub records: Vec<StepRecord>,
+    pub warnings: Vec<String>,
+    /// Of the first step that failed.
+    pub failure: Option<RunError>,
+    pub failed: usize,
+}
+
+/// What tasks share.
+#[derive(Clone)]
+struct Bench {
+    shop: Workshop,
+    wanted: Arc<Wanted>,
+    known: Arc<Mutex<Known>>,
+    dropped: Arc<Mutex<BTreeMap<Fingerprint, Arc<BTreeMap<String, Vec<u64>>>>>>,
+}
+
+enum Done {
+    Ok { rows: u64, warnings: Vec<String> },
+    /// Made again alone, with joins that spill.
+    OutOfMemory,
+    Failed(RunError),
+}
+
+/// Executes every step. A step that fails leaves the others their work, except those that need it.
+pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>) -> Work {
+    let bench = Bench {
+        shop: shop.clone(),
+        wanted: Arc::new(plan.wanted.clone()),
+        known: Arc::clone(known),
+        dropped: Arc::default(),
+    };
+    let mut work = Work::default();
+    let mut state: Vec<State> = vec![State::Waiting; plan.steps.len()];
+    let mut running = JoinSet::new();
+    let mut alone = false;
+    loop {
+        // Steps are in an order that can be made, so the first that is ready is a good one to start.
+        while !alone && running.len() < shop.engine.cores().max(1) {
+            let Some(next) = (0..state.len()).find(|at| state[*at].is_ready(&plan.steps[*at], &state)) else { break };
+            let frugal = state[next] == State::Again;
+            let large = is_large(&plan.steps[next], &plan.wanted);
+            if (frugal || large) && !running.is_empty() {
+                break;
+            }
+            alone = frugal || large;
+            state[next] = State::Running;
+            let (bench, step) = (bench.clone(), plan.steps[next].clone());
+            shop.observer.see(&Event::StepStarted { step: step.task.to_string() });
+            let effort = if frugal { Effort::Frugal } else { Effort::Fast };
+            running.spawn(async move {
+                let started = Instant::now();
+                let done = tokio::time::timeout(STEP_LIMIT, execute(&bench, &step, effort)).await;
+                let done = done.unwrap_or_else(|_| Done::Failed(RunError::TimedOut { what: step.task.to_string() }));
+                (next, done, started.elapsed())
+            });
+        }
+        let Some(joined) = running.join_next().await else { break };
+        alone = false;
+        let (at, done, took) = match joined {
+            Ok(done) => done,
+            // The index is lost with the panic: it is the one that runs and is not in the set any more.
+            Err(panic) => {
+                let at = lost(&state, running.len());
+                (at, Done::Failed(RunError::Panicked(panic.to_string())), Duration::ZERO)
+            }
+        };
+        settle(shop, plan, &mut state, &mut work, at, done, took);
+    }
+    for (at, step) in plan.steps.iter().enumerate() {
+        if state[at] == State::Waiting {
+            shop.observer.see(&Event::StepFinished { step: step.task.to_string(), outcome: StepOutcome::Skipped, took: Duration::ZERO });
+            work.records.push(record(step, "skipped", 0, Duration::ZERO, Some("a step it needs failed".to_owned())));
+        }
+    }
+    work
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Waiting,
+    Again,
+    Running,
+    Done,
+    Failed,
+}
+
+impl State {
+    fn is_ready(self, step: &Step, all: &[State]) -> bool {
+        matches!(self, State::Waiting | State::Again) && step.needs.iter().all(|need| all[*need] == State::Done)
+    }
+}
+
+/// After a panic: with one task a step, the steps that run but one are still in the set.
+fn lost(state: &[State], still_running: usize) -> usize {
+    let running: Vec<usize> = (0..state.len()).filter(|at| state[*at] == State::Running).collect();
+    running.get(still_running).or(running.last()).copied().unwrap_or(0)
+}
+
+fn settle(shop: &Workshop, plan: &Plan, state: &mut [State], work: &mut Work, at: usize, done: Done, took: Duration) {
+    let step = &plan.steps[at];
+    let name = step.task.to_string();
+    match done {
+        Done::Ok { rows, warnings } => {
+            state[at] = State::Done;
+            work.warnings.extend(warnings);
+            work.records.push(record(step, "ran", rows, took, None));
+            shop.observer.see(&Event::StepFinished { step: name, outcome: StepOutcome::Made { rows }, took });
+        }
+        Done::OutOfMemory => {
+            state[at] = State::Again;
+            let why = "the engine's memory was used up; again alone, with joins that spill".to_owned();
+            shop.observer.see(&Event::Retrying { what: name, attempt: 1, wait: Duration::ZERO, why });
+        }
+        Done::Failed(error) => {
+            state[at] = State::Failed;
+            let message = describe(&error);
+            work.failed += 1;
+            work.records.push(record(step, "failed", 0, took, Some(message.clone())));
+            shop.observer.see(&Event::StepFinished { step: name, outcome: StepOutcome::Failed { message }, took });
+            work.failure.get_or_insert(error);
+        }
+    }
+}
+
+fn record(step: &Step, outcome: &str, rows: u64, took: Duration, message: Option<String>) -> StepRecord {
+    let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    StepRecord { step: step.task.to_string(), outcome: outcome.to_owned(), why: step.why.clone(), rows, took_ms, message }
+}
+
+fn is_large(step: &Step, wanted: &Wanted) -> bool {
+    let Task::Land { source, export, .. } = &step.task else { return false };
+    let export = wanted.sources.get(source).and_then(|s| s.exports.get(*export)).and_then(|e| e.listed.as_ref());
+    export.is_some_and(|e| e.size_bytes >= LARGE_EXPORT)
+}
+
+async fn execute(bench: &Bench, step: &Step, effort: Effort) -> Done {
+    let done = match &step.task {
+        Task::Land { source, export, .. } => bench.land(source, *export).await,
+        Task::Assemble { source } => bench.assemble(source).await,
+        Task::Make { table, part, .. } => bench.make(table, *part, effort).await,
+        Task::Check { table } => bench.check(table).await,
+    };
+    match done {
+        Ok((rows, warnings)) => Done::Ok { rows, warnings },
+        Err(RunError::Stage(StageError::Engine { cause: EngineError::Memory { .. }, .. })) if effort == Effort::Fast => Done::OutOfMemory,
+        Err(error) => Done::Failed(error),
+    }
+}
+
+type Made = Result<(u64, Vec<String>), RunError>;
+
+impl Bench {
+    fn known<T>(&self, look: impl FnOnce(&mut Known) -> T) -> T {
+        look(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn land(&self, name: &SourceName, at: usize) -> Made {
+        let shop = &self.shop;
+        let (source, wanted) = (&shop.pipeline.sources[name], &self.wanted.sources[name].exports[at]);
+        let Some(export) = &wanted.listed else {
+            return Err(RunError::Usage(format!("`{}` has vanished and its landed rows are gone too", wanted.path)));
+        };
+        let store = &shop.stores[&source.store];
+        let what = format!("landing {}", export.path);
+        let landed = retry(&shop.system, &shop.observer, &what, || async {
+            let attempt = shop.system.ids.next();
+            let landing = Landing { lake: &shop.lake.store(), exports: &store.store, source, attempt: &attempt, cores: shop.engine.cores() };
+            let landed = source::land(&landing, export, wanted.landed).await?;
+            Ok(shop.lake.put_landed(landed).await?)
+        })
+        .await?;
+        let warnings: Vec<String> = landed.warnings.iter().map(|w| format!("{}: {w}", export.path)).collect();
+        let rows = landed.rows_landed;
+        self.known(|k| {
+            k.made(&wanted.landed);
+            k.landed.insert(wanted.landed, raw_export(landed))
+        });
+        Ok((rows, warnings))
+    }
+
+    async fn assemble(&self, name: &SourceName) -> Made {
+        let shop = &self.shop;
+        let (source, wanted) = (&shop.pipeline.sources[name], &self.wanted.sources[name]);
+        let landed: Vec<RawExport> = self.known(|k| wanted.exports.iter().filter_map(|e| k.landed.get(&e.landed).cloned()).collect());
+        let raw = retry(&shop.system, &shop.observer, &format!("assembling raw.{name}"), || async {
+            let attempt = shop.system.ids.next();
+            let raw = source::assemble(&shop.lake.store(), source, wanted.raw, &attempt, &landed).await?;
+            Ok(shop.lake.put_raw_table(raw).await?)
+        })
+        .await?;
+        let rows = raw.balance.landed;
+        self.known(|k| k.raws.insert(wanted.raw, raw));
+        Ok((rows, vec![]))
+    }
+
+    async fn make(&self, name: &TableName, at: usize, effort: Effort) -> Made {
+        let shop = &self.shop;
+        let table = self.table(name)?;
+        let part = &table.parts[at];
+        let made = retry(&shop.system, &shop.observer, &format!("making {name}"), || async {
+            let mut tables = Tables::new();
+            for (read, input) in &part.reads {
+                tables.insert(read.clone(), self.provider(read, input).await?);
+            }
+            let attempt = shop.system.ids.next();
+            let making = Making {
+                engine: &shop.engine,
+                lake: &shop.lake.store(),
+                node: &table.node,
+                part,
+                bindings: &self.wanted.bindings,
+                tables: &tables,
+                attempt: &attempt,
+                effort,
+            };
+            let made = stage::make(&making).await?;
+            Ok(shop.lake.put_part(made).await?)
+        })
+        .await?;
+        let rows = made.rows;
+        self.known(|k| {
+            k.made(&part.fingerprint);
+            k.parts.insert(part.fingerprint, made)
+        });
+        Ok((rows, vec![]))
+    }
+
+    async fn check(&self, name: &TableName) -> Made {
+        let shop = &self.shop;
+        let mut tables = Tables::new();
+        let (fingerprint, checks_name, checks): (Fingerprint, Fingerprint, &[Check]) = match name.source() {
+            Some(source) => {
+                let wanted = &self.wanted.sources[&source];
+                (wanted.raw, wanted.checks, &shop.pipeline.sources[&source].checks)
+            }
+            None => {
+                let table = self.table(name)?;
+                for read in table.node.check_reads.keys() {
+                    tables.insert(read.clone(), self.provider(read, &self.whole(read)?).await?);
+                }
+                (table.fingerprint, table.checks, &table.node.stage.head.checks)
+            }
+        };
+        let mut outcomes = Vec::new();
+        if !checks.is_empty() {
+            tables.insert(name.clone(), self.provider(name, &self.whole(name)?).await?);
+            outcomes = stage::check(&shop.engine, name, checks, &self.wanted.bindings, &tables).await?;
+        }
+        outcomes.extend(self.quarantine(name, checks));
+        let outcomes = shop.lake.put_check_outcomes(name, &fingerprint, &checks_name, outcomes).await?;
+        let rows = outcomes.first().map_or(0, |o| o.rows);
+        self.known(|k| k.checks.insert((fingerprint, checks_name), outcomes));
+        Ok((rows, vec![]))
+    }
+
+    /// The outcome of what was taken out of the flow: of a source always, of a stage when a check of its moves rows.
+    fn quarantine(&self, name: &TableName, checks: &[Check]) -> Option<CheckOutcome> {
+        if let Some(source) = name.source() {
+            let balance = self.known(|k| k.raws.get(&self.wanted.sources[&source].raw).map(|r| r.balance))?;
+            let limit = self.shop.pipeline.sources[&source].quarantine_limit;
+            return Some(stage::quarantine_outcome(name, Some(limit), balance.quarantined, balance.landed + balance.deduplicated));
+        }
+        let moving = checks.iter().find(|c| c.severity == crate::config::Severity::Quarantine)?;
+        let table = self.table(name).ok()?;
+        let (quarantined, kept) = self.known(|k| {
+            let parts = table.parts.iter().filter_map(|p| k.parts.get(&p.fingerprint));
+            parts.fold((0, 0), |(q, r), p| (q + p.rows_quarantined, r + p.rows))
+        });
+        Some(stage::quarantine_outcome(name, moving.limit.share, quarantined, kept))
+    }
+
+    fn table(&self, name: &TableName) -> Result<&WantedTable, RunError> {
+        let table = self.wanted.tables.iter().find(|t| t.node.table() == name);
+        table.ok_or_else(|| RunError::Usage(format!("no stage makes `{name}`")))
+    }
+
+    fn whole(&self, name: &TableName) -> Result<Input, RunError> {
+        match name.source() {
+            Some(source) => Ok(Input::Raw(source)),
+            None => Ok(Input::Parts(self.table(name)?.parts.iter().map(|p| p.fingerprint).collect())),
+        }
+    }
+
+    async fn provider(&self, name: &TableName, input: &Input) -> Result<Arc<PartsTable>, RunError> {
+        let files = match input {
+            Input::Raw(source) => {
+                let raw = self.known(|k| k.raws.get(&self.wanted.sources[source].raw).cloned());
+                let raw = raw.ok_or_else(|| RunError::Usage(format!("raw.{source} is not assembled")))?;
+                self.raw_files(&raw).await?
+            }
+            Input::Landed(_, landed) => self.known(|k| {
+                let files = landed.iter().filter_map(|f| k.landed.get(f)).flat_map(|e| &e.files);
+                files.map(|f| part_file(f, vec![])).collect()
+            }),
+            Input::Parts(parts) => self.known(|k| {
+                let files = parts.iter().filter_map(|f| k.parts.get(f)).flat_map(|p| &p.files);
+                files.map(|f| part_file(f, vec![])).collect::<Vec<_>>()
+            }),
+        };
+        let schema = match (name.source().and_then(|s| self.shop.pipeline.sources.get(&s)), files.first()) {
+            (Some(source), _) => source::schema(source),
+            (None, Some(file)) => read_schema(&self.shop.lake.store(), file).await?,
+            (None, None) => return Err(RunError::Usage(format!("`{name}` has no file"))),
+        };
+        Ok(Arc::new(PartsTable::new(schema, files)))
+    }
+
+    async fn raw_files(&self, raw: &crate::lake::RawTable) -> Result<Vec<PartFile>, RunError> {
+        let held = self.dropped.lock().unwrap_or_else(PoisonError::into_inner).get(&raw.fingerprint).cloned();
+        let dropped = match (held, &raw.dropped) {
+            (Some(dropped), _) => dropped,
+            (None, None) => Arc::default(),
+            (None, Some(file)) => {
+                let rows = Arc::new(source::dropped_rows(&self.shop.lake.store(), file).await?);
+                self.dropped.lock().unwrap_or_else(PoisonError::into_inner).insert(raw.fingerprint, Arc::clone(&rows));
+                rows
+            }
+        };
+        let files = raw.exports.iter().flat_map(|e| &e.files);
+        Ok(files.map(|f| part_file(f, dropped.get(&f.path).cloned().unwrap_or_default())).collect())
+    }
+}
+
+pub(super) fn part_file(file: &crate::lake::DataFile, dropped: Vec<u64>) -> PartFile {
+    PartFile { path: file.path.clone(), size_bytes: file.size_bytes, rows: file.rows, dropped }
+}

@@ -1,0 +1,24 @@
+//! Why a stage could not be made.
+
+use crate::base::TableName;
+use crate::engine::EngineError;
+use crate::sql::BindError;
+
+#[derive(Debug, thiserror::Error)]
+pub enum StageError {
+    #[error("stage `{table}` ({file}): {cause}")]
+    Engine { table: TableName, file: String, cause: EngineError },
+    #[error("check `{check}` of `{table}`: {cause}")]
+    Check { table: TableName, check: String, cause: EngineError },
+    #[error("stage `{table}` ({file}): {cause}")]
+    Bind { table: TableName, file: String, cause: BindError },
+}
+
+impl StageError {
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Engine { cause, .. } | Self::Check { cause, .. } => cause.is_transient(),
+            Self::Bind { .. } => false,
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Runs one step: SQL → table, table → checked table. Publishes nothing.
+
+mod check;
+mod error;
+mod make;
+mod offline;
+
+pub use check::{check, judge, quarantine_outcome, row_change};
+pub use error::StageError;
+pub use make::{Making, make};
+pub use offline::{Schemas, plan_offline};

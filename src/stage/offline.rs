@@ -1,0 +1,131 @@
+//! Plans every stage against the declared contracts, without reading any data: a wrong column or type is found by `check`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::catalog::TableProvider;
+use datafusion::datasource::empty::EmptyTable;
+
+use crate::base::{Diagnostic, Diagnostics, Interval, Place, TableName};
+use crate::config::{Pipeline, Rule};
+use crate::engine::{Effort, Engine, EngineError, Tables};
+use crate::plan::{Graph, Node};
+use crate::sql::{Bindings, bind, quote};
+use crate::stage::check::predicate;
+
+/// The columns of every table of a pipeline.
+pub type Schemas = BTreeMap<TableName, SchemaRef>;
+
+/// The schemas of the pipeline's tables, and every mistake the planner finds. `raw` holds the contracts' schemas.
+pub async fn plan_offline(engine: &Engine, pipeline: &Pipeline, graph: &Graph, interval: &Interval, raw: Schemas) -> (Schemas, Diagnostics) {
+    let bindings = Bindings::of(&pipeline.params, interval);
+    let mut schemas = raw;
+    let mut diagnostics = Diagnostics::default();
+    for source in pipeline.sources.values() {
+        let table = TableName::raw(&source.name);
+        checks(engine, &table, &source.checks, &schemas, &mut diagnostics).await;
+    }
+    for node in &graph.nodes {
+        // A stage that reads one that could not be planned says nothing new.
+        if !node.query.reads.keys().all(|t| schemas.contains_key(t)) {
+            continue;
+        }
+        match schema_of(engine, node, &bindings, &schemas).await {
+            Ok(schema) => {
+                key_and_docs(node, &schema, &mut diagnostics);
+                schemas.insert(node.table().clone(), schema);
+                checks(engine, node.table(), &node.stage.head.checks, &schemas, &mut diagnostics).await;
+            }
+            Err(error) => diagnostics.push(diagnostic(node, &error)),
+        }
+    }
+    (schemas, diagnostics)
+}
+
+async fn schema_of(engine: &Engine, node: &Node, bindings: &Bindings, schemas: &Schemas) -> Result<SchemaRef, EngineError> {
+    let tables = empty(node.query.reads.keys(), schemas);
+    let statement = bind(&node.query, bindings).map_err(|e| EngineError::Plan { message: e.to_string(), at: None })?;
+    let session = engine.session(&tables, Effort::Fast)?;
+    let frame = engine.plan(&session, statement).await?;
+    // The optimizer's type coercion finds what planning alone lets pass: a text compared with a number.
+    let plan = frame.into_optimized_plan().map_err(|e| engine.error(e))?;
+    let schema: &Schema = plan.schema().as_arrow();
+    let fields: Vec<_> = schema.fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect();
+    Ok(Arc::new(Schema::new(fields)))
+}
+
+fn empty<'a>(names: impl IntoIterator<Item = &'a TableName>, schemas: &Schemas) -> Tables {
+    names
+        .into_iter()
+        .filter_map(|name| schemas.get(name).map(|schema| (name.clone(), schema)))
+        .map(|(name, schema)| (name, Arc::new(EmptyTable::new(Arc::clone(schema))) as Arc<dyn TableProvider>))
+        .collect()
+}
+
+fn key_and_docs(node: &Node, schema: &SchemaRef, out: &mut Diagnostics) {
+    let head = &node.stage.head;
+    let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
+    let mut seen = std::collections::BTreeSet::new();
+    for name in &names {
+        if !seen.insert(*name) {
+            out.push(Diagnostic::error("repeated-column", format!("`{}` has two columns `{name}`", node.table())).at(Place::file(&node.stage.file)));
+        }
+    }
+    for wrong in head.key.iter().chain(head.columns.keys()).filter(|c| !names.contains(&c.as_str())) {
+        let at = node.stage.file.text.find(wrong.as_str()).unwrap_or(0);
+        out.push(
+            Diagnostic::error("unknown-column", format!("`{}` has no column `{wrong}`", node.table()))
+                .at(Place::new(&node.stage.file, at..at + wrong.len()))
+                .help(format!("its columns are {}", names.join(", ")))
+                .did_you_mean(wrong, names.iter().copied()),
+        );
+    }
+}
+
+/// Plans each check as the query it will be.
+async fn checks(engine: &Engine, table: &TableName, checks: &[crate::config::Check], schemas: &Schemas, out: &mut Diagnostics) {
+    for check in checks {
+        let text = match &check.rule {
+            Rule::Unique { columns } => {
+                format!("SELECT {} FROM {table}", columns.iter().map(|c| quote(c)).collect::<Vec<_>>().join(", "))
+            }
+            Rule::Freshness { column, .. } => format!("SELECT max(CAST({} AS DATE)) FROM {table}", quote(column)),
+            Rule::References { column, table: other, to } => {
+                format!("SELECT 1 FROM {table} t JOIN {other} o ON t.{} = o.{}", quote(column), quote(to))
+            }
+            rule => match predicate(rule) {
+                Some(p) => format!("SELECT 1 FROM {table} WHERE {p}"),
+                None => continue,
+            },
+        };
+        let planned = async {
+            let session = engine.session(&empty(schemas.keys(), schemas), Effort::Fast)?;
+            let frame = session.sql(&text).await.map_err(|e| engine.error(e))?;
+            frame.into_optimized_plan().map(|_| ()).map_err(|e| engine.error(e))
+        };
+        if let Err(error) = planned.await {
+            out.push(Diagnostic::error("check", format!("check `{}` of `{table}`: {error}", check.name)).at(check.place.clone()));
+        }
+    }
+}
+
+fn diagnostic(node: &Node, error: &EngineError) -> Diagnostic {
+    let file = &node.stage.file;
+    let place = match error {
+        EngineError::Plan { at: Some((line, column)), .. } if *line > 0 => {
+            let start = file.offset(*line, *column);
+            let word = file.text[start..].find(|c: char| !c.is_alphanumeric() && c != '_' && c != '.').unwrap_or(1).max(1);
+            Place::new(file, start..start + word)
+        }
+        _ => first_line_of_sql(node),
+    };
+    Diagnostic::error("sql-plan", error.to_string()).at(place)
+}
+
+fn first_line_of_sql(node: &Node) -> Place {
+    let text = &node.stage.file.text;
+    let start = text.find("*/").map_or(0, |at| at + 2);
+    let start = start + (text[start..].len() - text[start..].trim_start().len());
+    Place::new(&node.stage.file, start..start + text[start..].find('\n').unwrap_or(text.len() - start))
+}
