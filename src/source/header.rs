@@ -74,13 +74,13 @@ pub(super) fn layout(source: &Source, path: &str, header: &[String]) -> Result<L
             let help = near.map(|near| format!("did you mean `{near}`?"));
             return Err(mistake(format!("there is no column `{wanted}`; it has {}", shown(header)), help));
         }
-        warnings.push(format!("`{path}` has no column `{}`: it is empty for these rows", column.name));
+        warnings.push(format!("no column `{}`: it is empty for these rows", column.name));
     }
     if !unknown.is_empty() {
         match source.unknown_columns {
             UnknownColumns::Ignore => {}
             UnknownColumns::Warn => {
-                warnings.push(format!("`{path}` has columns the contract does not name: {}", unknown.join(", ")));
+                warnings.push(format!("columns the contract does not name: {}", unknown.join(", ")));
             }
             UnknownColumns::Refuse => {
                 return Err(SourceError::UnknownColumns {

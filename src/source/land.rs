@@ -139,7 +139,7 @@ async fn pass(
             return Err(SourceError::Header { of: source.name.clone(), path: export.path.clone(), what, help: None });
         }
         None => {
-            output.warnings.push(format!("`{}` has no header: it is empty", export.path));
+            output.warnings.push("it has no header: nothing is in it".to_owned());
             return Ok(splitter.feed.read_bytes);
         }
     };

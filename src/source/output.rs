@@ -59,8 +59,7 @@ impl<'a> Output<'a> {
         let encoded = encoded.map_err(|cause| self.unwritable(cause))?;
         self.read += encoded.read;
         if encoded.cut_off {
-            self.warnings
-                .push(format!("`{}` seems to be cut off: it ends in the middle of a record", self.export.path));
+            self.warnings.push("it seems to be cut off: it ends in the middle of a record".to_owned());
         }
         for group in encoded.groups {
             self.append_group(group).await.map_err(|cause| self.unwritable(cause))?;
