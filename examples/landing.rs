@@ -10,6 +10,7 @@ use matins::base::{Fingerprint, Place, SourceText};
 use matins::config::{
     Column, ColumnKind, CsvFormat, DecimalPoint, ExportPattern, Keep, Mode, OnVanish, Source, UnknownColumns,
 };
+use matins::lake::{Landed, RawExport};
 use matins::source::{Landing, assemble, find, land};
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
@@ -109,6 +110,18 @@ fn sources() -> Vec<Source> {
     ]
 }
 
+fn raw_export(landed: &Landed) -> RawExport {
+    RawExport {
+        fingerprint: landed.fingerprint,
+        path: landed.export.path.clone(),
+        date: landed.export.date,
+        files: landed.files.clone(),
+        rows_read: landed.rows_read,
+        rows_quarantined: landed.rows_quarantined,
+        quarantine: landed.quarantine.clone(),
+    }
+}
+
 /// Seconds of processor time so far and the most memory ever held, in MB.
 fn used() -> (f64, u64) {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
@@ -141,7 +154,8 @@ async fn main() -> anyhow::Result<()> {
             let bytes: u64 = inventory.exports.iter().map(|e| e.size_bytes).sum();
             let (took, spent) = (begun.elapsed().as_secs_f64(), used().0 - cpu);
             let (begun, cpu) = (Instant::now(), used().0);
-            let table = assemble(lake, source, Fingerprint::of_bytes(b"t"), "a", &landed).await?;
+            let raw: Vec<RawExport> = landed.iter().map(raw_export).collect();
+            let table = assemble(lake, source, Fingerprint::of_bytes(b"t"), "a", &raw).await?;
             #[expect(clippy::cast_precision_loss, reason = "shown")]
             let mb = bytes as f64 / 1e6;
             println!(

@@ -60,7 +60,13 @@ pub async fn assemble(
     if !balance.holds() {
         return Err(SourceError::Balance { of: source.name.clone(), path: format!("raw.{}", source.name), balance });
     }
-    Ok(RawTable { fingerprint, source: source.name.clone(), exports: landed.into_iter().cloned().collect(), balance, dropped: file })
+    Ok(RawTable {
+        fingerprint,
+        source: source.name.clone(),
+        exports: landed.into_iter().cloned().collect(),
+        balance,
+        dropped: file,
+    })
 }
 
 fn rows_landed(export: &RawExport) -> u64 {
@@ -87,7 +93,9 @@ pub async fn dropped_rows(
             }
         }
     }
-    rows.values_mut().for_each(|of_file| of_file.sort_unstable());
+    for of_file in rows.values_mut() {
+        of_file.sort_unstable();
+    }
     Ok(rows)
 }
 
@@ -95,7 +103,7 @@ pub async fn dropped_rows(
 #[derive(Clone, Copy)]
 struct File<'a> {
     export: &'a str,
-    file: &'a DataFile,
+    data: &'a DataFile,
     /// The number of its first row among all rows in order of export, then line.
     first: u64,
 }
@@ -105,7 +113,7 @@ fn files_of<'a>(landed: &[&'a RawExport]) -> Vec<File<'a>> {
     let mut files = Vec::new();
     for one in landed {
         for file in &one.files {
-            files.push(File { export: &one.path, file, first });
+            files.push(File { export: &one.path, data: file, first });
             first += file.rows;
         }
     }
@@ -121,11 +129,16 @@ struct Dropped {
     winner_line: i64,
 }
 
-async fn repeats(lake: &Arc<dyn ObjectStore>, source: &Source, landed: &[&RawExport]) -> Result<Vec<Dropped>, SourceError> {
+async fn repeats(
+    lake: &Arc<dyn ObjectStore>,
+    source: &Source,
+    landed: &[&RawExport],
+) -> Result<Vec<Dropped>, SourceError> {
     let files = files_of(landed);
-    let mut hashes: Vec<u64> = Vec::with_capacity(landed.iter().map(|l| usize::try_from(rows_landed(l)).unwrap_or(0)).sum());
+    let mut hashes: Vec<u64> =
+        Vec::with_capacity(landed.iter().map(|l| usize::try_from(rows_landed(l)).unwrap_or(0)).sum());
     // Collected first: a stream that maps references is not provably `Send`, and a run works on several threads.
-    let reads: Vec<_> = files.iter().map(|file| read(lake, file.file, &[KEY_COLUMN], None)).collect();
+    let reads: Vec<_> = files.iter().map(|file| read(lake, file.data, &[KEY_COLUMN], None)).collect();
     let mut columns = stream::iter(reads).buffered(FILES);
     while let Some(batches) = columns.try_next().await? {
         for batch in batches {
@@ -253,13 +266,13 @@ async fn fetch(
 
     let wanted = files.iter().filter_map(|file| {
         let from = numbers.partition_point(|n| *n < file.first);
-        let to = numbers.partition_point(|n| *n < file.first + file.file.rows);
+        let to = numbers.partition_point(|n| *n < file.first + file.data.rows);
         (from < to).then(|| (*file, &numbers[from..to]))
     });
     let names = names.as_slice();
     let reads: Vec<_> = wanted
         .map(|(file, numbers)| async move {
-            let batches = read(lake, file.file, names, Some(selection(numbers, file.first, file.file.rows))).await?;
+            let batches = read(lake, file.data, names, Some(selection(numbers, file.first, file.data.rows))).await?;
             Ok::<_, SourceError>((numbers, batches))
         })
         .collect();
@@ -268,7 +281,8 @@ async fn fetch(
     while let Some((numbers, batches)) = reads.try_next().await? {
         let mut numbers = numbers.iter();
         for batch in batches {
-            let column = |name: &str| batch.column_by_name(name).cloned().unwrap_or_else(|| new_empty_array(&DataType::Null));
+            let column =
+                |name: &str| batch.column_by_name(name).cloned().unwrap_or_else(|| new_empty_array(&DataType::Null));
             let key: Vec<ArrayRef> = source.key.iter().map(|k| column(k)).collect();
             let key = keys.convert_columns(&key).map_err(broken)?;
             let rank = rank.map(|(name, _)| ranks.convert_columns(&[column(name)])).transpose().map_err(broken)?;
@@ -304,13 +318,15 @@ fn selection(numbers: &[u64], first: u64, rows: u64) -> RowSelection {
 
 fn dropped_batch(files: &[File<'_>], dropped: &[Dropped]) -> Result<RecordBatch, arrow::error::ArrowError> {
     let file_of = |row: u64| files.partition_point(|file| file.first <= row).saturating_sub(1);
-    let paths: ArrayRef = Arc::new(StringArray::from_iter_values(files.iter().map(|f| f.file.path.as_str())));
+    let paths: ArrayRef = Arc::new(StringArray::from_iter_values(files.iter().map(|f| f.data.path.as_str())));
     let exports: ArrayRef = Arc::new(StringArray::from_iter_values(files.iter().map(|f| f.export)));
     let words = |row: fn(&Dropped) -> u64, values: &ArrayRef| -> Result<ArrayRef, arrow::error::ArrowError> {
         let indices = dropped.iter().map(|d| i32::try_from(file_of(row(d))).unwrap_or(i32::MAX));
         Ok(Arc::new(DictionaryArray::<Int32Type>::try_new(Int32Array::from_iter_values(indices), Arc::clone(values))?))
     };
-    let number = |value: &dyn Fn(&Dropped) -> i64| -> ArrayRef { Arc::new(Int64Array::from_iter_values(dropped.iter().map(value))) };
+    let number = |value: &dyn Fn(&Dropped) -> i64| -> ArrayRef {
+        Arc::new(Int64Array::from_iter_values(dropped.iter().map(value)))
+    };
     let in_file = |d: &Dropped| i64::try_from(d.row - files[file_of(d.row)].first).unwrap_or(i64::MAX);
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("file", words(|d| d.row, &paths)?),

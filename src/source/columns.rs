@@ -67,7 +67,9 @@ struct Rules<T> {
 
 impl<T: PartialOrd> Rules<T> {
     fn read(column: &Column, read: impl Fn(&str) -> Option<T>) -> Result<Self, String> {
-        let one = |text: &String| read(text).ok_or_else(|| format!("column `{}`: `{text}` is no value of its type", column.name));
+        let one = |text: &String| {
+            read(text).ok_or_else(|| format!("column `{}`: `{text}` is no value of its type", column.name))
+        };
         Ok(Self {
             accepted: column.accepted.as_ref().map(|all| all.iter().map(one).collect()).transpose()?,
             min: column.min.as_ref().map(one).transpose()?,
@@ -122,8 +124,9 @@ impl Reader {
             ColumnKind::Timestamp { formats, zone } => {
                 let moments = Moments::new(formats, &TIMES[..2], *zone).map_err(bad_format)?;
                 let written = Moments::new(&[], &TIMES, *zone).map_err(bad_format)?;
-                let read =
-                    |text: &str| written.timestamp(text.as_bytes()).or_else(|_| moments.timestamp(text.as_bytes())).ok();
+                let read = |text: &str| {
+                    written.timestamp(text.as_bytes()).or_else(|_| moments.timestamp(text.as_bytes())).ok()
+                };
                 let rules = Rules::read(column, read)?;
                 Kind::Timestamp(moments, rules)
             }

@@ -9,10 +9,21 @@ use crate::lake::Balance;
 pub enum SourceError {
     /// The store refused or failed. `doing` is a verb: `list`, `read`, `write`.
     #[error("source {of}: cannot {doing} `{path}`")]
-    Store { of: SourceName, doing: &'static str, path: String, #[source] cause: object_store::Error },
+    Store {
+        of: SourceName,
+        doing: &'static str,
+        path: String,
+        #[source]
+        cause: Box<object_store::Error>,
+    },
 
     #[error("source {of}: cannot read `{path}`")]
-    Read { of: SourceName, path: String, #[source] cause: std::io::Error },
+    Read {
+        of: SourceName,
+        path: String,
+        #[source]
+        cause: std::io::Error,
+    },
 
     /// Listed a moment ago and gone now.
     #[error("source {of}: export `{path}` was listed and is no longer there")]
@@ -34,7 +45,12 @@ pub enum SourceError {
 
     /// The lake's side; the path below the lake names the source.
     #[error("cannot {doing} Parquet file `{path}`")]
-    Parquet { doing: &'static str, path: String, #[source] cause: ParquetError },
+    Parquet {
+        doing: &'static str,
+        path: String,
+        #[source]
+        cause: ParquetError,
+    },
 
     /// Rows were lost or made up. A bug, and the reason nothing is published.
     #[error(
@@ -44,7 +60,12 @@ pub enum SourceError {
     Balance { of: SourceName, path: String, balance: Balance },
 
     #[error("source {of}: reading `{path}` stopped half-way")]
-    Task { of: SourceName, path: String, #[source] cause: tokio::task::JoinError },
+    Task {
+        of: SourceName,
+        path: String,
+        #[source]
+        cause: tokio::task::JoinError,
+    },
 }
 
 impl SourceError {
@@ -83,7 +104,7 @@ impl SourceError {
             object_store::Error::Precondition { .. } | object_store::Error::NotModified { .. } => {
                 Self::ChangedWhileRead { of, path }
             }
-            cause => Self::Store { of, doing: "read", path, cause },
+            cause => Self::Store { of, doing: "read", path, cause: Box::new(cause) },
         }
     }
 }

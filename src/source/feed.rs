@@ -121,7 +121,6 @@ pub(super) fn blocking(object: GetResult) -> Box<dyn Read + Send> {
     }
 }
 
-
 struct Download {
     receive: mpsc::Receiver<object_store::Result<Bytes>>,
     block: Bytes,

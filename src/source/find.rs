@@ -23,7 +23,7 @@ pub async fn find(store: &Arc<dyn ObjectStore>, store_url: &str, source: &Source
         of: source.name.clone(),
         doing: "list",
         path: pattern.folder.clone(),
-        cause,
+        cause: Box::new(cause),
     };
     let listed = match list(store, &pattern).await {
         Ok(listed) => listed,
@@ -53,7 +53,8 @@ async fn list(store: &Arc<dyn ObjectStore>, pattern: &Pattern) -> object_store::
     match pattern.segments.as_slice() {
         // One name: asking for it costs less than listing its folder.
         [only] if only.is_literal() => {
-            let path = if pattern.folder.is_empty() { only.text.clone() } else { format!("{}/{}", pattern.folder, only.text) };
+            let path =
+                if pattern.folder.is_empty() { only.text.clone() } else { format!("{}/{}", pattern.folder, only.text) };
             store.head(&Path::parse(path)?).await.map(|meta| vec![meta])
         }
         // The folders below are none of ours.
@@ -235,6 +236,7 @@ fn read_date(text: &str, format: &str) -> Option<NaiveDate> {
 mod tests {
     use super::*;
 
+    #[expect(clippy::option_option, reason = "as in `Pattern::matches`")]
     fn date_of(pattern: &str, path: &str) -> Option<Option<String>> {
         Pattern::new(&ExportPattern { text: pattern.to_owned(), date_format: None })
             .matches(path)

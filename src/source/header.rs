@@ -74,13 +74,13 @@ pub(super) fn layout(source: &Source, path: &str, header: &[String]) -> Result<L
             let help = near.map(|near| format!("did you mean `{near}`?"));
             return Err(mistake(format!("there is no column `{wanted}`; it has {}", shown(header)), help));
         }
-        warnings.push(format!("`{path}` has no column `{}`: it is empty for these rows", column.name));
+        warnings.push(format!("no column `{}`: it is empty for these rows", column.name));
     }
     if !unknown.is_empty() {
         match source.unknown_columns {
             UnknownColumns::Ignore => {}
             UnknownColumns::Warn => {
-                warnings.push(format!("`{path}` has columns the contract does not name: {}", unknown.join(", ")));
+                warnings.push(format!("columns the contract does not name: {}", unknown.join(", ")));
             }
             UnknownColumns::Refuse => {
                 return Err(SourceError::UnknownColumns {
@@ -102,7 +102,8 @@ fn names(column: &Column) -> impl Iterator<Item = &str> {
 fn shown(header: &[String]) -> String {
     const MOST: usize = 40;
     let more = if header.len() > MOST { format!(" and {} more", header.len() - MOST) } else { String::new() };
-    let names: Vec<String> = header.iter().take(MOST).map(|h| format!("`{}`", h.chars().take(60).collect::<String>())).collect();
+    let names: Vec<String> =
+        header.iter().take(MOST).map(|h| format!("`{}`", h.chars().take(60).collect::<String>())).collect();
     format!("{}{more}", names.join(", "))
 }
 

@@ -32,17 +32,17 @@ fn add(column: &ArrayRef, states: &mut [u64]) {
                 *state = value(*state, &bytes[start..end]);
             }
         }
-        DataType::Int64 => numbers(states, column.as_primitive::<Int64Type>().values(), |v| v.to_le_bytes()),
+        DataType::Int64 => numbers(states, column.as_primitive::<Int64Type>().values(), i64::to_le_bytes),
         DataType::Decimal128(..) => {
-            numbers(states, column.as_primitive::<Decimal128Type>().values(), |v| v.to_le_bytes());
+            numbers(states, column.as_primitive::<Decimal128Type>().values(), i128::to_le_bytes);
         }
         DataType::Float64 => {
             // The two zeros are one number.
             numbers(states, column.as_primitive::<Float64Type>().values(), |v| (v + 0.0).to_le_bytes());
         }
-        DataType::Date32 => numbers(states, column.as_primitive::<Date32Type>().values(), |v| v.to_le_bytes()),
+        DataType::Date32 => numbers(states, column.as_primitive::<Date32Type>().values(), i32::to_le_bytes),
         DataType::Timestamp(..) => {
-            numbers(states, column.as_primitive::<TimestampMicrosecondType>().values(), |v| v.to_le_bytes());
+            numbers(states, column.as_primitive::<TimestampMicrosecondType>().values(), i64::to_le_bytes);
         }
         _ => {
             let booleans = column.as_boolean();

@@ -14,13 +14,14 @@ use super::SourceError;
 use super::columns::readers;
 use super::feed::{self, Feed};
 use super::header::layout;
-use super::quarantine::{BadRow, quarantine_batch, quarantine_schema};
-use super::segment::{Batches, Reading, file_schema};
+use super::output::Output;
+use super::quarantine::BadRow;
+use super::segment::{Batches, Reading};
 use super::splitter::{LIMITS, Limits, Segment, Splitter};
-use super::writer::{Group, ParquetFile, Shape};
+use super::writer::{Group, Shape};
 use crate::base::Fingerprint;
 use crate::config::Source;
-use crate::lake::{Balance, DataFile, Landed};
+use crate::lake::Landed;
 use crate::plan::Export;
 
 /// Where exports come from and where their rows go.
@@ -37,8 +38,6 @@ pub struct Landing<'a> {
 
 /// Row groups end with a segment, or after so many rows.
 const GROUP_ROWS: u64 = 256 * 1024;
-/// A file ends after so many row groups: about 256 MB of CSV.
-const FILE_GROUPS: usize = 32;
 
 /// Lands an export. What is written is complete and named by nobody; an export without rows has a file without rows.
 pub async fn land(landing: &Landing<'_>, export: &Export, fingerprint: Fingerprint) -> Result<Landed, SourceError> {
@@ -101,18 +100,20 @@ fn changed(source: &Source, export: &Export) -> SourceError {
 }
 
 /// A segment's rows, ready to be appended.
-struct Encoded {
-    groups: Vec<Group>,
-    bad: Vec<BadRow>,
-    read: u64,
-    cut_off: bool,
+pub(super) struct Encoded {
+    pub groups: Vec<Group>,
+    pub bad: Vec<BadRow>,
+    pub read: u64,
+    pub cut_off: bool,
+    /// Memory to read the next segment into.
+    pub buffer: Vec<u8>,
 }
 
 type Cutting = JoinHandle<(Splitter, io::Result<Option<Segment>>)>;
 
-fn cut(mut splitter: Splitter) -> Cutting {
+fn cut(mut splitter: Splitter, spare: Option<Vec<u8>>) -> Cutting {
     spawn_blocking(move || {
-        let segment = splitter.segment();
+        let segment = splitter.segment(spare);
         (splitter, segment)
     })
 }
@@ -138,7 +139,7 @@ async fn pass(
             return Err(SourceError::Header { of: source.name.clone(), path: export.path.clone(), what, help: None });
         }
         None => {
-            output.warnings.push(format!("`{}` has no header: it is empty", export.path));
+            output.warnings.push("it has no header: nothing is in it".to_owned());
             return Ok(splitter.feed.read_bytes);
         }
     };
@@ -148,15 +149,16 @@ async fn pass(
 
     let mut shape: Option<Arc<Shape>> = None;
     let mut encoding: VecDeque<JoinHandle<Result<Encoded, ParquetError>>> = VecDeque::new();
-    let mut cutting = cut(splitter);
+    let mut cutting = cut(splitter, None);
+    let mut spare: Vec<Vec<u8>> = Vec::new();
     let read_bytes = loop {
         let (splitter, segment) = cutting.await.map_err(stopped)?;
         let Some(segment) = segment.map_err(unreadable)? else { break splitter.feed.read_bytes };
-        cutting = cut(splitter);
+        cutting = cut(splitter, spare.pop());
         if encoding.len() >= landing.cores.max(1)
             && let Some(oldest) = encoding.pop_front()
         {
-            output.append(oldest.await.map_err(stopped)?).await?;
+            spare.push(output.append(oldest.await.map_err(stopped)?).await?);
         }
         let mut batches = Batches::new(&reading, segment);
         let job = if let Some(shape) = &shape {
@@ -167,7 +169,7 @@ async fn pass(
             let reading = Arc::clone(&reading);
             let (batches, first, decided) = spawn_blocking(move || {
                 let first = batches.next()?;
-                let decided = Shape::new(Arc::clone(&reading.schema), first.as_ref())?;
+                let decided = Shape::new(&reading.schema, first.as_ref())?;
                 Ok::<_, ParquetError>((batches, first, Arc::new(decided)))
             })
             .await
@@ -185,7 +187,11 @@ async fn pass(
     Ok(read_bytes)
 }
 
-fn encode(mut batches: Batches, mut first: Option<arrow::array::RecordBatch>, shape: &Shape) -> Result<Encoded, ParquetError> {
+fn encode(
+    mut batches: Batches,
+    mut first: Option<arrow::array::RecordBatch>,
+    shape: &Shape,
+) -> Result<Encoded, ParquetError> {
     let mut groups = Vec::new();
     let mut group = shape.group()?;
     while let Some(batch) = first.take().map_or_else(|| batches.next(), |batch| Ok(Some(batch)))? {
@@ -197,140 +203,6 @@ fn encode(mut batches: Batches, mut first: Option<arrow::array::RecordBatch>, sh
     if group.rows > 0 {
         groups.push(group.close()?);
     }
-    Ok(Encoded { groups, bad: batches.bad, read: batches.read, cut_off: batches.cut_off })
-}
-
-/// The files of one landing, as far as they are written.
-struct Output<'a> {
-    landing: &'a Landing<'a>,
-    export: &'a Export,
-    fingerprint: Fingerprint,
-    shape: Option<Arc<Shape>>,
-    open: Option<(ParquetFile, usize)>,
-    files: Vec<DataFile>,
-    quarantine: Option<(ParquetFile, Shape)>,
-    read: u64,
-    quarantined: u64,
-    warnings: Vec<String>,
-}
-
-impl<'a> Output<'a> {
-    fn new(landing: &'a Landing<'a>, export: &'a Export, fingerprint: Fingerprint) -> Self {
-        Self {
-            landing,
-            export,
-            fingerprint,
-            shape: None,
-            open: None,
-            files: Vec::new(),
-            quarantine: None,
-            read: 0,
-            quarantined: 0,
-            warnings: Vec::new(),
-        }
-    }
-
-    fn unwritable(&self, cause: ParquetError) -> SourceError {
-        SourceError::Parquet { doing: "write", path: self.folder(), cause }
-    }
-
-    fn folder(&self) -> String {
-        format!("landed/{}/{}/{}", self.landing.source.name, self.fingerprint, self.landing.attempt)
-    }
-
-    async fn append(&mut self, encoded: Result<Encoded, ParquetError>) -> Result<(), SourceError> {
-        let encoded = encoded.map_err(|cause| self.unwritable(cause))?;
-        self.read += encoded.read;
-        if encoded.cut_off {
-            self.warnings.push(format!("`{}` seems to be cut off: it ends in the middle of a record", self.export.path));
-        }
-        for group in encoded.groups {
-            self.append_group(group).await.map_err(|cause| self.unwritable(cause))?;
-        }
-        if !encoded.bad.is_empty() {
-            self.set_aside(&encoded.bad).await.map_err(|cause| self.unwritable(cause))?;
-        }
-        Ok(())
-    }
-
-    async fn append_group(&mut self, group: Group) -> Result<(), ParquetError> {
-        if self.open.as_ref().is_some_and(|(_, groups)| *groups >= FILE_GROUPS)
-            && let Some((full, _)) = self.open.take()
-        {
-            self.files.push(full.finish().await?);
-        }
-        let (mut file, groups) = match self.open.take() {
-            Some(open) => open,
-            None => (self.new_file()?, 0),
-        };
-        let appended = file.append(group).await;
-        self.open = Some((file, groups + 1));
-        appended
-    }
-
-    fn new_file(&mut self) -> Result<ParquetFile, ParquetError> {
-        let shape = match &self.shape {
-            Some(shape) => Arc::clone(shape),
-            None => Arc::new(Shape::new(file_schema(self.landing.source), None)?),
-        };
-        ParquetFile::create(self.landing.lake, format!("{}/part-{}.parquet", self.folder(), self.files.len()), &shape)
-    }
-
-    async fn set_aside(&mut self, bad: &[BadRow]) -> Result<(), ParquetError> {
-        let batch = quarantine_batch(self.landing.source, &self.export.path, bad)?;
-        let (mut file, shape) = match self.quarantine.take() {
-            Some(open) => open,
-            None => {
-                let (source, attempt) = (&self.landing.source.name, self.landing.attempt);
-                let path = format!("quarantine/{source}/{}/{attempt}.parquet", self.fingerprint);
-                let shape = Shape::new(quarantine_schema(), Some(&batch))?;
-                (ParquetFile::create(self.landing.lake, path, &shape)?, shape)
-            }
-        };
-        self.quarantined += bad.len() as u64;
-        let mut group = shape.group()?;
-        group.write(&batch)?;
-        let appended = file.append(group.close()?).await;
-        self.quarantine = Some((file, shape));
-        appended
-    }
-
-    async fn finish(&mut self) -> Result<Landed, SourceError> {
-        if self.open.is_none() {
-            self.open = Some((self.new_file().map_err(|cause| self.unwritable(cause))?, 0));
-        }
-        if let Some((file, _)) = self.open.take() {
-            self.files.push(file.finish().await.map_err(|cause| self.unwritable(cause))?);
-        }
-        let quarantine = match self.quarantine.take() {
-            Some((file, _)) => Some(file.finish().await.map_err(|cause| self.unwritable(cause))?),
-            None => None,
-        };
-        let landed = self.files.iter().map(|file| file.rows).sum();
-        let balance = Balance { read: self.read, landed, quarantined: self.quarantined, deduplicated: 0 };
-        let (of, path) = (self.landing.source.name.clone(), self.export.path.clone());
-        if !balance.holds() {
-            return Err(SourceError::Balance { of, path, balance });
-        }
-        Ok(Landed {
-            fingerprint: self.fingerprint,
-            source: of,
-            export: self.export.clone(),
-            files: std::mem::take(&mut self.files),
-            rows_read: self.read,
-            rows_landed: landed,
-            rows_quarantined: self.quarantined,
-            quarantine,
-            warnings: std::mem::take(&mut self.warnings),
-        })
-    }
-
-    async fn abort(self) {
-        if let Some((file, _)) = self.open {
-            file.abort().await;
-        }
-        if let Some((file, _)) = self.quarantine {
-            file.abort().await;
-        }
-    }
+    let (bad, read, cut_off) = (std::mem::take(&mut batches.bad), batches.read, batches.cut_off);
+    Ok(Encoded { groups, bad, read, cut_off, buffer: batches.into_buffer() })
 }

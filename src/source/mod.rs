@@ -22,6 +22,7 @@ mod header;
 mod key;
 mod land;
 mod moment;
+mod output;
 mod quarantine;
 mod reader;
 mod segment;

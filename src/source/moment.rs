@@ -20,7 +20,11 @@ pub(super) enum Format {
 pub(super) enum Step {
     Literal(u8),
     /// Between `least` and `most` digits of a part of the date.
-    Number { part: usize, least: u8, most: u8 },
+    Number {
+        part: usize,
+        least: u8,
+        most: u8,
+    },
 }
 
 const YEAR: usize = 0;
@@ -123,9 +127,8 @@ fn compile(text: &str) -> Option<Vec<Step>> {
     }
     // Where nothing separates two numbers, only their full width does.
     let number = |at: Option<&Step>| matches!(at, Some(Step::Number { .. }));
-    let fixed: Vec<bool> = (0..steps.len())
-        .map(|i| number(steps.get(i + 1)) || (i > 0 && number(steps.get(i - 1))))
-        .collect();
+    let fixed: Vec<bool> =
+        (0..steps.len()).map(|i| number(steps.get(i + 1)) || (i > 0 && number(steps.get(i - 1)))).collect();
     for (step, fixed) in steps.iter_mut().zip(fixed) {
         if let (Step::Number { least, most, .. }, true) = (step, fixed) {
             *least = *most;
@@ -149,7 +152,8 @@ fn walk(steps: &[Step], mut text: &[u8]) -> Option<i64> {
                 let mut value = 0;
                 let mut taken = 0u8;
                 while taken < most {
-                    let Some(digit) = text.get(usize::from(taken)).map(|b| b.wrapping_sub(b'0')).filter(|d| *d <= 9) else {
+                    let Some(digit) = text.get(usize::from(taken)).map(|b| b.wrapping_sub(b'0')).filter(|d| *d <= 9)
+                    else {
                         break;
                     };
                     value = value * 10 + u32::from(digit);
@@ -238,8 +242,16 @@ mod tests {
     #[test]
     fn moments_that_do_not_exist_are_faults() {
         for text in [
-            "0000-00-00 00:00:00", "2011-02-29 00:00:00", "2011-13-01 00:00:00", "2011-12-09 24:00:00", "2011-12-09",
-            "2011-12-09 12:50:60", "11-12-09 12:50:00", "2011-12-09 12:50:00 ", "2011-12-09 12:50:00.5", "",
+            "0000-00-00 00:00:00",
+            "2011-02-29 00:00:00",
+            "2011-13-01 00:00:00",
+            "2011-12-09 24:00:00",
+            "2011-12-09",
+            "2011-12-09 12:50:60",
+            "11-12-09 12:50:00",
+            "2011-12-09 12:50:00 ",
+            "2011-12-09 12:50:00.5",
+            "",
         ] {
             assert_eq!(time("%Y-%m-%d %H:%M:%S", text, None), Err(Fault::Type), "{text}");
         }

@@ -49,8 +49,10 @@ pub(super) fn quarantine_schema() -> SchemaRef {
 
 pub(super) fn quarantine_batch(source: &Source, path: &str, rows: &[BadRow]) -> Result<RecordBatch, ArrowError> {
     let column = |row: &BadRow| row.column.and_then(|c| source.columns.get(c));
-    let export =
-        DictionaryArray::<Int32Type>::try_new(Int32Array::from(vec![0; rows.len()]), Arc::new(StringArray::from(vec![path])))?;
+    let export = DictionaryArray::<Int32Type>::try_new(
+        Int32Array::from(vec![0; rows.len()]),
+        Arc::new(StringArray::from(vec![path])),
+    )?;
     let columns: Vec<ArrayRef> = vec![
         Arc::new(export),
         Arc::new(Int64Array::from_iter_values(rows.iter().map(|r| r.line))),

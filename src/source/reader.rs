@@ -62,7 +62,8 @@ impl AsyncFileReader for Object {
     ) -> BoxFuture<'a, Result<Arc<ParquetMetaData>>> {
         async move {
             let size = self.size;
-            let reader = ParquetMetaDataReader::new().with_arrow_reader_options(options).with_prefetch_hint(Some(64 << 10));
+            let reader =
+                ParquetMetaDataReader::new().with_arrow_reader_options(options).with_prefetch_hint(Some(64 << 10));
             Ok(Arc::new(reader.load_and_finish(self, size).await?))
         }
         .boxed()

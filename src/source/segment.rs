@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringArray, UInt64Array};
+use arrow::array::{
+    Array, ArrayRef, BooleanArray, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringArray, UInt64Array,
+};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef};
 use arrow::error::ArrowError;
@@ -32,7 +34,13 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    pub(super) fn new(source: &Source, grammar: Grammar, layout: Layout, readers: Arc<Vec<Reader>>, path: &str) -> Self {
+    pub(super) fn new(
+        source: &Source,
+        grammar: Grammar,
+        layout: Layout,
+        readers: Arc<Vec<Reader>>,
+        path: &str,
+    ) -> Self {
         let rows_a_batch = (131_072 / layout.width.max(1)).clamp(256, 8192);
         let key = source.key.iter().filter_map(|k| source.columns.iter().position(|c| c.name == *k)).collect();
         let path = Arc::new(StringArray::from(vec![path]));
@@ -46,7 +54,13 @@ pub(super) fn file_schema(source: &Source) -> SchemaRef {
     let mut fields: Vec<Field> = schema(source)
         .fields()
         .iter()
-        .map(|f| if f.name() == EXPORT_COLUMN { Field::new(EXPORT_COLUMN, dictionary.clone(), false) } else { f.as_ref().clone() })
+        .map(|f| {
+            if f.name() == EXPORT_COLUMN {
+                Field::new(EXPORT_COLUMN, dictionary.clone(), false)
+            } else {
+                f.as_ref().clone()
+            }
+        })
         .collect();
     if !source.key.is_empty() {
         fields.push(Field::new(KEY_COLUMN, DataType::UInt64, false));
@@ -123,17 +137,23 @@ impl Batches {
             self.bad.extend(bad);
             self.bad[bad_before..].sort_by_key(|row| row.line);
             let mask: BooleanArray = (0..self.rows.len()).map(|row| Some(!refused.contains_key(&row))).collect();
-            let visible: Vec<Field> = reading.schema.fields().iter().take(arrays.len()).map(|f| f.as_ref().clone()).collect();
+            let visible: Vec<Field> =
+                reading.schema.fields().iter().take(arrays.len()).map(|f| f.as_ref().clone()).collect();
             arrays = filter_record_batch(&RecordBatch::try_new(Arc::new(Schema::new(visible)), arrays)?, &mask)?
                 .columns()
                 .to_vec();
         }
         if !reading.key.is_empty() {
             let key: Vec<&ArrayRef> = reading.key.iter().map(|i| &arrays[*i]).collect();
-            let rows = key.first().map_or(0, |column| column.len());
+            let rows = key.first().map_or(0, Array::len);
             arrays.push(Arc::new(UInt64Array::from(hashes(&key, rows))));
         }
         RecordBatch::try_new(Arc::clone(&reading.schema), arrays).map(Some)
+    }
+
+    /// The segment's memory, once all is read.
+    pub(super) fn into_buffer(self) -> Vec<u8> {
+        self.segment.bytes
     }
 
     /// Splits records into fields until a batch is full. Records that are wrong as a whole go no further.

@@ -25,7 +25,10 @@ pub(super) struct Limits {
 }
 
 pub(super) const LIMITS: Limits =
-    Limits { segment: 8 << 20, longest_quoted: 1 << 20, longest_record: 16 << 20, ahead: 64 << 10 };
+    Limits { segment: 4 << 20, longest_quoted: 1 << 20, longest_record: 16 << 20, ahead: 64 << 10 };
+
+/// How files begin that people put beside their CSV: gzip, zip (and with it workbooks), zstd, Parquet.
+const NO_TEXT: [&[u8]; 4] = [b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"PAR1"];
 
 /// Whole records, to be read on any thread.
 #[derive(Debug)]
@@ -50,6 +53,8 @@ pub(super) struct Splitter {
     searched: usize,
     line: i64,
     inside: bool,
+    /// The buffer of a segment that is done: memory that is used again need not be cleared by the system.
+    spare: Option<Vec<u8>>,
 }
 
 enum Cut {
@@ -67,12 +72,15 @@ impl Splitter {
             trim: format.trim,
             longest_quoted: limits.longest_quoted,
         };
-        Self { feed, grammar, limits, buffer: Vec::new(), searched: 0, line: 1, inside: false }
+        Self { feed, grammar, limits, buffer: Vec::new(), searched: 0, line: 1, inside: false, spare: None }
     }
 
     /// The texts of the first record; `None` when the file has none.
     pub(super) fn header(&mut self) -> io::Result<Option<Result<Vec<String>, Fault>>> {
         self.feed.fill(&mut self.buffer, self.limits.ahead)?;
+        if NO_TEXT.iter().any(|magic| self.buffer.starts_with(magic)) {
+            return Ok(Some(Err(Fault::NoText)));
+        }
         if memchr(b'\n', &self.buffer).is_none() && memchr(b'\r', &self.buffer).is_some() {
             self.grammar.end = b'\r';
         }
@@ -96,8 +104,9 @@ impl Splitter {
         }
     }
 
-    /// The next segment; `None` after the last.
-    pub(super) fn segment(&mut self) -> io::Result<Option<Segment>> {
+    /// The next segment; `None` after the last. `spare` is memory to use.
+    pub(super) fn segment(&mut self, spare: Option<Vec<u8>>) -> io::Result<Option<Segment>> {
+        self.spare = spare;
         self.cut(self.limits.segment)
     }
 
@@ -114,13 +123,17 @@ impl Splitter {
                 // Without quotes the end may already be in sight beyond the limit; the cut must not depend on that.
                 _ if self.buffer.len() > longest => return Ok(Some(self.take(longest, true))),
                 Cut::At(at) => return Ok(Some(self.take(at, false))),
-                Cut::Beyond => wanted = (self.buffer.len() + self.limits.ahead.max(self.buffer.len() / 8)).min(longest + 1),
+                Cut::Beyond => {
+                    wanted = (self.buffer.len() + self.limits.ahead.max(self.buffer.len() / 8)).min(longest + 1);
+                }
             }
         }
     }
 
     fn take(&mut self, at: usize, ends_inside: bool) -> Segment {
-        let mut rest = Vec::with_capacity(self.limits.segment + 2 * self.limits.ahead);
+        let mut rest = self.spare.take().unwrap_or_default();
+        rest.clear();
+        rest.reserve(self.limits.segment + 2 * self.limits.ahead);
         rest.extend_from_slice(&self.buffer[at..]);
         self.buffer.truncate(at);
         let bytes = std::mem::replace(&mut self.buffer, rest);

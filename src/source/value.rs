@@ -25,6 +25,8 @@ pub(super) enum Fault {
     StrayQuote,
     /// A record longer than any record may be.
     Oversized,
+    /// A compressed or binary file.
+    NoText,
 }
 
 impl Fault {
@@ -45,6 +47,7 @@ impl Fault {
             Self::UnclosedQuote => "unclosed_quote",
             Self::StrayQuote => "stray_quote",
             Self::Oversized => "oversized",
+            Self::NoText => "no_text",
         }
     }
 
@@ -55,7 +58,9 @@ impl Fault {
                 ColumnKind::Text => "not a text".to_owned(),
                 ColumnKind::Integer => "not a whole number".to_owned(),
                 ColumnKind::Decimal { point: DecimalPoint::Point, .. } => "not a decimal number".to_owned(),
-                ColumnKind::Decimal { point: DecimalPoint::Comma, .. } => "not a number with a decimal comma".to_owned(),
+                ColumnKind::Decimal { point: DecimalPoint::Comma, .. } => {
+                    "not a number with a decimal comma".to_owned()
+                }
                 ColumnKind::Float => "not a finite number".to_owned(),
                 ColumnKind::Boolean { .. } => "neither yes nor no".to_owned(),
                 ColumnKind::Date { formats } => format!("not a date of the form {}", formats.join(" or ")),
@@ -87,6 +92,7 @@ impl Fault {
             (Self::UnclosedQuote, _) => "a quote that never closes".to_owned(),
             (Self::StrayQuote, _) => "text after a closing quote".to_owned(),
             (Self::Oversized, _) => "a record without end".to_owned(),
+            (Self::NoText, _) => "this is a compressed or binary file, not text".to_owned(),
             (fault, _) => fault.rule().to_owned(),
         }
     }
@@ -288,17 +294,37 @@ mod tests {
         let point = Decimals::new(10, 2, DecimalPoint::Point).expect("a decimal");
         let comma = Decimals::new(10, 2, DecimalPoint::Comma).expect("a decimal");
         for (text, value) in [
-            ("1", 100), ("1.5", 150), ("-1.50", -150), ("1.500", 150), (".5", 50), ("5.", 500), ("1,234.56", 123_456),
-            ("12,345,678", 1_234_567_800), ("+0.01", 1), ("-0", 0), ("00000000000000000000000012.34", 1234),
+            ("1", 100),
+            ("1.5", 150),
+            ("-1.50", -150),
+            ("1.500", 150),
+            (".5", 50),
+            ("5.", 500),
+            ("1,234.56", 123_456),
+            ("12,345,678", 1_234_567_800),
+            ("+0.01", 1),
+            ("-0", 0),
+            ("00000000000000000000000012.34", 1234),
             ("99999999.99", 9_999_999_999),
         ] {
             assert_eq!(point.read(text.as_bytes()), Ok(value), "{text}");
         }
         for (text, fault) in [
-            ("", Fault::Type), (".", Fault::Type), ("-", Fault::Type), ("1,23.4", Fault::Type), ("1234,567", Fault::Type),
-            (",123", Fault::Type), ("1,", Fault::Type), ("1.2.3", Fault::Type), ("1.2,3", Fault::Type),
-            ("1e2", Fault::Type), ("£5", Fault::Type), ("NaN", Fault::Type), ("1.005", Fault::Scale),
-            ("100000000", Fault::Precision), ("1".repeat(60).as_str(), Fault::Precision),
+            ("", Fault::Type),
+            (".", Fault::Type),
+            ("-", Fault::Type),
+            ("1,23.4", Fault::Type),
+            ("1234,567", Fault::Type),
+            (",123", Fault::Type),
+            ("1,", Fault::Type),
+            ("1.2.3", Fault::Type),
+            ("1.2,3", Fault::Type),
+            ("1e2", Fault::Type),
+            ("£5", Fault::Type),
+            ("NaN", Fault::Type),
+            ("1.005", Fault::Scale),
+            ("100000000", Fault::Precision),
+            ("1".repeat(60).as_str(), Fault::Precision),
         ] {
             assert_eq!(point.read(text.as_bytes()), Err(fault), "{text}");
         }

@@ -24,6 +24,9 @@ use tokio::io::AsyncWriteExt;
 use super::{EXPORT_COLUMN, KEY_COLUMN, LINE_COLUMN};
 use crate::lake::DataFile;
 
+/// How many of the first rows are looked at.
+const SAMPLE: usize = 4096;
+
 /// How the files of one export are encoded; the same on every thread.
 pub(super) struct Shape {
     schema: SchemaRef,
@@ -39,7 +42,27 @@ pub(super) struct Group {
 
 impl Shape {
     /// Decides each column's encoding from the first rows.
-    pub(super) fn new(schema: SchemaRef, sample: Option<&RecordBatch>) -> Result<Self> {
+    pub(super) fn new(schema: &SchemaRef, sample: Option<&RecordBatch>) -> Result<Self> {
+        let mut shape = Self::compressed(schema, sample, &[])?;
+        if let Some(sample) = sample.filter(|rows| rows.num_rows() >= SAMPLE) {
+            let dense = shape.dense_columns(sample)?;
+            shape = Self::compressed(schema, Some(sample), &dense)?;
+        }
+        Ok(shape)
+    }
+
+    /// Columns that compression makes hardly smaller, such as hashes: trying again on every page is time for nothing.
+    fn dense_columns(&self, sample: &RecordBatch) -> Result<Vec<usize>> {
+        let mut group = self.group()?;
+        group.write(&sample.slice(0, SAMPLE))?;
+        let sizes = group.close()?.chunks.into_iter().map(|chunk| {
+            let metadata = &chunk.close().metadata;
+            (metadata.compressed_size(), metadata.uncompressed_size())
+        });
+        Ok(sizes.enumerate().filter(|(_, (small, large))| *small * 10 > *large * 9).map(|(at, _)| at).collect())
+    }
+
+    fn compressed(schema: &SchemaRef, sample: Option<&RecordBatch>, dense: &[usize]) -> Result<Self> {
         let mut properties = WriterProperties::builder()
             .set_compression(Compression::LZ4_RAW)
             .set_statistics_enabled(EnabledStatistics::Chunk)
@@ -55,8 +78,7 @@ impl Shape {
             if field.name() == LINE_COLUMN {
                 properties = properties.set_column_encoding(path.clone(), Encoding::DELTA_BINARY_PACKED);
             }
-            if field.name() == KEY_COLUMN {
-                // A hash has nothing to compress.
+            if field.name() == KEY_COLUMN || dense.contains(&at) {
                 properties = properties.set_column_compression(path.clone(), Compression::UNCOMPRESSED);
             }
             if matches!(field.data_type(), DataType::Utf8 | DataType::Dictionary(..) | DataType::UInt64) {
@@ -64,8 +86,8 @@ impl Shape {
             }
         }
         let properties = Arc::new(properties.build());
-        let factory = ArrowRowGroupWriterFactory::new(&file(&schema, &properties)?, Arc::clone(&schema));
-        Ok(Self { schema, properties, factory })
+        let factory = ArrowRowGroupWriterFactory::new(&file(schema, &properties)?, Arc::clone(schema));
+        Ok(Self { schema: Arc::clone(schema), properties, factory })
     }
 
     pub(super) fn group(&self) -> Result<GroupWriter<'_>> {
@@ -81,11 +103,10 @@ fn file(schema: &SchemaRef, properties: &Arc<WriterProperties>) -> Result<Serial
 /// Whether at most one value in eight of the first rows is new.
 fn few_values(column: &ArrayRef) -> bool {
     fn few<T: std::hash::Hash + Eq>(values: impl ExactSizeIterator<Item = T>) -> bool {
-        const ROWS: usize = 4096;
-        let most = values.len().min(ROWS) / 8;
+        let most = values.len().min(SAMPLE) / 8;
         // Only counts, so the order of a set's iteration decides nothing.
         let mut seen = HashSet::with_hasher(FixedState::default());
-        values.take(ROWS).all(|value| {
+        values.take(SAMPLE).all(|value| {
             seen.insert(value);
             seen.len() <= most
         })
@@ -137,11 +158,15 @@ pub(super) struct ParquetFile {
 
 impl ParquetFile {
     pub(super) fn create(lake: &Arc<dyn ObjectStore>, path: String, shape: &Shape) -> Result<Self> {
-        let out = BufWriter::with_capacity(Arc::clone(lake), Path::from(path.as_str()), 8 << 20).with_max_concurrency(2);
+        let out =
+            BufWriter::with_capacity(Arc::clone(lake), Path::from(path.as_str()), 5 << 20).with_max_concurrency(3);
         Ok(Self { path, writer: file(&shape.schema, &shape.properties)?, out, rows: 0 })
     }
 
     pub(super) async fn append(&mut self, group: Group) -> Result<()> {
+        // Room for all of it at once, because a vector that grows is copied and its pages are cleared twice.
+        let bytes: u64 = group.chunks.iter().map(|chunk| chunk.close().bytes_written).sum();
+        self.writer.inner_mut().reserve(usize::try_from(bytes).unwrap_or(0) + 4096);
         let mut row_group = self.writer.next_row_group()?;
         for chunk in group.chunks {
             chunk.append_to_row_group(&mut row_group)?;
@@ -173,7 +198,7 @@ impl ParquetFile {
 
 /// Writes a few rows as one file.
 pub(super) async fn write_small(lake: &Arc<dyn ObjectStore>, path: String, batch: &RecordBatch) -> Result<DataFile> {
-    let shape = Shape::new(batch.schema(), Some(batch))?;
+    let shape = Shape::new(&batch.schema(), Some(batch))?;
     let mut file = ParquetFile::create(lake, path, &shape)?;
     let mut group = shape.group()?;
     group.write(batch)?;
