@@ -3,16 +3,16 @@
 //! The rooms stand in reading order, and a room may name only rooms above it (`ARCHITECTURE.md`; a test holds it).
 
 pub mod base;
-pub mod system;
-pub mod sample;
-pub mod config;
-pub mod sql;
-pub mod plan;
-pub mod lake;
-pub mod engine;
-pub mod source;
-pub mod stage;
-pub mod report;
-pub mod deliver;
-pub mod run;
 pub mod cli;
+pub mod config;
+pub mod deliver;
+pub mod engine;
+pub mod lake;
+pub mod plan;
+pub mod report;
+pub mod run;
+pub mod sample;
+pub mod source;
+pub mod sql;
+pub mod stage;
+pub mod system;

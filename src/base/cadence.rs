@@ -3,7 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, Datelike, Days, Duration, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Timelike, Weekday};
+use chrono::{
+    DateTime, Datelike, Days, Duration, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Timelike, Weekday,
+};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +17,9 @@ pub enum Cadence {
     Hour,
     Day,
     /// Begins on Monday, or on Sunday when the pipeline says so.
-    Week { starts: Weekday },
+    Week {
+        starts: Weekday,
+    },
     Month,
     Quarter,
 }
@@ -150,7 +154,11 @@ impl AsOf {
 
 impl fmt::Display for AsOf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_midnight() { write!(f, "{}", self.date()) } else { write!(f, "{}", self.0.format("%Y-%m-%dT%H:%M%:z")) }
+        if self.is_midnight() {
+            write!(f, "{}", self.date())
+        } else {
+            write!(f, "{}", self.0.format("%Y-%m-%dT%H:%M%:z"))
+        }
     }
 }
 

@@ -27,7 +27,12 @@ impl FromStr for ByteSize {
             other => return Err(format!("`{other}` is not a unit of size: use MiB, GiB, MB or GB")),
         };
         let number: f64 = number.parse().map_err(|_| format!("`{text}` is not a size: write it like `512MiB`"))?;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a size a person wrote")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a size a person wrote"
+        )]
         Ok(Self((number * factor as f64) as u64))
     }
 }

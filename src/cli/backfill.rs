@@ -30,7 +30,13 @@ pub async fn backfill(cli: &Cli, screen: &Screen, system: &System, args: &Backfi
         if screen.json {
             screen.print_json(&json!({ "pipeline": pipeline.name, "intervals": names }));
         } else {
-            screen.print(&format!("{}: {} intervals, from {} to {}", pipeline.name, names.len(), names[0], names[names.len() - 1]));
+            screen.print(&format!(
+                "{}: {} intervals, from {} to {}",
+                pipeline.name,
+                names.len(),
+                names[0],
+                names[names.len() - 1]
+            ));
         }
         return Ok(());
     }
@@ -41,7 +47,13 @@ pub async fn backfill(cli: &Cli, screen: &Screen, system: &System, args: &Backfi
     let count = intervals.len();
     let seen = |at: usize, night: &crate::run::Night| {
         if !screen.live && !screen.quiet && !screen.json && night.published {
-            screen.say(&format!("{}/{count} as of {}: snapshot {} in {}", at + 1, night.as_of, night.snapshot, human_duration(night.took)));
+            screen.say(&format!(
+                "{}/{count} as of {}: snapshot {} in {}",
+                at + 1,
+                night.as_of,
+                night.snapshot,
+                human_duration(night.took)
+            ));
         }
     };
     let done = until_told(&shop, fill(&shop, &intervals, options, seen)).await;

@@ -10,7 +10,12 @@ use crate::run::{RunError, check_project};
 use crate::system::System;
 
 pub async fn check(cli: &Cli, screen: &Screen, system: &System, args: &CheckArgs) -> Result<(), RunError> {
-    let only = args.pipeline.as_ref().map(|name| name.parse()).transpose().map_err(|e: crate::base::BadName| RunError::Usage(e.to_string()))?;
+    let only = args
+        .pipeline
+        .as_ref()
+        .map(|name| name.parse())
+        .transpose()
+        .map_err(|e: crate::base::BadName| RunError::Usage(e.to_string()))?;
     let checked = check_project(&files(cli)?, system, only.as_ref()).await?;
     if let (Some(name), Some(project)) = (&only, &checked.project) {
         crate::cli::project::pipeline(project, Some(name.as_str()))?;

@@ -12,8 +12,14 @@ const FILES: &[(&str, &str)] = &[
     ("pipelines/shop.yaml", include_str!("starter/shop.yaml")),
     ("sql/shop/core/orders.sql", include_str!("starter/orders.sql")),
     ("sql/shop/kpi/net_revenue.sql", include_str!("starter/net_revenue.sql")),
-    ("exports/orders/2024-01-31.csv", "order_id,customer,ordered_on,net\n1,ada,2024-01-03,12.50\n2,bo,2024-01-20,7.25\n"),
-    ("exports/orders/2024-02-29.csv", "order_id,customer,ordered_on,net\n3,ada,2024-02-11,30.00\n4,cy,2024-02-12,n/a\n5,bo,2024-02-28,9.95\n"),
+    (
+        "exports/orders/2024-01-31.csv",
+        "order_id,customer,ordered_on,net\n1,ada,2024-01-03,12.50\n2,bo,2024-01-20,7.25\n",
+    ),
+    (
+        "exports/orders/2024-02-29.csv",
+        "order_id,customer,ordered_on,net\n3,ada,2024-02-11,30.00\n4,cy,2024-02-12,n/a\n5,bo,2024-02-28,9.95\n",
+    ),
     (".gitignore", "/lake\n/mail\n"),
     ("report-templates/executive.html", include_str!("../../report-templates/executive.html")),
     ("report-templates/executive.txt", include_str!("../../report-templates/executive.txt")),
@@ -34,7 +40,9 @@ pub fn init(screen: &Screen, args: &InitArgs) -> Result<(), RunError> {
     for (path, text) in FILES {
         write(&folder.join(path), text)?;
     }
-    for (name, kind) in [("project", SchemaKind::Project), ("pipeline", SchemaKind::Pipeline), ("stage", SchemaKind::Stage)] {
+    for (name, kind) in
+        [("project", SchemaKind::Project), ("pipeline", SchemaKind::Pipeline), ("stage", SchemaKind::Stage)]
+    {
         let text = serde_json::to_string_pretty(&schema(kind)).unwrap_or_default();
         write(&folder.join(format!(".matins/{name}.schema.json")), &text)?;
     }

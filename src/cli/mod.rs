@@ -94,7 +94,10 @@ fn fail(screen: &Screen, error: &RunError) {
 }
 
 /// Runs work until it ends or the process is told to stop; a lease that is held is given back.
-async fn until_told<T>(shop: &crate::run::Workshop, work: impl Future<Output = Result<T, RunError>>) -> Result<T, RunError> {
+async fn until_told<T>(
+    shop: &crate::run::Workshop,
+    work: impl Future<Output = Result<T, RunError>>,
+) -> Result<T, RunError> {
     let told = tokio::select! {
         done = work => return done,
         code = told_to_stop() => code,
@@ -107,7 +110,8 @@ async fn until_told<T>(shop: &crate::run::Workshop, work: impl Future<Output = R
 
 async fn told_to_stop() -> u8 {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
         return std::future::pending().await;
     };
     tokio::select! {

@@ -67,7 +67,10 @@ fn summary(screen: &Screen, pipeline: &PipelineName, lake: &Lake, night: &Night)
     if night.published {
         screen.print(&format!("{pipeline} as of {}: published snapshot {} in {took}", night.as_of, night.snapshot));
     } else {
-        screen.print(&format!("{pipeline} as of {}: nothing to do, snapshot {} holds it ({took})", night.as_of, night.snapshot));
+        screen.print(&format!(
+            "{pipeline} as of {}: nothing to do, snapshot {} holds it ({took})",
+            night.as_of, night.snapshot
+        ));
     }
     if night.published {
         let rows = total(&night.publication.balances);

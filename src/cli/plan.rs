@@ -23,8 +23,11 @@ pub async fn plan(cli: &Cli, screen: &Screen, system: &System, args: &RunArgs) -
     let shop = open(&project, pipeline, system, &observer)?;
     let (plan, head) = plan_interval(&shop, interval).await?;
     if screen.json {
-        let steps: Vec<_> =
-            plan.steps.iter().map(|s| json!({ "step": s.task.to_string(), "why": s.why, "fingerprint": s.fingerprint })).collect();
+        let steps: Vec<_> = plan
+            .steps
+            .iter()
+            .map(|s| json!({ "step": s.task.to_string(), "why": s.why, "fingerprint": s.fingerprint }))
+            .collect();
         screen.print_json(&json!({
             "pipeline": pipeline.name,
             "as_of": interval.as_of().to_string(),

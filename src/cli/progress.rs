@@ -57,7 +57,9 @@ impl Observer for Progress {
                 self.running(|r| r.retain(|s| s != step));
                 self.bar.inc(1);
                 match outcome {
-                    StepOutcome::Failed { message } => self.line(&format!("failed {step} after {}: {message}", human_duration(*took))),
+                    StepOutcome::Failed { message } => {
+                        self.line(&format!("failed {step} after {}: {message}", human_duration(*took)))
+                    }
                     StepOutcome::Skipped => self.line(&format!("skipped {step}: a step it needs failed")),
                     StepOutcome::Made { .. } | StepOutcome::Reused => {}
                 }

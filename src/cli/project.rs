@@ -17,15 +17,24 @@ pub fn files(cli: &Cli) -> Result<ProjectFiles, RunError> {
         None => nearest()?,
     };
     if !root.join("matins.yaml").is_file() {
-        return Err(RunError::Usage(format!("{} holds no matins.yaml; `matins init FOLDER` writes a new project", root.display())));
+        return Err(RunError::Usage(format!(
+            "{} holds no matins.yaml; `matins init FOLDER` writes a new project",
+            root.display()
+        )));
     }
     read_project(&root).map_err(|cause| RunError::Files { what: "reading the project".to_owned(), cause })
 }
 
 fn nearest() -> Result<PathBuf, RunError> {
-    let here = std::env::current_dir().map_err(|cause| RunError::Files { what: "finding the current folder".to_owned(), cause })?;
+    let here = std::env::current_dir()
+        .map_err(|cause| RunError::Files { what: "finding the current folder".to_owned(), cause })?;
     let found = here.ancestors().find(|folder| folder.join("matins.yaml").is_file()).map(Path::to_owned);
-    found.ok_or_else(|| RunError::Usage(format!("no matins.yaml in {} or above it; `matins init FOLDER` writes a new project", here.display())))
+    found.ok_or_else(|| {
+        RunError::Usage(format!(
+            "no matins.yaml in {} or above it; `matins init FOLDER` writes a new project",
+            here.display()
+        ))
+    })
 }
 
 /// The project, when it has no mistakes; warnings are shown and passed over.
@@ -50,7 +59,10 @@ pub fn pipeline<'a>(project: &'a Project, named: Option<&str>) -> Result<&'a Pip
         (None, Some(name)) => name.as_str(),
         (None, None) => {
             let all: Vec<&str> = names().collect();
-            return Err(RunError::Usage(format!("name a pipeline ({}), or set `default_pipeline` in matins.yaml", all.join(", "))));
+            return Err(RunError::Usage(format!(
+                "name a pipeline ({}), or set `default_pipeline` in matins.yaml",
+                all.join(", ")
+            )));
         }
     };
     project.pipelines.values().find(|p| p.name.as_str() == name).ok_or_else(|| {
@@ -62,7 +74,13 @@ pub fn pipeline<'a>(project: &'a Project, named: Option<&str>) -> Result<&'a Pip
 /// The interval a run is for: the one that ends at `as_of`; the sample's; or the last that has closed.
 ///
 /// A pipeline with a `sample` whose exports are absent gets them here.
-pub fn interval(project: &Project, pipeline: &Pipeline, as_of: Option<&str>, system: &System, screen: &Screen) -> Result<Interval, RunError> {
+pub fn interval(
+    project: &Project,
+    pipeline: &Pipeline,
+    as_of: Option<&str>,
+    system: &System,
+    screen: &Screen,
+) -> Result<Interval, RunError> {
     let sample = ensure_sample(project, pipeline, |folder, files| {
         screen.say(&format!("wrote {files} sample exports to {}", folder.display()));
     })?;

@@ -17,7 +17,8 @@ pub async fn runs(cli: &Cli, screen: &Screen, system: &System, args: &RunsArgs) 
     if let Some(id) = &args.run {
         let run: RunId = id.parse().map_err(|e: crate::base::BadName| RunError::Usage(e.to_string()))?;
         let found = lake.run_record(&pipeline.name, &run).await?;
-        let (started, finished) = found.ok_or_else(|| RunError::Usage(format!("pipeline `{}` has no run `{run}`", pipeline.name)))?;
+        let (started, finished) =
+            found.ok_or_else(|| RunError::Usage(format!("pipeline `{}` has no run `{run}`", pipeline.name)))?;
         show(screen, &started, finished.as_ref());
         return Ok(());
     }
@@ -31,7 +32,8 @@ pub async fn runs(cli: &Cli, screen: &Screen, system: &System, args: &RunsArgs) 
         screen.print(&format!("{} has not run yet", pipeline.name));
         return Ok(());
     }
-    let header = ["run", "as of", "status", "snapshot", "started", "took", "rows read", "quarantined"].map(str::to_owned);
+    let header =
+        ["run", "as of", "status", "snapshot", "started", "took", "rows read", "quarantined"].map(str::to_owned);
     let body = all.iter().map(|(started, finished)| {
         let rows = finished.as_ref().map(|f| total(&f.balances));
         let number = |n: Option<u64>| n.map(human_count).unwrap_or_default();
@@ -70,7 +72,12 @@ fn show(screen: &Screen, started: &RunStarted, finished: Option<&RunFinished>) {
         return;
     }
     screen.print(&format!("run {} of {} as of {}", started.run, started.pipeline, started.as_of));
-    screen.print(&format!("  started  {} on {} (process {})", started.started_at.to_rfc3339(), started.process.host, started.process.pid));
+    screen.print(&format!(
+        "  started  {} on {} (process {})",
+        started.started_at.to_rfc3339(),
+        started.process.host,
+        started.process.pid
+    ));
     let Some(finished) = finished else {
         screen.print("  no end was recorded");
         return;

@@ -28,7 +28,11 @@ impl Screen {
     pub fn new(cli: &Cli) -> Self {
         let filter = tracing_subscriber::EnvFilter::try_from_env("MATINS_LOG").unwrap_or_else(|_| "warn".into());
         // Another subscriber, as a test may have set, is as good.
-        let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).try_init();
+        let _ = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .with_ansi(std::io::stderr().is_terminal())
+            .try_init();
         Self { quiet: cli.quiet, json: cli.json, live: !cli.quiet && std::io::stderr().is_terminal() }
     }
 
@@ -112,7 +116,12 @@ impl Screen {
 }
 
 fn object(rows: &Rows, row: &[Cell]) -> serde_json::Value {
-    rows.columns.iter().zip(row).map(|((name, _), cell)| (name.clone(), cell.json())).collect::<serde_json::Map<_, _>>().into()
+    rows.columns
+        .iter()
+        .zip(row)
+        .map(|((name, _), cell)| (name.clone(), cell.json()))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 fn render(renderer: &Renderer, one: &Diagnostic) -> String {
@@ -124,7 +133,9 @@ fn render(renderer: &Renderer, one: &Diagnostic) -> String {
         Some(place) => {
             let end = place.file.text.len();
             let span = place.span.start.min(end)..place.span.end.min(end).max(place.span.start.min(end));
-            let snippet = Snippet::source(place.file.text.as_str()).path(path.as_str()).annotation(AnnotationKind::Primary.span(span));
+            let snippet = Snippet::source(place.file.text.as_str())
+                .path(path.as_str())
+                .annotation(AnnotationKind::Primary.span(span));
             groups.push(title.element(snippet));
         }
         None => groups.push(Group::with_title(title)),

@@ -174,13 +174,25 @@ pub enum ColumnKind {
     Text,
     Integer,
     /// A number with at most `scale` digits after the point. More digits are a mistake of the export, not rounded away.
-    Decimal { precision: u8, scale: i8, point: DecimalPoint },
+    Decimal {
+        precision: u8,
+        scale: i8,
+        point: DecimalPoint,
+    },
     Float,
-    Boolean { yes: Vec<String>, no: Vec<String> },
+    Boolean {
+        yes: Vec<String>,
+        no: Vec<String>,
+    },
     /// chrono formats, tried in turn.
-    Date { formats: Vec<String> },
+    Date {
+        formats: Vec<String>,
+    },
     /// Local wall-clock time unless `zone` says the zone it is written in; then it becomes UTC.
-    Timestamp { formats: Vec<String>, zone: Option<Tz> },
+    Timestamp {
+        formats: Vec<String>,
+        zone: Option<Tz>,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -260,22 +272,50 @@ pub struct Check {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Rule {
-    NotNull { column: String },
-    Unique { columns: Vec<String> },
-    Accepted { column: String, values: Vec<String> },
+    NotNull {
+        column: String,
+    },
+    Unique {
+        columns: Vec<String>,
+    },
+    Accepted {
+        column: String,
+        values: Vec<String>,
+    },
     /// Bounds are SQL literals (`0`, `'2024-01-01'`), both included.
-    Range { column: String, min: Option<String>, max: Option<String> },
+    Range {
+        column: String,
+        min: Option<String>,
+        max: Option<String>,
+    },
     /// Every value that is not null stands in the other table's column.
-    References { column: String, table: TableName, to: String },
+    References {
+        column: String,
+        table: TableName,
+        to: String,
+    },
     /// A SQL expression true of every row.
-    Expression { sql: String },
+    Expression {
+        sql: String,
+    },
     /// The greatest value of a date or timestamp column is at most so many days before the run's `as_of`.
-    Freshness { column: String, days: u32 },
-    RowCount { min: Option<u64>, max: Option<u64> },
+    Freshness {
+        column: String,
+        days: u32,
+    },
+    RowCount {
+        min: Option<u64>,
+        max: Option<u64>,
+    },
     /// The number of rows against the last snapshot: at most this share less, or more.
-    RowChange { down: Option<f64>, up: Option<f64> },
+    RowChange {
+        down: Option<f64>,
+        up: Option<f64>,
+    },
     /// A query that returns the bad rows.
-    Query { sql: String },
+    Query {
+        sql: String,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]

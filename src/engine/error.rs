@@ -39,7 +39,11 @@ impl EngineError {
             #[expect(clippy::cast_possible_truncation, reason = "lines and columns of a file in memory")]
             let at = diagnostic.span.map(|s| (s.start.line as usize, s.start.column as usize));
             let help: Vec<&str> = diagnostic.helps.iter().map(|h| h.message.as_str()).collect();
-            let message = if help.is_empty() { diagnostic.message.clone() } else { format!("{} ({})", diagnostic.message, help.join("; ")) };
+            let message = if help.is_empty() {
+                diagnostic.message.clone()
+            } else {
+                format!("{} ({})", diagnostic.message, help.join("; "))
+            };
             return Self::Plan { message, at };
         }
         let whole = clean(&error.to_string());
@@ -48,9 +52,10 @@ impl EngineError {
                 let first = message.lines().next().unwrap_or_default().to_owned();
                 Self::Memory { limit_mib: limit_bytes >> 20, message: first }
             }
-            DataFusionError::Plan(_) | DataFusionError::SchemaError(..) | DataFusionError::SQL(..) | DataFusionError::NotImplemented(_) => {
-                Self::Plan { message: whole, at: None }
-            }
+            DataFusionError::Plan(_)
+            | DataFusionError::SchemaError(..)
+            | DataFusionError::SQL(..)
+            | DataFusionError::NotImplemented(_) => Self::Plan { message: whole, at: None },
             _ => match store_error(error) {
                 Ok(store) => store,
                 Err(whole) => Self::Execution(whole),
@@ -73,7 +78,13 @@ fn store_error(error: DataFusionError) -> Result<EngineError, String> {
 /// Takes the engine's own talk about itself out of a message.
 fn clean(message: &str) -> String {
     let mut text = message;
-    for prefix in ["Error during planning: ", "Execution error: ", "Arrow error: ", "Optimizer rule ", "type_coercion\ncaused by\n"] {
+    for prefix in [
+        "Error during planning: ",
+        "Execution error: ",
+        "Arrow error: ",
+        "Optimizer rule ",
+        "type_coercion\ncaused by\n",
+    ] {
         text = text.trim_start_matches(prefix);
     }
     text.split("\n\nbacktrace").next().unwrap_or(text).trim_end_matches('.').to_owned()

@@ -128,7 +128,8 @@ impl Sink {
         let properties = properties(schema, sample);
         // Only a schema Parquet cannot hold fails here, and every type the planner gives can be held.
         #[expect(clippy::expect_used, reason = "see above")]
-        let writer = AsyncArrowWriter::try_new(store, Arc::clone(schema), Some(properties)).expect("a schema Parquet can hold");
+        let writer =
+            AsyncArrowWriter::try_new(store, Arc::clone(schema), Some(properties)).expect("a schema Parquet can hold");
         Self { writer, path }
     }
 

@@ -53,19 +53,17 @@ pub async fn read_schema(lake: &Arc<dyn ObjectStore>, file: &PartFile) -> std::r
         let bytes = lake.get_range(&file.path.as_str().into(), range).await.map_err(EngineError::Store)?;
         match reader.try_parse_sized(&bytes, file.size_bytes) {
             Ok(()) => break,
-            Err(ParquetError::NeedMoreData(more)) if (more as u64) > tail && (more as u64) <= file.size_bytes => tail = more as u64,
+            Err(ParquetError::NeedMoreData(more)) if (more as u64) > tail && (more as u64) <= file.size_bytes => {
+                tail = more as u64
+            }
             Err(error) => return Err(unreadable(error)),
         }
     }
     let metadata = reader.finish().map_err(unreadable)?;
     let metadata = metadata.file_metadata();
     let schema = parquet_to_arrow_schema(metadata.schema_descr(), metadata.key_value_metadata()).map_err(unreadable)?;
-    let fields: Vec<_> = schema
-        .fields()
-        .iter()
-        .filter(|f| f.name() != "_key")
-        .map(|f| f.as_ref().clone().with_nullable(true))
-        .collect();
+    let fields: Vec<_> =
+        schema.fields().iter().filter(|f| f.name() != "_key").map(|f| f.as_ref().clone().with_nullable(true)).collect();
     Ok(Arc::new(Schema::new(fields)))
 }
 

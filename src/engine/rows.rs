@@ -1,7 +1,10 @@
 //! Small results as plain values, for reports, listings and checks.
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
-use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
+use arrow::datatypes::{
+    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+};
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use chrono::NaiveDate;
@@ -45,7 +48,8 @@ pub async fn collect(engine: &Engine, frame: DataFrame) -> Result<Rows, EngineEr
 
 fn push(batch: &RecordBatch, rows: &mut Vec<Vec<Cell>>) -> Result<(), arrow::error::ArrowError> {
     let options = FormatOptions::default().with_timestamp_format(Some("%Y-%m-%dT%H:%M:%S%.f"));
-    let formatters = batch.columns().iter().map(|c| ArrayFormatter::try_new(c, &options)).collect::<Result<Vec<_>, _>>()?;
+    let formatters =
+        batch.columns().iter().map(|c| ArrayFormatter::try_new(c, &options)).collect::<Result<Vec<_>, _>>()?;
     for row in 0..batch.num_rows() {
         rows.push(batch.columns().iter().zip(&formatters).map(|(c, f)| cell(c, row, f)).collect());
     }
@@ -58,7 +62,9 @@ fn cell(column: &ArrayRef, row: usize, formatter: &ArrayFormatter<'_>) -> Cell {
     }
     let text = || formatter.value(row).to_string();
     match column.data_type() {
-        DataType::Boolean => column.as_any().downcast_ref::<BooleanArray>().map_or(Cell::Null, |a| Cell::Boolean(a.value(row))),
+        DataType::Boolean => {
+            column.as_any().downcast_ref::<BooleanArray>().map_or(Cell::Null, |a| Cell::Boolean(a.value(row)))
+        }
         DataType::Int8 => Cell::Integer(column.as_primitive::<Int8Type>().value(row).into()),
         DataType::Int16 => Cell::Integer(column.as_primitive::<Int16Type>().value(row).into()),
         DataType::Int32 => Cell::Integer(column.as_primitive::<Int32Type>().value(row).into()),

@@ -4,15 +4,18 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider, SchemaProvider, TableProvider};
 use datafusion::catalog::CatalogProviderList;
+use datafusion::catalog::{
+    CatalogProvider, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider, SchemaProvider,
+    TableProvider,
+};
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::context::SQLOptions;
 use datafusion::execution::memory_pool::{GreedyMemoryPool, TrackConsumersPool};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionState;
-use datafusion::execution::context::SQLOptions;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast::Statement;
@@ -130,7 +133,10 @@ impl Engine {
     }
 }
 
-fn register(state: &mut SessionState, function: Arc<datafusion::logical_expr::AggregateUDF>) -> Result<(), EngineError> {
+fn register(
+    state: &mut SessionState,
+    function: Arc<datafusion::logical_expr::AggregateUDF>,
+) -> Result<(), EngineError> {
     use datafusion::execution::FunctionRegistry;
     state.register_udaf(function).map(|_| ()).map_err(|e| EngineError::new(e, 0))
 }

@@ -85,16 +85,26 @@ fn check_reads(checks: &[Check], out: &mut Diagnostics) -> BTreeMap<TableName, P
     reads
 }
 
-fn unknown_tables(project: &Project, pipeline: &Pipeline, node: &Node, known: &BTreeSet<TableName>, out: &mut Diagnostics) {
+fn unknown_tables(
+    project: &Project,
+    pipeline: &Pipeline,
+    node: &Node,
+    known: &BTreeSet<TableName>,
+    out: &mut Diagnostics,
+) {
     let reads = node.query.reads.iter().map(|(table, reference)| (table, &reference.place));
     for (table, place) in reads.chain(&node.check_reads) {
         if known.contains(table) {
             continue;
         }
-        let mistake = Diagnostic::error("unknown-table", format!("pipeline `{}` has no table `{table}`", pipeline.name)).at(place.clone());
+        let mistake =
+            Diagnostic::error("unknown-table", format!("pipeline `{}` has no table `{table}`", pipeline.name))
+                .at(place.clone());
         let elsewhere = project.packs.iter().find(|(_, stages)| stages.iter().any(|s| s.table == *table));
         out.push(match elsewhere {
-            Some((pack, _)) => mistake.help(format!("pack `{pack}` makes it: add it to `packs` in {}", pipeline.file.path.display())),
+            Some((pack, _)) => {
+                mistake.help(format!("pack `{pack}` makes it: add it to `packs` in {}", pipeline.file.path.display()))
+            }
             None => {
                 let names: Vec<String> = known.iter().map(ToString::to_string).collect();
                 mistake.did_you_mean(&table.to_string(), names.iter().map(String::as_str))
@@ -110,10 +120,13 @@ fn unknown_params(pipeline: &Pipeline, node: &Node, out: &mut Diagnostics) {
     for (name, place) in &node.query.params {
         if !bindings.0.contains_key(name) {
             out.push(
-                Diagnostic::error("unknown-parameter", format!("pipeline `{}` has no parameter `{name}`", pipeline.name))
-                    .at(place.clone())
-                    .help(format!("add `{name}` to `params` in {}", pipeline.file.path.display()))
-                    .did_you_mean(name.as_str(), bindings.names()),
+                Diagnostic::error(
+                    "unknown-parameter",
+                    format!("pipeline `{}` has no parameter `{name}`", pipeline.name),
+                )
+                .at(place.clone())
+                .help(format!("add `{name}` to `params` in {}", pipeline.file.path.display()))
+                .did_you_mean(name.as_str(), bindings.names()),
             );
         }
     }
@@ -137,9 +150,14 @@ fn incremental_rules(pipeline: &Pipeline, node: &Node, nodes: &BTreeMap<TableNam
         dated += 1;
         if !source.key.is_empty() {
             out.push(
-                Diagnostic::error("incremental-key", format!("an incremental stage cannot read `{table}`, which has a key"))
-                    .at(reference.place.clone())
-                    .help("which of two rows with one key stays depends on exports of other periods: leave `incremental` out"),
+                Diagnostic::error(
+                    "incremental-key",
+                    format!("an incremental stage cannot read `{table}`, which has a key"),
+                )
+                .at(reference.place.clone())
+                .help(
+                    "which of two rows with one key stays depends on exports of other periods: leave `incremental` out",
+                ),
             );
         }
     }
@@ -156,8 +174,11 @@ fn incremental_rules(pipeline: &Pipeline, node: &Node, nodes: &BTreeMap<TableNam
 fn order(mut waiting: BTreeMap<TableName, Node>) -> (Vec<Node>, Diagnostics) {
     let mut ordered = Vec::with_capacity(waiting.len());
     loop {
-        let ready: Vec<TableName> =
-            waiting.values().filter(|n| n.needs().iter().all(|t| !waiting.contains_key(t))).map(|n| n.table().clone()).collect();
+        let ready: Vec<TableName> = waiting
+            .values()
+            .filter(|n| n.needs().iter().all(|t| !waiting.contains_key(t)))
+            .map(|n| n.table().clone())
+            .collect();
         if ready.is_empty() {
             break;
         }
@@ -171,9 +192,11 @@ fn order(mut waiting: BTreeMap<TableName, Node>) -> (Vec<Node>, Diagnostics) {
         {
             reported.extend(circle.iter().cloned());
             let path: Vec<String> = circle.iter().chain(circle.first()).map(ToString::to_string).collect();
-            let place = waiting[&circle[0]].query.reads.get(circle.get(1).unwrap_or(&circle[0])).map(|r| r.place.clone());
-            let mistake = Diagnostic::error("cycle", format!("stages read each other in a circle: {}", path.join(" → ")))
-                .help("one of them must not read the other");
+            let place =
+                waiting[&circle[0]].query.reads.get(circle.get(1).unwrap_or(&circle[0])).map(|r| r.place.clone());
+            let mistake =
+                Diagnostic::error("cycle", format!("stages read each other in a circle: {}", path.join(" → ")))
+                    .help("one of them must not read the other");
             diagnostics.push(match place {
                 Some(place) => mistake.at(place),
                 None => mistake.at(Place::file(&waiting[&circle[0]].stage.file)),

@@ -11,5 +11,6 @@ pub use export::{Export, Inventory, contract_fingerprint, raw_fingerprint};
 pub use graph::{Graph, Node, graph};
 pub use steps::{Before, Existing, Plan, Step, Task, plan};
 pub use wanted::{
-    Input, Memory, Remembered, Vanished, Wanted, WantedExport, WantedPart, WantedSource, WantedTable, checks_fingerprint, wanted,
+    Input, Memory, Remembered, Vanished, Wanted, WantedExport, WantedPart, WantedSource, WantedTable,
+    checks_fingerprint, wanted,
 };

@@ -130,8 +130,14 @@ pub fn plan(wanted: Wanted, existing: &Existing, before: Option<&Before>, publis
             table_steps.entry(name.clone()).or_default().push(step);
         }
         if !existing.checked.contains(name) {
-            let needs = table.node.needs().iter().chain([name]).filter_map(|t| table_steps.get(t)).flatten().copied().collect();
-            plan.push(Task::Check { table: name.clone() }, table.checks, "its rows or its checks are new".to_owned(), needs);
+            let needs =
+                table.node.needs().iter().chain([name]).filter_map(|t| table_steps.get(t)).flatten().copied().collect();
+            plan.push(
+                Task::Check { table: name.clone() },
+                table.checks,
+                "its rows or its checks are new".to_owned(),
+                needs,
+            );
         }
     }
     plan

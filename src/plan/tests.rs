@@ -15,7 +15,8 @@ const PLAIN: &str = "SELECT count(*) AS n FROM core.orders";
 
 fn project(stages: &[(&str, &str)]) -> Project {
     let pipeline = "description: x\nsources:\n  lines:\n    path: drops://{date}.csv\n    columns: {id: text, day: date}\npacks: [p]\n";
-    let texts = [("matins.yaml", "lake: lake\ntime_zone: UTC\nstores: {drops: drops}\n"), ("pipelines/a.yaml", pipeline)];
+    let texts =
+        [("matins.yaml", "lake: lake\ntime_zone: UTC\nstores: {drops: drops}\n"), ("pipelines/a.yaml", pipeline)];
     let texts: BTreeMap<_, _> =
         texts.iter().chain(stages).map(|(path, text)| ((*path).to_owned(), SourceText::new(*path, *text))).collect();
     let (project, found) = load(&ProjectFiles { root: "/project".into(), texts }, &Environment::default());
@@ -35,7 +36,8 @@ fn wanted_from(project: &Project, dates: &[&str]) -> Wanted {
         date: date.parse::<NaiveDate>().ok(),
     });
     let source = pipeline.sources.keys().next().expect("one source").clone();
-    let inventory = Inventory { source: Some(source.clone()), store_url: "drops".to_owned(), exports: exports.collect() };
+    let inventory =
+        Inventory { source: Some(source.clone()), store_url: "drops".to_owned(), exports: exports.collect() };
     let end = AsOf::parse("2011-03-01", pipeline.time_zone).expect("a date").0;
     let interval = Cadence::Day.ending_at(end).expect("a day");
     wanted(pipeline, &graph, interval, &[(source, inventory)].into(), &BTreeMap::new()).expect("nothing vanished")
@@ -43,7 +45,8 @@ fn wanted_from(project: &Project, dates: &[&str]) -> Wanted {
 
 #[test]
 fn an_incremental_stage_over_an_incremental_table_has_its_parts() {
-    let project = project(&[("sql/p/core/lines.sql", LINES), ("sql/p/core/orders.sql", ORDERS), ("sql/p/core/plain.sql", PLAIN)]);
+    let project =
+        project(&[("sql/p/core/lines.sql", LINES), ("sql/p/core/orders.sql", ORDERS), ("sql/p/core/plain.sql", PLAIN)]);
     let before = wanted_from(&project, &["2011-01-05", "2011-02-03"]);
     let after = wanted_from(&project, &["2011-01-05", "2011-02-03", "2011-02-04"]);
     let [lines, orders, plain] = &before.tables[..] else { panic!("three tables") };

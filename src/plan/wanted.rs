@@ -167,11 +167,20 @@ fn see(
         warnings.push(format!(
             "source `{}`: {} vanished from {}; {} landed rows stay in use",
             source.name,
-            if vanished.len() == 1 { format!("`{}` has", first.path) } else { format!("{} exports, the first `{}`, have", vanished.len(), first.path) },
+            if vanished.len() == 1 {
+                format!("`{}` has", first.path)
+            } else {
+                format!("{} exports, the first `{}`, have", vanished.len(), first.path)
+            },
             inventory.store_url,
             if vanished.len() == 1 { "its" } else { "their" },
         ));
-        exports.extend(vanished.iter().map(|e| WantedExport { path: e.path.clone(), date: e.date, landed: e.landed, listed: None }));
+        exports.extend(vanished.iter().map(|e| WantedExport {
+            path: e.path.clone(),
+            date: e.date,
+            landed: e.landed,
+            listed: None,
+        }));
     }
     exports.sort_by(|a, b| (a.date, &a.path).cmp(&(b.date, &b.path)));
     if source.mode == Mode::Full {
@@ -219,7 +228,8 @@ fn want(
     let parts: Vec<WantedPart> = periods(node, pipeline, sources, made)
         .into_iter()
         .map(|period| {
-            let mut recipe = Recipe::new("part/1").made_from("base", &base).text("period", period.as_deref().unwrap_or(""));
+            let mut recipe =
+                Recipe::new("part/1").made_from("base", &base).text("period", period.as_deref().unwrap_or(""));
             let mut reads = BTreeMap::new();
             for table in node.query.reads.keys() {
                 let (input, fingerprints) = input(table, node, period.as_deref(), pipeline, sources, made);
@@ -260,7 +270,9 @@ fn head_meaning(node: &Node, moving: &[&Check]) -> Fingerprint {
 /// Names a set of checks, so that their outcomes are found again beside the table they were evaluated on.
 pub fn checks_fingerprint(checks: &[Check], as_of: &str) -> Fingerprint {
     let recipe = checks.iter().fold(Recipe::new("checks/1"), |recipe, check| {
-        recipe.text("name", &check.name).text("rule", &format!("{:?} {:?} {:?}", check.rule, check.severity, check.limit))
+        recipe
+            .text("name", &check.name)
+            .text("rule", &format!("{:?} {:?} {:?}", check.rule, check.severity, check.limit))
     });
     // How fresh a table is depends on when one looks.
     let looks_at_clock = checks.iter().any(|c| matches!(c.rule, Rule::Freshness { .. } | Rule::Query { .. }));
@@ -283,7 +295,9 @@ fn periods(
         .map(|date| period_of(period, date))
         .chain(
             made.iter()
-                .filter(|t| t.node.stage.head.incremental == Some(period) && node.query.reads.contains_key(t.node.table()))
+                .filter(|t| {
+                    t.node.stage.head.incremental == Some(period) && node.query.reads.contains_key(t.node.table())
+                })
                 .flat_map(|t| t.parts.iter().filter_map(|part| part.period.clone()))
                 .filter(|part| part != "none"),
         )

@@ -27,9 +27,14 @@ pub struct Checked {
 }
 
 /// Reads the project's texts, plans every stage against the contracts, renders every report on made-up data.
-pub async fn check_project(files: &ProjectFiles, system: &System, only: Option<&PipelineName>) -> Result<Checked, RunError> {
+pub async fn check_project(
+    files: &ProjectFiles,
+    system: &System,
+    only: Option<&PipelineName>,
+) -> Result<Checked, RunError> {
     let (project, mut diagnostics) = config::load(files, &system.environment);
-    let mut checked = Checked { project: None, diagnostics: Diagnostics::default(), pipelines: 0, stages: 0, reports: 0 };
+    let mut checked =
+        Checked { project: None, diagnostics: Diagnostics::default(), pipelines: 0, stages: 0, reports: 0 };
     if let Some(project) = project {
         let settings = Settings { memory_bytes: 256 << 20, cores: 1 };
         let engine = Engine::new(settings, Arc::new(InMemory::new()))?;
@@ -45,10 +50,12 @@ pub async fn check_project(files: &ProjectFiles, system: &System, only: Option<&
             let (graph, mistakes) = graph(&project, pipeline);
             diagnostics.extend(mistakes);
             checked.stages += graph.nodes.len();
-            let raw: Schemas = pipeline.sources.values().map(|s| (TableName::raw(&s.name), source::schema(s))).collect();
+            let raw: Schemas =
+                pipeline.sources.values().map(|s| (TableName::raw(&s.name), source::schema(s))).collect();
             let (schemas, mistakes) = plan_offline(&engine, pipeline, &graph, &some_day(pipeline.time_zone), raw).await;
             diagnostics.extend(mistakes);
-            let columns: BTreeMap<TableName, _> = schemas.iter().map(|(name, schema)| (name.clone(), table_columns(schema))).collect();
+            let columns: BTreeMap<TableName, _> =
+                schemas.iter().map(|(name, schema)| (name.clone(), table_columns(schema))).collect();
             for one in &pipeline.reports {
                 checked.reports += 1;
                 diagnostics.extend(check(templates.as_ref(), one, pipeline, &columns));

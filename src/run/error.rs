@@ -31,7 +31,13 @@ pub enum RunError {
     #[error(transparent)]
     Chain(#[from] ChainError),
     #[error("{failed} of {steps} steps of `{pipeline}` failed; nothing was published")]
-    Steps { pipeline: PipelineName, failed: usize, steps: usize, #[source] first: Box<RunError> },
+    Steps {
+        pipeline: PipelineName,
+        failed: usize,
+        steps: usize,
+        #[source]
+        first: Box<RunError>,
+    },
     #[error("{what} did not end within its time")]
     TimedOut { what: String },
     #[error("a step stopped unexpectedly: {0}")]
@@ -68,10 +74,12 @@ impl RunError {
             Self::Stopped { code } => *code,
             Self::Project(_) | Self::Usage(_) | Self::Report { .. } => 2,
             Self::Stage(StageError::Bind { .. }) => 2,
-            Self::Stage(StageError::Engine { cause, .. } | StageError::Check { cause, .. }) | Self::Engine(cause) => match cause {
-                EngineError::Plan { .. } | EngineError::Execution(_) => 2,
-                EngineError::Memory { .. } | EngineError::Store(_) | EngineError::Disk(_) => 4,
-            },
+            Self::Stage(StageError::Engine { cause, .. } | StageError::Check { cause, .. }) | Self::Engine(cause) => {
+                match cause {
+                    EngineError::Plan { .. } | EngineError::Execution(_) => 2,
+                    EngineError::Memory { .. } | EngineError::Store(_) | EngineError::Disk(_) => 4,
+                }
+            }
             Self::Blocked(_) => 3,
             Self::Source(e) if e.is_contract() => 3,
             Self::Vanished(_) => 3,

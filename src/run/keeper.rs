@@ -42,7 +42,10 @@ impl Keeper {
         let held = loop {
             match once(shop, run).await {
                 Err(RunError::Taken(TakeError::HeldBy { lease, pipeline })) if wait => {
-                    let message = format!("{pipeline} is held by run {} of process {} on {}: waiting", lease.run, lease.holder.pid, lease.holder.host);
+                    let message = format!(
+                        "{pipeline} is held by run {} of process {} on {}: waiting",
+                        lease.run, lease.holder.pid, lease.holder.host
+                    );
                     shop.observer.see(&Event::Warning { message });
                     if let Some(held) = after_waiting(shop, run).await? {
                         break held;
@@ -67,7 +70,13 @@ impl Keeper {
     }
 
     /// Publishes under the lease; with `release` the same put gives it back.
-    pub async fn publish(&self, shop: &Workshop, publication: Publication, sealed: &[Sealed], release: bool) -> Result<u64, RunError> {
+    pub async fn publish(
+        &self,
+        shop: &Workshop,
+        publication: Publication,
+        sealed: &[Sealed],
+        release: bool,
+    ) -> Result<u64, RunError> {
         let mut kept = self.0.lock().await;
         let Some(mine) = kept.as_mut() else {
             return Err(RunError::Usage(format!("the lease of `{}` is not held", shop.pipeline.name)));

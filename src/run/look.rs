@@ -26,7 +26,8 @@ pub struct Known {
 /// One listing of every source's exports, side by side.
 pub async fn find(shop: &Workshop) -> Result<BTreeMap<SourceName, Inventory>, RunError> {
     let all = shop.pipeline.sources.values().map(|source| async move {
-        let store = shop.stores.get(&source.store).ok_or_else(|| RunError::Usage(format!("no store `{}`", source.store)))?;
+        let store =
+            shop.stores.get(&source.store).ok_or_else(|| RunError::Usage(format!("no store `{}`", source.store)))?;
         let what = format!("listing {}", source.name);
         let found = retry(&shop.system, &shop.observer, &what, || async {
             Ok(source::find(&store.store, &store.url, source).await?)
@@ -38,7 +39,11 @@ pub async fn find(shop: &Workshop) -> Result<BTreeMap<SourceName, Inventory>, Ru
 }
 
 /// What the snapshot readers follow knew of each source, for exports that have vanished and for saying what is new.
-pub async fn remember(shop: &Workshop, head: Option<&Manifest>, known: &mut Known) -> Result<BTreeMap<SourceName, Memory>, RunError> {
+pub async fn remember(
+    shop: &Workshop,
+    head: Option<&Manifest>,
+    known: &mut Known,
+) -> Result<BTreeMap<SourceName, Memory>, RunError> {
     let mut memories = BTreeMap::new();
     let Some(publication) = head.and_then(|m| m.publication.as_ref()) else { return Ok(memories) };
     for name in shop.pipeline.sources.keys() {
@@ -53,7 +58,11 @@ pub async fn remember(shop: &Workshop, head: Option<&Manifest>, known: &mut Know
         for export in &raw.exports {
             known.landed.entry(export.fingerprint).or_insert_with(|| export.clone());
         }
-        let exports = raw.exports.iter().map(|e| Remembered { path: e.path.clone(), date: e.date, landed: e.fingerprint }).collect();
+        let exports = raw
+            .exports
+            .iter()
+            .map(|e| Remembered { path: e.path.clone(), date: e.date, landed: e.fingerprint })
+            .collect();
         let contract = published.made_from.get("contract").and_then(|text| text.parse().ok());
         memories.insert(name.clone(), Memory { contract, exports });
         known.raws.insert(raw.fingerprint, raw);
@@ -87,7 +96,12 @@ pub fn is_published(wanted: &Wanted, publication: &Publication) -> bool {
 pub async fn existing(shop: &Workshop, wanted: &Wanted, known: &mut Known) -> Result<Existing, RunError> {
     let mut existing = Existing::default();
     for (name, source) in &wanted.sources {
-        let unknown: Vec<Fingerprint> = source.exports.iter().map(|e| e.landed).filter(|f| known.is_new(f) && !known.landed.contains_key(f)).collect();
+        let unknown: Vec<Fingerprint> = source
+            .exports
+            .iter()
+            .map(|e| e.landed)
+            .filter(|f| known.is_new(f) && !known.landed.contains_key(f))
+            .collect();
         for (fingerprint, landed) in shop.lake.landed_many(name, &unknown).await? {
             known.landed.insert(fingerprint, raw_export(landed));
         }
@@ -108,7 +122,12 @@ pub async fn existing(shop: &Workshop, wanted: &Wanted, known: &mut Known) -> Re
     }
     for table in &wanted.tables {
         let name = table.node.table();
-        let unknown: Vec<Fingerprint> = table.parts.iter().map(|p| p.fingerprint).filter(|f| known.is_new(f) && !known.parts.contains_key(f)).collect();
+        let unknown: Vec<Fingerprint> = table
+            .parts
+            .iter()
+            .map(|p| p.fingerprint)
+            .filter(|f| known.is_new(f) && !known.parts.contains_key(f))
+            .collect();
         known.parts.extend(shop.lake.parts(name, &unknown).await?);
         known.absent.extend(unknown.iter().filter(|f| !known.parts.contains_key(f)));
         existing.made.extend(table.parts.iter().map(|p| p.fingerprint).filter(|f| known.parts.contains_key(f)));
@@ -161,7 +180,13 @@ impl Known {
         !self.absent.contains(fingerprint)
     }
 
-    async fn outcomes(&mut self, shop: &Workshop, table: &TableName, made: &Fingerprint, checks: &Fingerprint) -> Result<bool, RunError> {
+    async fn outcomes(
+        &mut self,
+        shop: &Workshop,
+        table: &TableName,
+        made: &Fingerprint,
+        checks: &Fingerprint,
+    ) -> Result<bool, RunError> {
         if !self.checks.contains_key(&(*made, *checks))
             && let Some(outcomes) = shop.lake.check_outcomes(table, made, checks).await?
         {

@@ -71,7 +71,13 @@ pub async fn plan_interval(shop: &Workshop, interval: Interval) -> Result<(Plan,
 }
 
 /// Runs one interval. With `keep_lease` the lease stays for the next one.
-pub async fn run_interval(shop: &Workshop, interval: Interval, session: &mut Session, options: Options, keep_lease: bool) -> Result<Night, RunError> {
+pub async fn run_interval(
+    shop: &Workshop,
+    interval: Interval,
+    session: &mut Session,
+    options: Options,
+    keep_lease: bool,
+) -> Result<Night, RunError> {
     let started = Instant::now();
     let mut phases = Phases::default();
     let (wanted, head) = session.look(shop, interval, &mut phases).await?;
@@ -156,9 +162,26 @@ async fn leased(
         let failure = if done.failed == 1 && plan.steps.len() == 1 {
             first
         } else {
-            RunError::Steps { pipeline: shop.pipeline.name.clone(), failed: done.failed, steps: plan.steps.len(), first: Box::new(first) }
+            RunError::Steps {
+                pipeline: shop.pipeline.name.clone(),
+                failed: done.failed,
+                steps: plan.steps.len(),
+                first: Box::new(first),
+            }
         };
-        finish(shop, run, RunStatus::Failed, Some(describe(&failure)), None, done.records, vec![], BTreeMap::new(), done.warnings, &phases).await;
+        finish(
+            shop,
+            run,
+            RunStatus::Failed,
+            Some(describe(&failure)),
+            None,
+            done.records,
+            vec![],
+            BTreeMap::new(),
+            done.warnings,
+            &phases,
+        )
+        .await;
         return Err(failure);
     }
     let since = Instant::now();
@@ -171,7 +194,19 @@ async fn leased(
         Ok(edition) => edition,
         Err((blocked, outcomes)) => {
             let failure = RunError::Blocked(blocked);
-            finish(shop, run, RunStatus::Blocked, Some(failure.to_string()), None, done.records, outcomes, BTreeMap::new(), done.warnings, &phases).await;
+            finish(
+                shop,
+                run,
+                RunStatus::Blocked,
+                Some(failure.to_string()),
+                None,
+                done.records,
+                outcomes,
+                BTreeMap::new(),
+                done.warnings,
+                &phases,
+            )
+            .await;
             return Err(failure);
         }
     };
@@ -182,7 +217,19 @@ async fn leased(
         Ok(number) => number,
         Err(error) => {
             let status = if error.exit_code() == 6 { RunStatus::Fenced } else { RunStatus::Failed };
-            finish(shop, run, status, Some(error.to_string()), None, done.records, checks, balances, done.warnings, &phases).await;
+            finish(
+                shop,
+                run,
+                status,
+                Some(error.to_string()),
+                None,
+                done.records,
+                checks,
+                balances,
+                done.warnings,
+                &phases,
+            )
+            .await;
             return Err(error);
         }
     };
@@ -198,7 +245,19 @@ async fn leased(
     let reports = if options.reports { report(shop, &publication, number, options.mail).await } else { Ok(vec![]) };
     phases.add("report", since);
     let message = reports.as_ref().err().map(ToString::to_string);
-    finish(shop, run, RunStatus::Published, message, Some(number), done.records.clone(), checks, balances, done.warnings.clone(), &phases).await;
+    finish(
+        shop,
+        run,
+        RunStatus::Published,
+        message,
+        Some(number),
+        done.records.clone(),
+        checks,
+        balances,
+        done.warnings.clone(),
+        &phases,
+    )
+    .await;
     shop.observer.see(&Event::RunFinished { took: started.elapsed() });
     Ok(Night {
         as_of: publication.as_of.clone(),
@@ -215,7 +274,12 @@ async fn leased(
 }
 
 /// Runs every interval in turn under one lease; reports are rendered for the last one only.
-pub async fn backfill(shop: &Workshop, intervals: &[Interval], options: Options, mut seen: impl FnMut(usize, &Night)) -> Result<Vec<Night>, RunError> {
+pub async fn backfill(
+    shop: &Workshop,
+    intervals: &[Interval],
+    options: Options,
+    mut seen: impl FnMut(usize, &Night),
+) -> Result<Vec<Night>, RunError> {
     let mut session = Session::default();
     let mut nights = Vec::with_capacity(intervals.len());
     for (at, interval) in intervals.iter().enumerate() {
@@ -287,7 +351,12 @@ impl Session {
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
     }
 
-    async fn look(&mut self, shop: &Workshop, interval: Interval, phases: &mut Phases) -> Result<(Wanted, Option<Manifest>), RunError> {
+    async fn look(
+        &mut self,
+        shop: &Workshop,
+        interval: Interval,
+        phases: &mut Phases,
+    ) -> Result<(Wanted, Option<Manifest>), RunError> {
         let since = Instant::now();
         let head = shop.lake.head(&shop.pipeline.name).await?;
         if self.inventories.is_none() {
@@ -305,7 +374,12 @@ impl Session {
     }
 
     /// The publication that holds exactly what is wanted, if there is one.
-    async fn published(&mut self, shop: &Workshop, wanted: &Wanted, head: Option<&Manifest>) -> Result<Option<(u64, Publication)>, RunError> {
+    async fn published(
+        &mut self,
+        shop: &Workshop,
+        wanted: &Wanted,
+        head: Option<&Manifest>,
+    ) -> Result<Option<(u64, Publication)>, RunError> {
         let Some(head) = head else { return Ok(None) };
         let end = wanted.interval.end.fixed_offset();
         let Some(publication) = &head.publication else { return Ok(None) };
@@ -321,7 +395,12 @@ impl Session {
     }
 
     /// The chain is read once, and only when the head alone does not answer.
-    async fn load_editions(&mut self, shop: &Workshop, head: Option<&Manifest>, interval: &Interval) -> Result<(), RunError> {
+    async fn load_editions(
+        &mut self,
+        shop: &Workshop,
+        head: Option<&Manifest>,
+        interval: &Interval,
+    ) -> Result<(), RunError> {
         let newest = head.and_then(|m| m.publication.as_ref()).is_none_or(|p| p.end < interval.end.fixed_offset());
         if self.editions.is_none() && !newest {
             self.editions = Some(Editions::of(shop.lake.publications(&shop.pipeline.name, usize::MAX).await?));

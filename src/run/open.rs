@@ -26,7 +26,12 @@ pub struct Workshop {
 }
 
 /// Opens a pipeline for work. Mistakes of its stages are found here, before anything is read.
-pub fn open(project: &Arc<Project>, pipeline: &Pipeline, system: &System, observer: &Arc<dyn Observer>) -> Result<Workshop, RunError> {
+pub fn open(
+    project: &Arc<Project>,
+    pipeline: &Pipeline,
+    system: &System,
+    observer: &Arc<dyn Observer>,
+) -> Result<Workshop, RunError> {
     let (graph, mistakes) = graph(project, pipeline);
     if mistakes.has_errors() {
         return Err(RunError::Project(mistakes));
@@ -85,7 +90,10 @@ pub(super) fn known(setting: &Setting) -> Result<String, RunError> {
         RunError::Project(Diagnostics::from(
             Diagnostic::error("unset-variable", format!("the variable `{}` is not set", unset.variable))
                 .at(Place::new(&unset.place.file, unset.place.span.clone()))
-                .help(format!("set it, as in `{}=… matins run …`, or give a default: `${{{}:-…}}`", unset.variable, unset.variable)),
+                .help(format!(
+                    "set it, as in `{}=… matins run …`, or give a default: `${{{}:-…}}`",
+                    unset.variable, unset.variable
+                )),
         ))
     })
 }

@@ -18,7 +18,13 @@ pub struct Edition {
 }
 
 /// Seals every table of a run, or gives back all outcomes and what blocks.
-pub fn edition(shop: &Workshop, wanted: &Wanted, known: &Known, before: Option<&Publication>, run: &RunId) -> Result<Edition, (Blocked, Vec<CheckOutcome>)> {
+pub fn edition(
+    shop: &Workshop,
+    wanted: &Wanted,
+    known: &Known,
+    before: Option<&Publication>,
+    run: &RunId,
+) -> Result<Edition, (Blocked, Vec<CheckOutcome>)> {
     let mut sealed = Vec::new();
     let mut outcomes = Vec::new();
     let mut blocked = Vec::new();

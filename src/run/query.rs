@@ -17,7 +17,13 @@ use crate::system::System;
 const RUNS_SHOWN: usize = 10_000;
 
 /// Answers one query over the head snapshot of a pipeline, or over snapshot `number` of it.
-pub async fn query(project: &Project, pipeline: &PipelineName, number: Option<u64>, system: &System, text: &str) -> Result<Rows, RunError> {
+pub async fn query(
+    project: &Project,
+    pipeline: &PipelineName,
+    number: Option<u64>,
+    system: &System,
+    text: &str,
+) -> Result<Rows, RunError> {
     let lake = open_lake(project, system)?;
     let engine = engine(project, system, &lake)?;
     let names = sql::names(text).map_err(RunError::Usage)?;
@@ -33,7 +39,9 @@ pub async fn query(project: &Project, pipeline: &PipelineName, number: Option<u6
             tables.insert(name.clone(), Arc::new(published_table(&lake, project, pipeline, publication, name).await?));
         }
     } else if names.iter().any(|n| !n.starts_with("system.") && n.contains('.')) {
-        return Err(RunError::Usage(format!("pipeline `{pipeline}` has published nothing yet: `matins run {pipeline}`")));
+        return Err(RunError::Usage(format!(
+            "pipeline `{pipeline}` has published nothing yet: `matins run {pipeline}`"
+        )));
     }
     system_tables(&lake, pipeline, publication.as_ref(), &names, &mut tables).await?;
     let session = engine.session(&tables, Effort::Fast)?;
@@ -59,8 +67,12 @@ pub(super) async fn published_table(
             Some(file) => source::dropped_rows(&lake.store(), file).await?,
             None => Default::default(),
         };
-        let files: Vec<PartFile> =
-            raw.exports.iter().flat_map(|e| &e.files).map(|f| part_file(f, dropped.remove(&f.path).unwrap_or_default())).collect();
+        let files: Vec<PartFile> = raw
+            .exports
+            .iter()
+            .flat_map(|e| &e.files)
+            .map(|f| part_file(f, dropped.remove(&f.path).unwrap_or_default()))
+            .collect();
         let declared = project.pipelines.get(pipeline).and_then(|p| p.sources.get(&source));
         let schema = match (files.first(), declared) {
             (Some(first), _) => read_schema(&lake.store(), first).await?,
@@ -93,7 +105,8 @@ async fn system_tables(
         let finished: Vec<&RunFinished> = runs.iter().filter_map(|(_, f)| f.as_ref()).collect();
         let steps: Vec<Vec<Cell>> = finished.iter().flat_map(|f| f.steps.iter().map(move |s| step_row(f, s))).collect();
         add(tables, "steps", STEP_COLUMNS, &steps)?;
-        let checks: Vec<Vec<Cell>> = finished.iter().flat_map(|f| f.checks.iter().map(move |c| check_row(f, c))).collect();
+        let checks: Vec<Vec<Cell>> =
+            finished.iter().flat_map(|f| f.checks.iter().map(move |c| check_row(f, c))).collect();
         add(tables, "checks", CHECK_COLUMNS, &checks)?;
     }
     if asks("system.quarantine") {
@@ -199,7 +212,15 @@ fn run_row(started: &RunStarted, finished: Option<&RunFinished>) -> Vec<Cell> {
 }
 
 fn step_row(run: &RunFinished, step: &crate::lake::StepRecord) -> Vec<Cell> {
-    vec![text(&run.run), text(&step.step), text(&step.outcome), text(&step.why), integer(step.rows), integer(step.took_ms), maybe(step.message.as_ref())]
+    vec![
+        text(&run.run),
+        text(&step.step),
+        text(&step.outcome),
+        text(&step.why),
+        integer(step.rows),
+        integer(step.took_ms),
+        maybe(step.message.as_ref()),
+    ]
 }
 
 fn check_row(run: &RunFinished, check: &CheckOutcome) -> Vec<Cell> {

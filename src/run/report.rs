@@ -12,8 +12,8 @@ use crate::deliver::{FolderTransport, Letter, compose};
 use crate::engine::{Cell, Effort, Engine, PartsTable, Rows, Tables, collect};
 use crate::lake::{MessageState, MessageStep, Publication, paths};
 use crate::report::{self, ColumnType, KpiPoint, KpiSeries, ReportInput, SourceLine, Table, TableColumn, Templates};
-use crate::run::query::published_table;
 use crate::run::error::describe;
+use crate::run::query::published_table;
 use crate::run::{RunError, Workshop};
 
 /// A report shows tables whole, so they must be small; a larger one belongs behind `query`.
@@ -30,7 +30,12 @@ pub struct Rendered {
 }
 
 /// Renders every report of a snapshot that is not there yet, and with `mail` puts its messages into the outbox.
-pub async fn report(shop: &Workshop, publication: &Publication, number: u64, mail: bool) -> Result<Vec<Rendered>, RunError> {
+pub async fn report(
+    shop: &Workshop,
+    publication: &Publication,
+    number: u64,
+    mail: bool,
+) -> Result<Vec<Rendered>, RunError> {
     let mut all = Vec::new();
     let mut input: Option<Sheets> = None;
     for one in &shop.pipeline.reports {
@@ -82,18 +87,24 @@ pub fn check(
                 schemas.insert(name.clone(), known.clone());
             }
             None => found.push(
-                Diagnostic::error("unknown-table", format!("report `{}` shows `{table}`, which no stage makes", one.name))
-                    .at(place.clone())
-                    .did_you_mean(&table.to_string(), names.iter().map(String::as_str)),
+                Diagnostic::error(
+                    "unknown-table",
+                    format!("report `{}` shows `{table}`, which no stage makes", one.name),
+                )
+                .at(place.clone())
+                .did_you_mean(&table.to_string(), names.iter().map(String::as_str)),
             ),
         }
     }
     for kpi in &pipeline.kpis {
         let Some(known) = columns.get(&kpi.table) else {
             found.push(
-                Diagnostic::error("unknown-table", format!("KPI `{}` is in `{}`, which no stage makes", kpi.name, kpi.table))
-                    .at(kpi.place.clone())
-                    .did_you_mean(&kpi.table.to_string(), names.iter().map(String::as_str)),
+                Diagnostic::error(
+                    "unknown-table",
+                    format!("KPI `{}` is in `{}`, which no stage makes", kpi.name, kpi.table),
+                )
+                .at(kpi.place.clone())
+                .did_you_mean(&kpi.table.to_string(), names.iter().map(String::as_str)),
             );
             continue;
         };
@@ -241,10 +252,17 @@ fn shown(cell: &Cell) -> report::Cell {
 ///
 /// The mark is create-only: whoever makes it sends, once. A folder takes a message twice without harm, so one that a dead
 /// process left marked is handed on again.
-async fn deliver(shop: &Workshop, one: &Report, view: &ReportInput, rendered: &report::Rendered, folder: &str) -> Result<Vec<String>, RunError> {
+async fn deliver(
+    shop: &Workshop,
+    one: &Report,
+    view: &ReportInput,
+    rendered: &report::Rendered,
+    folder: &str,
+) -> Result<Vec<String>, RunError> {
     let mut places = Vec::new();
     for recipient in &one.recipients {
-        let letter = Letter { pipeline: &shop.pipeline.name, report: &one.name, as_of: &view.as_of, recipient, revision: 0 };
+        let letter =
+            Letter { pipeline: &shop.pipeline.name, report: &one.name, as_of: &view.as_of, recipient, revision: 0 };
         let undelivered = |why: String| RunError::NotDelivered(format!("{recipient}: {why}"));
         let message = compose(&shop.project.mail, &letter, rendered).map_err(|e| undelivered(e.to_string()))?;
         let id = message.key.to_string();

@@ -13,7 +13,12 @@ const FIRST: Duration = Duration::from_millis(200);
 const LONGEST: Duration = Duration::from_secs(20);
 
 /// Runs `work` until it succeeds, fails for good, or has failed six times.
-pub async fn retry<T, F>(system: &System, observer: &Arc<dyn Observer>, what: &str, mut work: impl FnMut() -> F) -> Result<T, RunError>
+pub async fn retry<T, F>(
+    system: &System,
+    observer: &Arc<dyn Observer>,
+    what: &str,
+    mut work: impl FnMut() -> F,
+) -> Result<T, RunError>
 where
     F: Future<Output = Result<T, RunError>>,
 {

@@ -15,7 +15,11 @@ const TRUTH: &str = "truth.json";
 /// Makes the exports of a pipeline that has a `sample`, unless its folder holds something already.
 ///
 /// Gives the `as_of` the sample is for; nothing when the pipeline reads somebody's own exports.
-pub fn ensure_sample(project: &Project, pipeline: &Pipeline, mut made: impl FnMut(&Path, usize)) -> Result<Option<NaiveDate>, RunError> {
+pub fn ensure_sample(
+    project: &Project,
+    pipeline: &Pipeline,
+    mut made: impl FnMut(&Path, usize),
+) -> Result<Option<NaiveDate>, RunError> {
     let Some(sample) = &pipeline.sample else { return Ok(None) };
     let Some(store) = project.stores.get(&sample.store) else { return Ok(None) };
     let url = known(&store.url)?;

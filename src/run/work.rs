@@ -11,8 +11,8 @@ use crate::config::Check;
 use crate::engine::{Effort, EngineError, PartFile, PartsTable, Tables, read_schema};
 use crate::lake::{CheckOutcome, RawExport, StepRecord};
 use crate::plan::{Input, Plan, Step, Task, Wanted, WantedTable};
-use crate::run::look::{Known, raw_export};
 use crate::run::error::describe;
+use crate::run::look::{Known, raw_export};
 use crate::run::retry::retry;
 use crate::run::{RunError, Workshop};
 use crate::source::{self, Landing};
@@ -43,7 +43,10 @@ struct Bench {
 }
 
 enum Done {
-    Ok { rows: u64, warnings: Vec<String> },
+    Ok {
+        rows: u64,
+        warnings: Vec<String>,
+    },
     /// Made again alone, with joins that spill.
     OutOfMemory,
     Failed(RunError),
@@ -96,7 +99,11 @@ pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>) -> Wo
     }
     for (at, step) in plan.steps.iter().enumerate() {
         if state[at] == State::Waiting {
-            shop.observer.see(&Event::StepFinished { step: step.task.to_string(), outcome: StepOutcome::Skipped, took: Duration::ZERO });
+            shop.observer.see(&Event::StepFinished {
+                step: step.task.to_string(),
+                outcome: StepOutcome::Skipped,
+                took: Duration::ZERO,
+            });
             work.records.push(record(step, "skipped", 0, Duration::ZERO, Some("a step it needs failed".to_owned())));
         }
     }
@@ -152,7 +159,14 @@ fn settle(shop: &Workshop, plan: &Plan, state: &mut [State], work: &mut Work, at
 
 fn record(step: &Step, outcome: &str, rows: u64, took: Duration, message: Option<String>) -> StepRecord {
     let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-    StepRecord { step: step.task.to_string(), outcome: outcome.to_owned(), why: step.why.clone(), rows, took_ms, message }
+    StepRecord {
+        step: step.task.to_string(),
+        outcome: outcome.to_owned(),
+        why: step.why.clone(),
+        rows,
+        took_ms,
+        message,
+    }
 }
 
 fn is_large(step: &Step, wanted: &Wanted) -> bool {
@@ -170,7 +184,11 @@ async fn execute(bench: &Bench, step: &Step, effort: Effort) -> Done {
     };
     match done {
         Ok((rows, warnings)) => Done::Ok { rows, warnings },
-        Err(RunError::Stage(StageError::Engine { cause: EngineError::Memory { .. }, .. })) if effort == Effort::Fast => Done::OutOfMemory,
+        Err(RunError::Stage(StageError::Engine { cause: EngineError::Memory { .. }, .. }))
+            if effort == Effort::Fast =>
+        {
+            Done::OutOfMemory
+        }
         Err(error) => Done::Failed(error),
     }
 }
@@ -192,7 +210,13 @@ impl Bench {
         let what = format!("landing {}", export.path);
         let landed = retry(&shop.system, &shop.observer, &what, || async {
             let attempt = shop.system.ids.next();
-            let landing = Landing { lake: &shop.lake.store(), exports: &store.store, source, attempt: &attempt, cores: shop.engine.cores() };
+            let landing = Landing {
+                lake: &shop.lake.store(),
+                exports: &store.store,
+                source,
+                attempt: &attempt,
+                cores: shop.engine.cores(),
+            };
             let landed = source::land(&landing, export, wanted.landed).await?;
             Ok(shop.lake.put_landed(landed).await?)
         })
@@ -209,7 +233,8 @@ impl Bench {
     async fn assemble(&self, name: &SourceName) -> Made {
         let shop = &self.shop;
         let (source, wanted) = (&shop.pipeline.sources[name], &self.wanted.sources[name]);
-        let landed: Vec<RawExport> = self.known(|k| wanted.exports.iter().filter_map(|e| k.landed.get(&e.landed).cloned()).collect());
+        let landed: Vec<RawExport> =
+            self.known(|k| wanted.exports.iter().filter_map(|e| k.landed.get(&e.landed).cloned()).collect());
         let raw = retry(&shop.system, &shop.observer, &format!("assembling raw.{name}"), || async {
             let attempt = shop.system.ids.next();
             let raw = source::assemble(&shop.lake.store(), source, wanted.raw, &attempt, &landed).await?;
@@ -286,7 +311,12 @@ impl Bench {
         if let Some(source) = name.source() {
             let balance = self.known(|k| k.raws.get(&self.wanted.sources[&source].raw).map(|r| r.balance))?;
             let limit = self.shop.pipeline.sources[&source].quarantine_limit;
-            return Some(stage::quarantine_outcome(name, Some(limit), balance.quarantined, balance.landed + balance.deduplicated));
+            return Some(stage::quarantine_outcome(
+                name,
+                Some(limit),
+                balance.quarantined,
+                balance.landed + balance.deduplicated,
+            ));
         }
         let moving = checks.iter().find(|c| c.severity == crate::config::Severity::Quarantine)?;
         let table = self.table(name).ok()?;

@@ -29,7 +29,8 @@ impl Bindings {
         let mut all = params.clone();
         let whole_days = interval.as_of().is_midnight() && crate::base::AsOf(interval.start).is_midnight();
         for (name, at) in [("as_of", interval.end), ("start", interval.start), ("end", interval.end)] {
-            let value = if whole_days { ParamValue::Date(at.date_naive()) } else { ParamValue::Timestamp(at.naive_local()) };
+            let value =
+                if whole_days { ParamValue::Date(at.date_naive()) } else { ParamValue::Timestamp(at.naive_local()) };
             if let Ok(name) = name.parse() {
                 all.insert(name, value);
             }

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use datafusion::sql::sqlparser::ast::{Expr, Ident, Query as Ast, SetExpr, Spanned, Statement, TableFactor, Value, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{
+    Expr, Ident, Query as Ast, SetExpr, Spanned, Statement, TableFactor, Value, Visit, Visitor,
+};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Location, Span};
@@ -40,17 +42,31 @@ impl Query {
 
 /// Parses one stage. Syntax errors, refusals and badly named tables come back together.
 pub fn parse(file: &Arc<SourceText>) -> Result<Query, Diagnostics> {
-    let mut statements = Parser::parse_sql(&GenericDialect {}, &file.text).map_err(|e| syntax_error(file, &e.to_string()))?;
+    let mut statements =
+        Parser::parse_sql(&GenericDialect {}, &file.text).map_err(|e| syntax_error(file, &e.to_string()))?;
     if statements.len() != 1 {
-        return Err(Diagnostic::error("one-statement", format!("a stage is one SELECT, this file has {} statements", statements.len()))
-            .at(Place::file(file))
-            .help("make one `.sql` file a table")
-            .into());
+        return Err(Diagnostic::error(
+            "one-statement",
+            format!("a stage is one SELECT, this file has {} statements", statements.len()),
+        )
+        .at(Place::file(file))
+        .help("make one `.sql` file a table")
+        .into());
     }
     let statement = statements.remove(0);
-    let mut found = Collector { file, tables: vec![], ctes: BTreeSet::new(), params: vec![], functions: BTreeSet::new(), refused: Diagnostics::default() };
+    let mut found = Collector {
+        file,
+        tables: vec![],
+        ctes: BTreeSet::new(),
+        params: vec![],
+        functions: BTreeSet::new(),
+        refused: Diagnostics::default(),
+    };
     if let Statement::Query(query) = &statement {
-        if !matches!(*query.body, SetExpr::Select(_) | SetExpr::Query(_) | SetExpr::SetOperation { .. } | SetExpr::Values(_)) {
+        if !matches!(
+            *query.body,
+            SetExpr::Select(_) | SetExpr::Query(_) | SetExpr::SetOperation { .. } | SetExpr::Values(_)
+        ) {
             found.refused.push(not_a_select(file));
         }
         let _: ControlFlow<()> = statement.visit(&mut found);
@@ -108,7 +124,9 @@ pub fn names(text: &str) -> Result<BTreeSet<String>, String> {
 }
 
 fn not_a_select(file: &Arc<SourceText>) -> Diagnostic {
-    Diagnostic::error("not-a-select", "a stage is one SELECT").at(Place::file(file)).help("a stage may only read; Matins writes its table")
+    Diagnostic::error("not-a-select", "a stage is one SELECT")
+        .at(Place::file(file))
+        .help("a stage may only read; Matins writes its table")
 }
 
 /// sqlparser says where in words: "… at Line: 3, Column: 14".
@@ -181,7 +199,13 @@ impl Visitor for Collector<'_> {
                 }
             }
             Expr::Function(function) => {
-                let name = function.name.0.last().and_then(|p| p.as_ident()).map(|i| i.value.to_lowercase()).unwrap_or_default();
+                let name = function
+                    .name
+                    .0
+                    .last()
+                    .and_then(|p| p.as_ident())
+                    .map(|i| i.value.to_lowercase())
+                    .unwrap_or_default();
                 if let Some(refusal) = refuse::function(&name, function) {
                     self.refused.push(refusal.at(place(self.file, function.name.span())));
                 }
@@ -231,7 +255,9 @@ mod tests {
         assert_eq!(codes("SELECT array_agg(a) FROM core.t"), ["unordered"]);
         assert_eq!(codes("SELECT first_value(a) OVER (PARTITION BY b) FROM core.t"), ["unordered"]);
         assert_eq!(codes("SELECT a FROM core.t LIMIT 3"), ["unordered"]);
-        parsed("SELECT array_agg(a ORDER BY a), first_value(a) OVER (PARTITION BY b ORDER BY c) FROM core.t GROUP BY b, a, c ORDER BY 1 LIMIT 3");
+        parsed(
+            "SELECT array_agg(a ORDER BY a), first_value(a) OVER (PARTITION BY b ORDER BY c) FROM core.t GROUP BY b, a, c ORDER BY 1 LIMIT 3",
+        );
     }
 
     #[test]

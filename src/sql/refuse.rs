@@ -5,16 +5,28 @@ use datafusion::sql::sqlparser::ast::{Function, FunctionArgumentClause, Function
 use crate::base::Diagnostic;
 
 const CLOCK: &[&str] = &[
-    "now", "current_timestamp", "current_date", "current_time", "localtime", "localtimestamp", "today", "getdate", "sysdate",
+    "now",
+    "current_timestamp",
+    "current_date",
+    "current_time",
+    "localtime",
+    "localtimestamp",
+    "today",
+    "getdate",
+    "sysdate",
 ];
 const RANDOM: &[&str] = &["random", "rand", "uuid", "gen_random_uuid", "newid"];
-const ORDERED: &[&str] = &["first_value", "last_value", "nth_value", "array_agg", "string_agg", "listagg", "group_concat"];
+const ORDERED: &[&str] =
+    &["first_value", "last_value", "nth_value", "array_agg", "string_agg", "listagg", "group_concat"];
 
 pub(super) fn function(name: &str, function: &Function) -> Option<Diagnostic> {
     if CLOCK.contains(&name) {
         return Some(
-            Diagnostic::error("clock", format!("`{name}` asks for the clock, so the same night made again would differ"))
-                .help("use `$as_of`, `$start` or `$end`, the bounds of the run's interval"),
+            Diagnostic::error(
+                "clock",
+                format!("`{name}` asks for the clock, so the same night made again would differ"),
+            )
+            .help("use `$as_of`, `$start` or `$end`, the bounds of the run's interval"),
         );
     }
     if RANDOM.contains(&name) {

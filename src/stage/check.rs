@@ -35,10 +35,14 @@ pub async fn check(
         let (bad, note) = match &check.rule {
             _ if check.severity == Severity::Quarantine => continue,
             Rule::RowChange { .. } => continue,
-            Rule::NotNull { .. } | Rule::Accepted { .. } | Rule::Range { .. } | Rule::Expression { .. } => (rows.bad[at], None),
+            Rule::NotNull { .. } | Rule::Accepted { .. } | Rule::Range { .. } | Rule::Expression { .. } => {
+                (rows.bad[at], None)
+            }
             Rule::Freshness { days, .. } => fresh(&rows.greatest[at], *days, bindings),
             Rule::RowCount { min, max } => row_count(total, *min, *max),
-            Rule::Unique { columns } => (repeated(engine, &session, table, columns).await.map_err(|e| fail(check, e))?, None),
+            Rule::Unique { columns } => {
+                (repeated(engine, &session, table, columns).await.map_err(|e| fail(check, e))?, None)
+            }
             Rule::References { column, table: other, to } => {
                 let (here, there) = (quote(column), quote(to));
                 let text = format!(
@@ -57,16 +61,29 @@ pub async fn check(
 pub fn judge(table: &TableName, check: &Check, bad_rows: u64, rows: u64, note: Option<String>) -> CheckOutcome {
     #[expect(clippy::cast_precision_loss, reason = "a share of rows")]
     let share = bad_rows as f64 / rows.max(1) as f64;
-    let within = check.limit.count.is_some_and(|most| bad_rows <= most) || check.limit.share.is_some_and(|most| share <= most);
+    let within =
+        check.limit.count.is_some_and(|most| bad_rows <= most) || check.limit.share.is_some_and(|most| share <= most);
     let status = match check.severity {
         _ if bad_rows == 0 => CheckStatus::Passed,
         _ if within => CheckStatus::Noted,
         Severity::Error => CheckStatus::Failed,
-        Severity::Quarantine if check.limit.share.is_none() && check.limit.count.is_none() && share <= QUARANTINE_SHARE => CheckStatus::Noted,
+        Severity::Quarantine
+            if check.limit.share.is_none() && check.limit.count.is_none() && share <= QUARANTINE_SHARE =>
+        {
+            CheckStatus::Noted
+        }
         Severity::Quarantine => CheckStatus::Failed,
         Severity::Info | Severity::Warn => CheckStatus::Noted,
     };
-    CheckOutcome { table: table.clone(), check: check.name.clone(), severity: check.severity, status, bad_rows, rows, note }
+    CheckOutcome {
+        table: table.clone(),
+        check: check.name.clone(),
+        severity: check.severity,
+        status,
+        bad_rows,
+        rows,
+        note,
+    }
 }
 
 /// Whether more was quarantined than may be: blocks publishing above the share.
@@ -81,7 +98,15 @@ pub fn quarantine_outcome(table: &TableName, limit: Option<f64>, quarantined: u6
         _ => CheckStatus::Failed,
     };
     let note = (quarantined > 0).then(|| format!("{:.2} % of rows, allowed {:.2} %", share * 100.0, limit * 100.0));
-    CheckOutcome { table: table.clone(), check: "quarantine".to_owned(), severity: Severity::Quarantine, status, bad_rows: quarantined, rows, note }
+    CheckOutcome {
+        table: table.clone(),
+        check: "quarantine".to_owned(),
+        severity: Severity::Quarantine,
+        status,
+        bad_rows: quarantined,
+        rows,
+        note,
+    }
 }
 
 /// The number of rows against the snapshot before; passes with a note where there is none.
@@ -107,7 +132,8 @@ pub(super) fn predicate(rule: &Rule) -> Option<String> {
         }
         Rule::Range { column, min, max } => {
             let bound = |op: &str, text: &String| format!("{} {op} {text}", quote(column));
-            let both: Vec<String> = min.iter().map(|m| bound(">=", m)).chain(max.iter().map(|m| bound("<=", m))).collect();
+            let both: Vec<String> =
+                min.iter().map(|m| bound(">=", m)).chain(max.iter().map(|m| bound("<=", m))).collect();
             Some(format!("({})", if both.is_empty() { "true".to_owned() } else { both.join(" AND ") }))
         }
         Rule::Expression { sql } => Some(format!("({sql})")),
@@ -122,7 +148,12 @@ struct Counted {
     greatest: Vec<Cell>,
 }
 
-async fn rows_and_counts(engine: &Engine, session: &SessionContext, table: &TableName, checks: &[Check]) -> Result<Counted, EngineError> {
+async fn rows_and_counts(
+    engine: &Engine,
+    session: &SessionContext,
+    table: &TableName,
+    checks: &[Check],
+) -> Result<Counted, EngineError> {
     let mut wanted = vec!["count(*) AS total".to_owned()];
     for (at, check) in checks.iter().enumerate() {
         let counted = match &check.rule {
@@ -170,11 +201,17 @@ fn row_count(rows: u64, min: Option<u64>, max: Option<u64>) -> (u64, Option<Stri
 }
 
 /// Rows beyond the first of each key. Hashes are compared first: a key that never repeats is proven so without a sort of texts.
-async fn repeated(engine: &Engine, session: &SessionContext, table: &TableName, columns: &[String]) -> Result<u64, EngineError> {
+async fn repeated(
+    engine: &Engine,
+    session: &SessionContext,
+    table: &TableName,
+    columns: &[String],
+) -> Result<u64, EngineError> {
     let names: Vec<String> = columns.iter().map(|c| quote(c)).collect();
     let keys = names.join(", ");
     let present = names.iter().map(|n| format!("{n} IS NOT NULL")).collect::<Vec<_>>().join(" AND ");
-    let frame = session.sql(&format!("SELECT {keys} FROM {table} WHERE {present}")).await.map_err(|e| engine.error(e))?;
+    let frame =
+        session.sql(&format!("SELECT {keys} FROM {table} WHERE {present}")).await.map_err(|e| engine.error(e))?;
     let mut stream = frame.execute_stream().await.map_err(|e| engine.error(e))?;
     let state = RandomState::with_seed(0);
     let (mut hashes, mut buffer) = (Vec::<u64>::new(), Vec::new());
@@ -195,7 +232,12 @@ async fn repeated(engine: &Engine, session: &SessionContext, table: &TableName, 
     single(engine, session, &text).await
 }
 
-async fn bad_rows(engine: &Engine, session: &SessionContext, text: &str, bindings: &Bindings) -> Result<u64, EngineError> {
+async fn bad_rows(
+    engine: &Engine,
+    session: &SessionContext,
+    text: &str,
+    bindings: &Bindings,
+) -> Result<u64, EngineError> {
     let query = crate::sql::parse(&crate::base::SourceText::new("check", text))
         .map_err(|d| EngineError::Execution(d.0.first().map(|d| d.message.clone()).unwrap_or_default()))?;
     let statement = bind(&query, bindings).map_err(|e| EngineError::Execution(e.to_string()))?;

@@ -39,11 +39,15 @@ pub async fn make(making: &Making<'_>) -> Result<TablePart, StageError> {
     let table = making.node.table();
     let file = || making.node.stage.file.path.display().to_string();
     let fail = |cause| StageError::Engine { table: table.clone(), file: file(), cause };
-    let statement = bind(&making.node.query, making.bindings)
-        .map_err(|cause| StageError::Bind { table: table.clone(), file: file(), cause })?;
+    let statement = bind(&making.node.query, making.bindings).map_err(|cause| StageError::Bind {
+        table: table.clone(),
+        file: file(),
+        cause,
+    })?;
     let session = making.engine.session(making.tables, making.effort).map_err(fail)?;
     let frame = making.engine.plan(&session, statement).await.map_err(fail)?;
-    let moving: Vec<&Check> = making.node.stage.head.checks.iter().filter(|c| c.severity == Severity::Quarantine).collect();
+    let moving: Vec<&Check> =
+        making.node.stage.head.checks.iter().filter(|c| c.severity == Severity::Quarantine).collect();
     let folder = format!("tables/{table}/{}/{}", making.part.fingerprint, making.attempt);
     let to = Destination { lake: Arc::clone(making.lake), folder };
     let (good, quarantine) = if moving.is_empty() {
@@ -79,8 +83,10 @@ async fn split(
     let view = datafusion::common::TableReference::full("lake", "main", VIEW);
     register_main(session, engine)?;
     session.register_table(view, frame.into_view()).map_err(|e| engine.error(e))?;
-    let broken: Vec<(String, String)> =
-        moving.iter().filter_map(|c| predicate(&c.rule).map(|p| (c.name.clone(), format!("coalesce({p}, true)")))).collect();
+    let broken: Vec<(String, String)> = moving
+        .iter()
+        .filter_map(|c| predicate(&c.rule).map(|p| (c.name.clone(), format!("coalesce({p}, true)"))))
+        .collect();
     let all = broken.iter().map(|(_, p)| p.as_str()).collect::<Vec<_>>().join(" AND ");
     let which: String = broken.iter().fold("CASE".to_owned(), |case, (name, p)| {
         format!("{case} WHEN NOT {p} THEN {}", crate::sql::quote_text(name))
@@ -93,7 +99,8 @@ async fn split(
 
 fn register_main(session: &SessionContext, engine: &Engine) -> Result<(), EngineError> {
     use datafusion::catalog::MemorySchemaProvider;
-    let catalog = session.catalog("lake").ok_or_else(|| EngineError::Execution("the session has no catalog".to_owned()))?;
+    let catalog =
+        session.catalog("lake").ok_or_else(|| EngineError::Execution("the session has no catalog".to_owned()))?;
     catalog.register_schema("main", Arc::new(MemorySchemaProvider::new())).map(|_| ()).map_err(|e| engine.error(e))
 }
 
@@ -106,7 +113,8 @@ async fn quarantine(making: &Making<'_>, bad: &Rows) -> Result<Option<DataFile>,
     let mut rules = Vec::with_capacity(bad.rows.len());
     let mut records = Vec::with_capacity(bad.rows.len());
     for row in &bad.rows {
-        let (rule, values) = row.split_last().map_or((String::new(), [].as_slice()), |(rule, rest)| (rule.text(), rest));
+        let (rule, values) =
+            row.split_last().map_or((String::new(), [].as_slice()), |(rule, rest)| (rule.text(), rest));
         let record: serde_json::Map<String, serde_json::Value> =
             names.iter().zip(values).map(|(n, c)| ((*n).to_owned(), Cell::json(c))).collect();
         rules.push(rule);
@@ -119,7 +127,10 @@ async fn quarantine(making: &Making<'_>, bad: &Rows) -> Result<Option<DataFile>,
         ("line", Arc::new(Int64Array::new_null(rows))),
         ("column", none()),
         ("rule", Arc::new(StringArray::from(rules.clone()))),
-        ("reason", Arc::new(StringArray::from(rules.iter().map(|r| format!("the row breaks {r}")).collect::<Vec<_>>()))),
+        (
+            "reason",
+            Arc::new(StringArray::from(rules.iter().map(|r| format!("the row breaks {r}")).collect::<Vec<_>>())),
+        ),
         ("value", none()),
         ("record", Arc::new(StringArray::from(records))),
     ];

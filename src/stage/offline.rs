@@ -18,7 +18,13 @@ use crate::stage::check::predicate;
 pub type Schemas = BTreeMap<TableName, SchemaRef>;
 
 /// The schemas of the pipeline's tables, and every mistake the planner finds. `raw` holds the contracts' schemas.
-pub async fn plan_offline(engine: &Engine, pipeline: &Pipeline, graph: &Graph, interval: &Interval, raw: Schemas) -> (Schemas, Diagnostics) {
+pub async fn plan_offline(
+    engine: &Engine,
+    pipeline: &Pipeline,
+    graph: &Graph,
+    interval: &Interval,
+    raw: Schemas,
+) -> (Schemas, Diagnostics) {
     let bindings = Bindings::of(&pipeline.params, interval);
     let mut schemas = raw;
     let mut diagnostics = Diagnostics::default();
@@ -43,7 +49,12 @@ pub async fn plan_offline(engine: &Engine, pipeline: &Pipeline, graph: &Graph, i
     (schemas, diagnostics)
 }
 
-async fn schema_of(engine: &Engine, node: &Node, bindings: &Bindings, schemas: &Schemas) -> Result<SchemaRef, EngineError> {
+async fn schema_of(
+    engine: &Engine,
+    node: &Node,
+    bindings: &Bindings,
+    schemas: &Schemas,
+) -> Result<SchemaRef, EngineError> {
     let tables = empty(node.query.reads.keys(), schemas);
     let statement = bind(&node.query, bindings).map_err(|e| EngineError::Plan { message: e.to_string(), at: None })?;
     let session = engine.session(&tables, Effort::Fast)?;
@@ -69,7 +80,10 @@ fn key_and_docs(node: &Node, schema: &SchemaRef, out: &mut Diagnostics) {
     let mut seen = std::collections::BTreeSet::new();
     for name in &names {
         if !seen.insert(*name) {
-            out.push(Diagnostic::error("repeated-column", format!("`{}` has two columns `{name}`", node.table())).at(Place::file(&node.stage.file)));
+            out.push(
+                Diagnostic::error("repeated-column", format!("`{}` has two columns `{name}`", node.table()))
+                    .at(Place::file(&node.stage.file)),
+            );
         }
     }
     for wrong in head.key.iter().chain(head.columns.keys()).filter(|c| !names.contains(&c.as_str())) {
@@ -84,7 +98,13 @@ fn key_and_docs(node: &Node, schema: &SchemaRef, out: &mut Diagnostics) {
 }
 
 /// Plans each check as the query it will be.
-async fn checks(engine: &Engine, table: &TableName, checks: &[crate::config::Check], schemas: &Schemas, out: &mut Diagnostics) {
+async fn checks(
+    engine: &Engine,
+    table: &TableName,
+    checks: &[crate::config::Check],
+    schemas: &Schemas,
+    out: &mut Diagnostics,
+) {
     for check in checks {
         let text = match &check.rule {
             Rule::Unique { columns } => {
@@ -105,7 +125,10 @@ async fn checks(engine: &Engine, table: &TableName, checks: &[crate::config::Che
             frame.into_optimized_plan().map(|_| ()).map_err(|e| engine.error(e))
         };
         if let Err(error) = planned.await {
-            out.push(Diagnostic::error("check", format!("check `{}` of `{table}`: {error}", check.name)).at(check.place.clone()));
+            out.push(
+                Diagnostic::error("check", format!("check `{}` of `{table}`: {error}", check.name))
+                    .at(check.place.clone()),
+            );
         }
     }
 }
@@ -115,7 +138,8 @@ fn diagnostic(node: &Node, error: &EngineError) -> Diagnostic {
     let place = match error {
         EngineError::Plan { at: Some((line, column)), .. } if *line > 0 => {
             let start = file.offset(*line, *column);
-            let word = file.text[start..].find(|c: char| !c.is_alphanumeric() && c != '_' && c != '.').unwrap_or(1).max(1);
+            let word =
+                file.text[start..].find(|c: char| !c.is_alphanumeric() && c != '_' && c != '.').unwrap_or(1).max(1);
             Place::new(file, start..start + word)
         }
         _ => first_line_of_sql(node),

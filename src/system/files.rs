@@ -16,7 +16,11 @@ pub struct ProjectFiles {
 
 impl ProjectFiles {
     /// The files below a folder whose name ends so, in order of path.
-    pub fn below<'a>(&'a self, folder: &'a str, ending: &'a str) -> impl Iterator<Item = (&'a str, &'a Arc<SourceText>)> {
+    pub fn below<'a>(
+        &'a self,
+        folder: &'a str,
+        ending: &'a str,
+    ) -> impl Iterator<Item = (&'a str, &'a Arc<SourceText>)> {
         self.texts
             .range(folder.to_owned()..)
             .take_while(move |(path, _)| path.starts_with(folder))
