@@ -7,15 +7,20 @@ use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
 use crate::base::{Event, RunId};
-use crate::lake::lease::{Verdict, take, take_over, watch};
+use crate::lake::lease::{Verdict, last_beat, take, take_over, watch};
 use crate::lake::{ChainError, Held, Manifest, Publication, Sealed, TakeError};
 use crate::run::retry::retry;
 use crate::run::{RunError, Workshop};
 
-const BEAT: Duration = Duration::from_secs(5);
 /// A holder that gave no sign of life for so long, on the observer's own clock, has lost its lease.
 const LEASE_TIMEOUT: Duration = Duration::from_secs(45);
-const LOOK: Duration = Duration::from_secs(2);
+
+/// `MATINS_LEASE_TIMEOUT` in seconds, the same for every process on one lake; beats and looks come at fractions of it.
+fn lease_timeout(shop: &Workshop) -> Duration {
+    let given =
+        shop.system.environment.get("MATINS_LEASE_TIMEOUT").and_then(|s| s.parse().ok()).map(Duration::from_secs_f64);
+    given.unwrap_or(LEASE_TIMEOUT)
+}
 
 /// The lease of one pipeline, if this process holds it. Cheap to clone.
 #[derive(Clone, Default)]
@@ -41,28 +46,33 @@ impl Keeper {
         }
         let held = loop {
             match once(shop, run).await {
-                Err(RunError::Taken(TakeError::HeldBy { lease, pipeline })) if wait => {
+                Err(RunError::Taken(TakeError::HeldBy { lease, pipeline }))
+                    if wait || is_silent(shop, lease.epoch).await? =>
+                {
                     let message = format!(
                         "{pipeline} is held by run {} of process {} on {}: waiting",
                         lease.run, lease.holder.pid, lease.holder.host
                     );
                     shop.observer.see(&Event::Warning { message });
-                    if let Some(held) = after_waiting(shop, run).await? {
-                        break held;
+                    match after_waiting(shop, run).await? {
+                        Some(held) => break held,
+                        // It lives after all, and nobody asked to wait for its end.
+                        None if !wait => break once(shop, run).await?,
+                        None => {}
                     }
                 }
                 done => break done?,
             }
         };
         let beater = held.beater();
-        let (lake, system) = (shop.lake.clone(), shop.system.clone());
+        let (lake, system, every) = (shop.lake.clone(), shop.system.clone(), lease_timeout(shop) / 9);
         let beating = tokio::spawn(async move {
             loop {
                 // A beat that is lost is followed by others; a store that is gone for long costs the lease, as it should.
                 if let Err(error) = beater.beat(&lake, system.clock.now()).await {
                     tracing::warn!(%error, "a sign of life was not written");
                 }
-                tokio::time::sleep(BEAT).await;
+                tokio::time::sleep(every).await;
             }
         });
         *kept = Some(Kept { held, beating });
@@ -138,9 +148,19 @@ async fn once(shop: &Workshop, run: &RunId) -> Result<Held, RunError> {
     .await
 }
 
+/// Whether the holder's last sign of life is old by the wall clock. Only a hint that watching it is worth while: clocks of
+/// two machines differ, so what decides is the observer's own monotonic clock.
+async fn is_silent(shop: &Workshop, epoch: u64) -> Result<bool, RunError> {
+    let beat = last_beat(&shop.lake, &shop.pipeline.name, epoch).await?;
+    let age = beat.and_then(|b| (shop.system.clock.now() - b.at).to_std().ok());
+    Ok(age.is_some_and(|age| age > lease_timeout(shop)))
+}
+
 /// Waits until the lease is free or its holder has been silent for the time-out; somebody else may then be quicker.
 async fn after_waiting(shop: &Workshop, run: &RunId) -> Result<Option<Held>, RunError> {
-    let verdict = watch(&shop.lake, &shop.pipeline.name, &shop.system.machine, LEASE_TIMEOUT, LOOK).await?;
+    let timeout = lease_timeout(shop);
+    let looking = watch(&shop.lake, &shop.pipeline.name, &shop.system.machine, timeout, timeout / 20);
+    let verdict = looking.await?;
     let Verdict::Expired(sighting) = verdict else { return Ok(None) };
     let (process, nonce) = (shop.system.machine.process(), shop.system.ids.next());
     let now = shop.system.clock.now();

@@ -4,6 +4,7 @@ mod chain;
 mod gc;
 
 use chrono::{DateTime, FixedOffset, TimeDelta};
+use std::collections::BTreeMap;
 
 use crate::base::{Fingerprint, TableName};
 use crate::lake::testing::{fingerprint, holder, now, pipeline, run, this_machine};
@@ -35,7 +36,14 @@ fn publication(id: &str, end: DateTime<FixedOffset>) -> Publication {
 
 fn sealed(name: &str, of: Fingerprint) -> Sealed {
     let name: TableName = name.parse().expect("a name");
-    let table = PublishedTable { name, fingerprint: of, rows: 1, parts: vec![of], checks: fingerprint("checks") };
+    let table = PublishedTable {
+        name,
+        fingerprint: of,
+        rows: 1,
+        parts: vec![of],
+        checks: fingerprint("checks"),
+        made_from: BTreeMap::new(),
+    };
     seal(table, &[]).expect("nothing failed")
 }
 
