@@ -54,7 +54,8 @@ impl Keeper {
                         lease.run, lease.holder.pid, lease.holder.host
                     );
                     shop.observer.see(&Event::Warning { message });
-                    match after_waiting(shop, run).await? {
+                    let patience = if wait { Duration::MAX } else { lease_timeout(shop) * 2 };
+                    match tokio::time::timeout(patience, after_waiting(shop, run)).await.unwrap_or(Ok(None))? {
                         Some(held) => break held,
                         // It lives after all, and nobody asked to wait for its end.
                         None if !wait => break once(shop, run).await?,

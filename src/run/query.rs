@@ -44,7 +44,7 @@ pub async fn query(
         )));
     }
     system_tables(&lake, pipeline, publication.as_ref(), &names, &mut tables).await?;
-    let session = engine.session(&tables, Effort::Fast)?;
+    let session = engine.session(&tables, Effort::Alone)?;
     let frame = engine.ask(&session, text).await?;
     Ok(collect(&engine, frame).await?)
 }

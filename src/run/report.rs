@@ -153,7 +153,7 @@ async fn read(engine: &Engine, name: &TableName, table: PartsTable) -> Result<Ro
     }
     let mut tables = Tables::new();
     tables.insert(name.clone(), Arc::new(table));
-    let session = engine.session(&tables, Effort::Fast)?;
+    let session = engine.session(&tables, Effort::Beside)?;
     let frame = engine.ask(&session, &format!("SELECT * FROM {name}")).await?;
     Ok(collect(engine, frame).await?)
 }

@@ -77,7 +77,14 @@ pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>) -> Wo
             state[next] = State::Running;
             let (bench, step) = (bench.clone(), plan.steps[next].clone());
             shop.observer.see(&Event::StepStarted { step: step.task.to_string() });
-            let effort = if frugal { Effort::Frugal } else { Effort::Fast };
+            // A step that has company now or at once gets one core; a lone one gets all.
+            let company = (0..state.len())
+                .filter(|at| state[*at] == State::Running || state[*at].is_ready(&plan.steps[*at], &state));
+            let effort = match company.filter(|at| is_make(&plan.steps[*at])).count() {
+                _ if frugal => Effort::Frugal,
+                0 | 1 => Effort::Alone,
+                _ => Effort::Beside,
+            };
             running.spawn(async move {
                 let started = Instant::now();
                 let done = tokio::time::timeout(STEP_LIMIT, execute(&bench, &step, effort)).await;
@@ -169,6 +176,10 @@ fn record(step: &Step, outcome: &str, rows: u64, took: Duration, message: Option
     }
 }
 
+fn is_make(step: &Step) -> bool {
+    matches!(step.task, Task::Make { .. })
+}
+
 fn is_large(step: &Step, wanted: &Wanted) -> bool {
     let Task::Land { source, export, .. } = &step.task else { return false };
     let export = wanted.sources.get(source).and_then(|s| s.exports.get(*export)).and_then(|e| e.listed.as_ref());
@@ -185,7 +196,7 @@ async fn execute(bench: &Bench, step: &Step, effort: Effort) -> Done {
     match done {
         Ok((rows, warnings)) => Done::Ok { rows, warnings },
         Err(RunError::Stage(StageError::Engine { cause: EngineError::Memory { .. }, .. }))
-            if effort == Effort::Fast =>
+            if effort != Effort::Frugal =>
         {
             Done::OutOfMemory
         }
