@@ -82,7 +82,7 @@ pub fn check(
                 }
             }
             Err(error @ ReportError::UnknownTemplate { .. }) => {
-                found.push(Diagnostic::error("template", error.to_string()))
+                found.push(Diagnostic::error("template", error.to_string()));
             }
         }
     }

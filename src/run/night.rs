@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::base::{Event, Interval, RunId, SourceName};
+use crate::base::{BadName, Event, Interval, RunId, SourceName};
 use crate::lake::{CheckOutcome, Manifest, Publication, RunFinished, RunStarted, RunStatus, StepRecord, gc_doomed};
 use crate::plan::{Inventory, Plan, Wanted};
 use crate::run::error::describe;
@@ -97,8 +97,8 @@ pub async fn run_interval(
             took: started.elapsed(),
         });
     }
-    #[expect(clippy::expect_used, reason = "an r and lower-case letters and digits are a run id")]
-    let run: RunId = format!("r{}", shop.system.ids.next()).parse().expect("a run id");
+    let run: RunId =
+        format!("r{}", shop.system.ids.next()).parse().map_err(|e: BadName| RunError::Usage(e.to_string()))?;
     let since = Instant::now();
     shop.lease.take(shop, &run, options.wait).await?;
     phases.add("lease", since);
@@ -236,9 +236,8 @@ async fn leased(
     phases.add("publish", since);
     shop.observer.see(&Event::Published { snapshot: number, as_of: interval.as_of().to_string() });
     // As it was written, with the content's name the lake gave it.
-    let publication = match shop.lake.manifest(&shop.pipeline.name, number).await?.publication {
-        Some(publication) => publication,
-        None => return Err(RunError::Usage(format!("snapshot {number} publishes nothing"))),
+    let Some(publication) = shop.lake.manifest(&shop.pipeline.name, number).await?.publication else {
+        return Err(RunError::Usage(format!("snapshot {number} publishes nothing")));
     };
     session.remember(number, &publication);
     let since = Instant::now();
@@ -367,7 +366,7 @@ impl Session {
         let mut known = self.take_known();
         let memories = look::remember(shop, head.as_ref(), &mut known).await;
         self.give_known(known);
-        let inventories = self.inventories.as_ref().cloned().unwrap_or_default();
+        let inventories = self.inventories.clone().unwrap_or_default();
         let wanted = look::want(shop, interval, &inventories, &memories?)?;
         phases.add("plan", since);
         Ok((wanted, head))

@@ -19,7 +19,7 @@ use crate::source::{self, Landing};
 use crate::stage::{self, Making, StageError};
 
 /// A step may not last longer.
-const STEP_LIMIT: Duration = Duration::from_secs(6 * 60 * 60);
+const STEP_LIMIT: Duration = Duration::from_hours(6);
 /// An export of this size is decoded on all cores by itself, so nothing else is started beside it.
 const LARGE_EXPORT: u64 = 32 << 20;
 
@@ -33,13 +33,16 @@ pub struct Work {
     pub failed: usize,
 }
 
+/// Positions of rows to leave out, by file.
+type Dropped = BTreeMap<String, Vec<u64>>;
+
 /// What tasks share.
 #[derive(Clone)]
 struct Bench {
     shop: Workshop,
     wanted: Arc<Wanted>,
     known: Arc<Mutex<Known>>,
-    dropped: Arc<Mutex<BTreeMap<Fingerprint, Arc<BTreeMap<String, Vec<u64>>>>>>,
+    dropped: Arc<Mutex<BTreeMap<Fingerprint, Arc<Dropped>>>>,
 }
 
 enum Done {
