@@ -405,7 +405,10 @@ impl Session {
         head: Option<&Manifest>,
         interval: &Interval,
     ) -> Result<(), RunError> {
-        let newest = head.and_then(|m| m.publication.as_ref()).is_none_or(|p| p.end < interval.end.fixed_offset());
+        // A head that is held may have newer ones behind it.
+        let newest = head.is_none_or(|m| {
+            !m.head_held && m.publication.as_ref().is_none_or(|p| p.end < interval.end.fixed_offset())
+        });
         if self.editions.is_none() && !newest {
             self.editions = Some(Editions::of(shop.lake.publications(&shop.pipeline.name, usize::MAX).await?));
         }
@@ -415,7 +418,7 @@ impl Session {
     /// The snapshot a change of rows is measured against.
     fn before(&self, interval: &Interval, head: Option<&Manifest>) -> Option<Publication> {
         let end = interval.end.fixed_offset();
-        match head.and_then(|m| m.publication.as_ref()) {
+        match head.filter(|m| !m.head_held).and_then(|m| m.publication.as_ref()) {
             Some(publication) if publication.end < end => Some(publication.clone()),
             _ => self.editions.as_ref().and_then(|e| e.before(&end)).cloned(),
         }

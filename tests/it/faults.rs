@@ -211,7 +211,7 @@ fn binary_rows_below_a_good_header_are_set_aside() {
     let bytes = [csv("1,2024-01-01,1.00,fine\n").as_bytes(), b"\xff\xfe\x00\x01\x02\n2,2024-01-01,2.00,\xc3\x28\n"].concat();
     let project = lenient().with(&export(1), bytes);
     balance(&project.night("2024-01-02"), 3, 1, 2);
-    assert_eq!(quarantine(&project), ["3 - ragged -", "4 - encoding -"]);
+    assert_eq!(quarantine(&project), ["3 - ragged -", "4 note encoding \u{fffd}("]);
 }
 
 #[test]

@@ -255,7 +255,10 @@ pub fn same_as_snapshot(name: &str, said: &Said) {
             (r"\b[0-9a-f]{32}\b", "[id]"),
             (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+[^ ]*", "[time]"),
             (r"\b\d+ min \d+ s\b|\b\d+\.\d s\b|\b\d+ ms\b", "[took]"),
-            (r"process \d+", "process [pid]"),
+            (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "[time]"),
+            (r"on \S+ \(process \d+\)", "on [host] (process [pid])"),
+            // Columns are as wide as what stood in them.
+            (r" +(\[took\]|took)", " $1"),
         ],
     }, {
         insta::assert_snapshot!(name, said.shown());
