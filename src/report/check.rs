@@ -108,7 +108,9 @@ fn check_with(
             }
         }
     }
-    found.extend(names_nobody_gives(templates, report));
+    let places: Vec<Option<Place>> = found.0.iter().map(|d| d.place.clone()).collect();
+    // A name that stopped the rendering has been told.
+    found.0.extend(names_nobody_gives(templates, report).0.into_iter().filter(|d| !places.contains(&d.place)));
     found.extend(data_nobody_shows(templates, report));
     found
 }

@@ -406,9 +406,8 @@ impl Session {
         interval: &Interval,
     ) -> Result<(), RunError> {
         // A head that is held may have newer ones behind it.
-        let newest = head.is_none_or(|m| {
-            !m.head_held && m.publication.as_ref().is_none_or(|p| p.end < interval.end.fixed_offset())
-        });
+        let newest = head
+            .is_none_or(|m| !m.head_held && m.publication.as_ref().is_none_or(|p| p.end < interval.end.fixed_offset()));
         if self.editions.is_none() && !newest {
             self.editions = Some(Editions::of(shop.lake.publications(&shop.pipeline.name, usize::MAX).await?));
         }

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::base::{Fingerprint, RunId, SourceName, TableName};
 use crate::config::Check;
-use crate::lake::{
-    Balance, Blocked, CheckOutcome, CheckStatus, DataFile, Publication, PublishedTable, Sealed, seal,
-};
+use crate::lake::{Balance, Blocked, CheckOutcome, CheckStatus, DataFile, Publication, PublishedTable, Sealed, seal};
 use crate::plan::{Wanted, WantedSource};
 use crate::run::Workshop;
 use crate::run::look::Known;

@@ -102,8 +102,7 @@ fn names(column: &Column) -> impl Iterator<Item = &str> {
 fn shown(header: &[String]) -> String {
     const MOST: usize = 40;
     let more = if header.len() > MOST { format!(" and {} more", header.len() - MOST) } else { String::new() };
-    let names: Vec<String> =
-        header.iter().take(MOST).map(|h| format!("`{}`", printable(h))).collect();
+    let names: Vec<String> = header.iter().take(MOST).map(|h| format!("`{}`", printable(h))).collect();
     format!("{}{more}", names.join(", "))
 }
 

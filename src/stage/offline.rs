@@ -43,7 +43,7 @@ pub async fn plan_offline(
                 schemas.insert(node.table().clone(), schema);
                 checks(engine, node.table(), &node.stage.head.checks, &schemas, &mut diagnostics).await;
             }
-            Err(error) => diagnostics.push(diagnostic(node, &error)),
+            Err(error) => diagnostics.push(diagnostic(node, &error, &schemas)),
         }
     }
     (schemas, diagnostics)
@@ -144,7 +144,7 @@ async fn checks(
     }
 }
 
-fn diagnostic(node: &Node, error: &EngineError) -> Diagnostic {
+fn diagnostic(node: &Node, error: &EngineError, schemas: &Schemas) -> Diagnostic {
     let file = &node.stage.file;
     let place = match error {
         EngineError::Plan { at: Some((line, column)), .. } if *line > 0 => {
@@ -155,7 +155,19 @@ fn diagnostic(node: &Node, error: &EngineError) -> Diagnostic {
         }
         _ => first_line_of_sql(node),
     };
-    Diagnostic::error("sql-plan", error.to_string()).at(place)
+    let message = error.to_string();
+    let mistake = Diagnostic::error("sql-plan", message.clone()).at(place);
+    let Some((name, _)) = message.strip_prefix("column '").and_then(|rest| rest.split_once('\'')) else {
+        return mistake;
+    };
+    let names = |table: &TableName| -> Vec<String> {
+        let schema = schemas.get(table).map(|s| s.fields().iter().map(|f| f.name().clone()).collect());
+        schema.unwrap_or_default()
+    };
+    let read: Vec<(&TableName, Vec<String>)> = node.query.reads.keys().map(|table| (table, names(table))).collect();
+    let shown: Vec<String> = read.iter().map(|(table, names)| format!("`{table}` has {}", names.join(", "))).collect();
+    let all = read.iter().flat_map(|(_, names)| names.iter().map(String::as_str));
+    mistake.help(shown.join("; ")).did_you_mean(name.rsplit('.').next().unwrap_or(name), all)
 }
 
 fn first_line_of_sql(node: &Node) -> Place {

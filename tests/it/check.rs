@@ -21,9 +21,7 @@ const PAGE: &str = "\
 
 /// A shop with a report that has no mistake.
 fn reporting() -> Project {
-    Project::shop()
-        .with("pipelines/shop.yaml", format!("{SHOP}{REPORT}"))
-        .with("report-templates/page.html", PAGE)
+    Project::shop().with("pipelines/shop.yaml", format!("{SHOP}{REPORT}")).with("report-templates/page.html", PAGE)
 }
 
 /// One mistake of each of the five kinds. The report shows the very table whose column is wrong.
@@ -155,7 +153,11 @@ fn wrong_types_and_columns_of_checks_are_found_without_data() {
 fn a_variable_that_is_not_set_fails_only_the_pipelines_that_use_it() {
     let other = SHOP.replace("exports://orders", "elsewhere://orders");
     let project = Project::shop_of_days(1).with("pipelines/other.yaml", other);
-    project.edit("matins.yaml", "stores: {exports: exports}", "stores: {exports: exports, elsewhere: \"${ELSEWHERE}\"}");
+    project.edit(
+        "matins.yaml",
+        "stores: {exports: exports}",
+        "stores: {exports: exports, elsewhere: \"${ELSEWHERE}\"}",
+    );
     project.matins(&["check"]).ok().says_not("error");
     project.matins(&["run", "--as-of", "2024-01-02"]).ok();
     same_as_snapshot("unset_variable", &project.matins(&["run", "other", "--as-of", "2024-01-02"]).code(2));

@@ -147,7 +147,8 @@ fn query_answers_in_json_and_knows_its_own_runs() {
     assert_eq!(project.value("SELECT count(*) FROM system.steps WHERE outcome = 'ran' AND step LIKE 'land %'"), "2");
     assert_eq!(project.value("SELECT count(*) FROM system.checks WHERE status <> 'passed'"), "0");
     assert_eq!(project.value("SELECT count(*) FROM system.quarantine"), "0");
-    let both = "SELECT count(*) FROM system.runs r JOIN system.steps s ON r.run = s.run WHERE s.step = 'make mart.days'";
+    let both =
+        "SELECT count(*) FROM system.runs r JOIN system.steps s ON r.run = s.run WHERE s.step = 'make mart.days'";
     assert_eq!(project.value(both), "1");
     assert_eq!(project.value("SELECT count(*) FROM raw.orders WHERE _line = 2"), "2");
     let names = "SELECT count(*) FROM information_schema.tables WHERE table_schema IN ('raw', 'core', 'mart')";

@@ -26,7 +26,8 @@ fn quarantine(project: &Project) -> Vec<String> {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    let rows = project.query("SELECT export, line, \"column\", rule, value FROM system.quarantine ORDER BY export, line");
+    let rows =
+        project.query("SELECT export, line, \"column\", rule, value FROM system.quarantine ORDER BY export, line");
     rows.iter().map(|r| ["line", "column", "rule", "value"].map(|key| text(&r[key])).join(" ")).collect()
 }
 
@@ -120,7 +121,12 @@ fn an_empty_export_lands_without_rows_and_is_told() {
 #[test]
 fn a_half_uploaded_export_lands_what_it_has_and_the_whole_one_lands_anew() {
     let whole = csv("1,2024-01-01,1.00,one\n2,2024-01-01,2.00,two\n3,2024-01-01,3.00,\"three\nlines, in\nfact\"\n");
-    let ends = [("2,2024", "truncated"), ("three\nlines", "unclosed_quote"), ("2.0", "truncated"), ("\"thr", "unclosed_quote")];
+    let ends = [
+        ("2,2024", "truncated"),
+        ("three\nlines", "unclosed_quote"),
+        ("2.0", "truncated"),
+        ("\"thr", "unclosed_quote"),
+    ];
     for (end, rule) in ends {
         let project = lenient();
         let cut = whole.find(end).expect("it is in the file") + end.len();
@@ -208,7 +214,8 @@ fn what_is_no_text_is_refused_and_changes_nothing() {
 
 #[test]
 fn binary_rows_below_a_good_header_are_set_aside() {
-    let bytes = [csv("1,2024-01-01,1.00,fine\n").as_bytes(), b"\xff\xfe\x00\x01\x02\n2,2024-01-01,2.00,\xc3\x28\n"].concat();
+    let bytes =
+        [csv("1,2024-01-01,1.00,fine\n").as_bytes(), b"\xff\xfe\x00\x01\x02\n2,2024-01-01,2.00,\xc3\x28\n"].concat();
     let project = lenient().with(&export(1), bytes);
     balance(&project.night("2024-01-02"), 3, 1, 2);
     assert_eq!(quarantine(&project), ["3 - ragged -", "4 note encoding \u{fffd}("]);
@@ -216,7 +223,8 @@ fn binary_rows_below_a_good_header_are_set_aside() {
 
 #[test]
 fn columns_are_found_by_name_wherever_they_stand() {
-    let project = Project::shop_of_days(1).with(&export(2), "note,net,ordered_on,order_id\nswapped,7.00,2024-01-02,2-1\n");
+    let project =
+        Project::shop_of_days(1).with(&export(2), "note,net,ordered_on,order_id\nswapped,7.00,2024-01-02,2-1\n");
     balance(&project.night("2024-01-03"), 4, 4, 0);
     let row = project.query("SELECT order_id, bdate, net, note FROM core.orders WHERE note = 'swapped'");
     assert_eq!(row, [json!({ "order_id": "2-1", "bdate": "2024-01-02", "net": "7.0000", "note": "swapped" })]);
@@ -275,7 +283,10 @@ UNION ALL SELECT id, note, amount FROM raw.windows
         .with("sql/mixed/core/all.sql", mixed)
         .with("exports/chinese/20240101.csv", gbk)
         .with("exports/german/a.csv", "id;Betrag;paid_on\ng1;1.234,50;31.12.2023\ng2;-;-\n")
-        .with("exports/windows/2024-01-01.csv", "\u{feff}id,amount,note\r\nw1,5.25,\"two\r\nlines\"\r\nw2,6,\"say \"\"hi\"\"\"\r\n");
+        .with(
+            "exports/windows/2024-01-01.csv",
+            "\u{feff}id,amount,note\r\nw1,5.25,\"two\r\nlines\"\r\nw2,6,\"say \"\"hi\"\"\"\r\n",
+        );
     let night = project.night("2024-01-02");
     assert_eq!(night["rows"], json!({ "read": 6, "landed": 6, "quarantined": 0, "deduplicated": 0 }));
     assert_eq!(night["reproducible"], false, "the German exports carry no date");
@@ -297,7 +308,9 @@ UNION ALL SELECT id, note, amount FROM raw.windows
 fn a_step_that_fails_publishes_nothing_and_its_neighbours_keep_their_work() {
     let project = Project::shop_of_days(1);
     project.night("2024-01-02");
-    let project = project.with_day(2).with("sql/shop/mart/ratio.sql", "SELECT order_id, CAST(note AS INT) AS n FROM core.orders\n");
+    let project = project
+        .with_day(2)
+        .with("sql/shop/mart/ratio.sql", "SELECT order_id, CAST(note AS INT) AS n FROM core.orders\n");
     let said = project.matins(&["run", "--as-of", "2024-01-03"]).code(2);
     said.says("failed make mart.ratio").says("steps of `shop` failed; nothing was published");
     assert_eq!(count(&project), "3", "the last snapshot is served");

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 /// In reading order. `schedule` and `pages` come with `serve`; their places are kept.
 const ROOMS: &[&str] = &[
-    "base", "system", "sample", "config", "sql", "plan", "lake", "engine", "source", "stage", "report", "deliver", "run",
-    "schedule", "pages", "cli",
+    "base", "system", "sample", "config", "sql", "plan", "lake", "engine", "source", "stage", "report", "deliver",
+    "run", "schedule", "pages", "cli",
 ];
 
 /// Who may name an outside crate. `sql` has datafusion's parser, and nothing else of it.

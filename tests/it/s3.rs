@@ -119,7 +119,7 @@ fn a_night_on_a_bucket_is_published_and_asked_again_costs_nothing() {
     assert!(project.files("lake").is_empty(), "nothing is written beside the bucket");
     assert!(has_below(&bucket.folder.path().join("lake/matins/shop/snapshots"), "0000000002.json"));
 
-    bucket.put_days(4);
+    bucket.put(4, "4-1,2024-01-04,10.00,fine\n4-2,2024-01-04,20.00,fine\n");
     let night = project.night("2024-01-05");
     assert_eq!(landed(&night), ["land orders orders/2024-01-04.csv"], "only the new export is parsed");
     assert_eq!(night["rows"]["landed"], 8);

@@ -48,10 +48,14 @@ fn one_command_makes_a_year_and_a_half_of_exports_into_a_report() {
 
 fn balances_are_true(night: &Value, truth: &Value) {
     let sources = truth["sources"].as_object().expect("sources");
-    assert_eq!(sources.keys().collect::<Vec<_>>(), night["sources"].as_object().expect("sources").keys().collect::<Vec<_>>());
+    assert_eq!(
+        sources.keys().collect::<Vec<_>>(),
+        night["sources"].as_object().expect("sources").keys().collect::<Vec<_>>()
+    );
     for (source, truth) in sources {
         let found = &night["sources"][source];
-        let pairs = [("rows", "read"), ("landed", "landed"), ("quarantined", "quarantined"), ("deduplicated", "deduplicated")];
+        let pairs =
+            [("rows", "read"), ("landed", "landed"), ("quarantined", "quarantined"), ("deduplicated", "deduplicated")];
         for (planted, seen) in pairs {
             assert_eq!(truth[planted], found[seen], "{planted} of {source}");
         }
@@ -61,9 +65,13 @@ fn balances_are_true(night: &Value, truth: &Value) {
 fn figures_are_true(project: &Project, truth: &Value) {
     let business = &truth["business"];
     let number = |sql: &str| project.value(sql);
-    assert_eq!(number("SELECT CAST(sum(value) AS DECIMAL(18, 2)) FROM kpi.net_revenue"), business["net_revenue"].as_str().expect("text"));
+    assert_eq!(
+        number("SELECT CAST(sum(value) AS DECIMAL(18, 2)) FROM kpi.net_revenue"),
+        business["net_revenue"].as_str().expect("text")
+    );
     assert_eq!(number("SELECT count(*) FROM core.valid_orders"), business["valid_orders"].to_string());
-    let customers = "SELECT count(*) FROM (SELECT customer_key, count(*) AS n FROM core.valid_orders GROUP BY customer_key)";
+    let customers =
+        "SELECT count(*) FROM (SELECT customer_key, count(*) AS n FROM core.valid_orders GROUP BY customer_key)";
     assert_eq!(number(customers), business["customers_with_first_order"].to_string());
     assert_eq!(number(&format!("{customers} WHERE n >= 2")), business["repeat_customers"].to_string());
     let unknown = "SELECT bad_rows FROM system.checks WHERE check_name = 'references(customer_key)' AND table_name = 'core.orders'";
@@ -155,7 +163,10 @@ reports:
 ";
     let project = Project::shop()
         .with("pipelines/shop.yaml", format!("{SHOP}{report}"))
-        .with("report-templates/page.html", "<ul>{% for row in data.orders.rows %}<li>{{ row.note }}</li>{% endfor %}</ul>\n")
+        .with(
+            "report-templates/page.html",
+            "<ul>{% for row in data.orders.rows %}<li>{{ row.note }}</li>{% endfor %}</ul>\n",
+        )
         .with("exports/orders/2024-01-01.csv", format!("{HEADER}1,2024-01-01,1.00,<script>alert(1)</script>\n"));
     project.matins(&["run", "--as-of", "2024-01-02"]).ok();
     let reports = project.files("lake/reports");
