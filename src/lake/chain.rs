@@ -65,7 +65,10 @@ impl Lake {
         let Some(latest) = self.latest(pipeline).await? else { return Ok(None) };
         match latest.head {
             Some(number) if number == latest.number => Ok(Some(latest)),
-            Some(number) => self.manifest(pipeline, number).await.map(Some),
+            Some(number) => {
+                let head = self.manifest(pipeline, number).await?;
+                Ok(Some(Manifest { head_held: latest.head_held, ..head }))
+            }
             None => Ok(None),
         }
     }

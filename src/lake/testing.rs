@@ -90,6 +90,7 @@ pub(super) fn finished(run: RunId, status: RunStatus) -> RunFinished {
         steps: Vec::new(),
         checks: Vec::new(),
         balances: std::collections::BTreeMap::new(),
+        quarantine: Vec::new(),
         warnings: Vec::new(),
         phases_ms: std::collections::BTreeMap::new(),
     }

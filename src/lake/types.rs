@@ -229,6 +229,9 @@ pub struct RunFinished {
     pub steps: Vec<StepRecord>,
     pub checks: Vec<CheckOutcome>,
     pub balances: BTreeMap<SourceName, Balance>,
+    /// Rows taken out of the flow by a run that was blocked: no snapshot leads to them, and people must see them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quarantine: Vec<DataFile>,
     pub warnings: Vec<String>,
     /// Milliseconds by phase: `find`, `plan`, `land`, `stage`, `check`, `publish`, `report`.
     pub phases_ms: BTreeMap<String, u64>,

@@ -52,6 +52,28 @@ pub fn check(
     kpis: &[Kpi],
     schemas: &BTreeMap<String, Vec<TableColumn>>,
 ) -> Diagnostics {
+    check_with(templates, report, kpis, schemas, &[Fill::Full, Fill::Empty, Fill::Suppressed])
+}
+
+/// What can be said while a stage that the report shows cannot be planned: its columns are not known, so its table is
+/// shown without rows. `names` are those of its `data`.
+pub fn check_without_rows<'a>(
+    templates: &Templates,
+    report: &Report,
+    kpis: &[Kpi],
+    names: impl IntoIterator<Item = &'a String>,
+) -> Diagnostics {
+    let schemas = names.into_iter().map(|name| (name.clone(), Vec::new())).collect();
+    check_with(templates, report, kpis, &schemas, &[Fill::Empty])
+}
+
+fn check_with(
+    templates: &Templates,
+    report: &Report,
+    kpis: &[Kpi],
+    schemas: &BTreeMap<String, Vec<TableColumn>>,
+    fills: &[Fill],
+) -> Diagnostics {
     let mut found = Diagnostics::default();
     let Some(source) = templates.source(&report.template) else {
         let message = format!("there is no template `{}` under report-templates/", report.template);
@@ -66,10 +88,10 @@ pub fn check(
         found.push(Diagnostic::error("template-not-html", message).at(report.place.clone()).help(help));
         return found;
     }
-    for fill in [Fill::Full, Fill::Empty, Fill::Suppressed] {
-        let input = fixture(kpis, schemas, fill);
+    for fill in fills {
+        let input = fixture(kpis, schemas, *fill);
         match render(templates, report, &input) {
-            Ok(rendered) if fill == Fill::Full => {
+            Ok(rendered) if *fill == Fill::Full => {
                 found.extend(about(templates, report, source, kpis, schemas, &rendered.html));
             }
             Ok(_) => {}
@@ -86,7 +108,9 @@ pub fn check(
             }
         }
     }
-    found.extend(names_nobody_gives(templates, report));
+    let places: Vec<Option<Place>> = found.0.iter().map(|d| d.place.clone()).collect();
+    // A name that stopped the rendering has been told.
+    found.0.extend(names_nobody_gives(templates, report).0.into_iter().filter(|d| !places.contains(&d.place)));
     found.extend(data_nobody_shows(templates, report));
     found
 }

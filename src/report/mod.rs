@@ -15,7 +15,7 @@ mod plain;
 mod tables;
 mod template;
 
-pub use check::check;
+pub use check::{check, check_without_rows};
 pub use input::{Cell, ColumnType, KpiPoint, KpiSeries, ReportInput, SourceLine, Table, TableColumn};
 pub use template::{Rendered, ReportError, Templates, compile, render};
 

@@ -56,9 +56,11 @@ pub async fn check_project(
             diagnostics.extend(mistakes);
             let columns: BTreeMap<TableName, _> =
                 schemas.iter().map(|(name, schema)| (name.clone(), table_columns(schema))).collect();
+            let stages = pipeline.packs.iter().filter_map(|(pack, _)| project.packs.get(pack)).flatten();
+            let broken = stages.map(|s| s.table.clone()).filter(|table| !columns.contains_key(table)).collect();
             for one in &pipeline.reports {
                 checked.reports += 1;
-                diagnostics.extend(check(templates.as_ref(), one, pipeline, &columns));
+                diagnostics.extend(check(templates.as_ref(), one, pipeline, &columns, &broken));
             }
         }
         checked.project = Some(project);

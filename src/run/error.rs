@@ -24,7 +24,7 @@ pub enum RunError {
     Engine(#[from] EngineError),
     #[error(transparent)]
     Vanished(#[from] Vanished),
-    #[error("{} checks block publishing", .0.0.len())]
+    #[error("{}", blocks(.0))]
     Blocked(Blocked),
     #[error(transparent)]
     Taken(#[from] TakeError),
@@ -51,6 +51,13 @@ pub enum RunError {
     Files { what: String, cause: std::io::Error },
     #[error("report `{report}`: {why}")]
     Report { report: String, why: String },
+}
+
+fn blocks(blocked: &Blocked) -> String {
+    match blocked.0.len() {
+        1 => "1 check blocks publishing".to_owned(),
+        n => format!("{n} checks block publishing"),
+    }
 }
 
 impl RunError {

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::base::{BadName, Event, Interval, RunId, SourceName};
-use crate::lake::{CheckOutcome, Manifest, Publication, RunFinished, RunStarted, RunStatus, StepRecord, gc_doomed};
+use crate::lake::{
+    Balance, CheckOutcome, DataFile, Manifest, Publication, RunFinished, RunStarted, RunStatus, StepRecord, gc_doomed,
+};
 use crate::plan::{Inventory, Plan, Wanted};
 use crate::run::error::describe;
 use crate::run::keeper::Editions;
@@ -177,7 +179,7 @@ async fn leased(
             None,
             done.records,
             vec![],
-            BTreeMap::new(),
+            Default::default(),
             done.warnings,
             &phases,
         )
@@ -189,6 +191,7 @@ async fn leased(
     let before = session.before(&interval, head.as_ref());
     let known = session.take_known();
     let edition = publish::edition(shop, &plan.wanted, &known, before.as_ref(), run);
+    let set_aside = edition.is_err().then(|| publish::set_aside(&plan.wanted, &known)).unwrap_or_default();
     session.give_known(known);
     let edition = match edition {
         Ok(edition) => edition,
@@ -202,7 +205,7 @@ async fn leased(
                 None,
                 done.records,
                 outcomes,
-                BTreeMap::new(),
+                set_aside,
                 done.warnings,
                 &phases,
             )
@@ -225,7 +228,7 @@ async fn leased(
                 None,
                 done.records,
                 checks,
-                balances,
+                (balances, vec![]),
                 done.warnings,
                 &phases,
             )
@@ -252,7 +255,7 @@ async fn leased(
         Some(number),
         done.records.clone(),
         checks,
-        balances,
+        (balances, vec![]),
         done.warnings.clone(),
         &phases,
     )
@@ -320,7 +323,7 @@ async fn finish(
     snapshot: Option<u64>,
     steps: Vec<StepRecord>,
     checks: Vec<CheckOutcome>,
-    balances: BTreeMap<SourceName, crate::lake::Balance>,
+    (balances, quarantine): (BTreeMap<SourceName, Balance>, Vec<DataFile>),
     warnings: Vec<String>,
     phases: &Phases,
 ) {
@@ -333,6 +336,7 @@ async fn finish(
         steps,
         checks,
         balances,
+        quarantine,
         warnings,
         phases_ms: phases.0.clone(),
     };
@@ -400,7 +404,9 @@ impl Session {
         head: Option<&Manifest>,
         interval: &Interval,
     ) -> Result<(), RunError> {
-        let newest = head.and_then(|m| m.publication.as_ref()).is_none_or(|p| p.end < interval.end.fixed_offset());
+        // A head that is held may have newer ones behind it.
+        let newest = head
+            .is_none_or(|m| !m.head_held && m.publication.as_ref().is_none_or(|p| p.end < interval.end.fixed_offset()));
         if self.editions.is_none() && !newest {
             self.editions = Some(Editions::of(shop.lake.publications(&shop.pipeline.name, usize::MAX).await?));
         }
@@ -410,7 +416,7 @@ impl Session {
     /// The snapshot a change of rows is measured against.
     fn before(&self, interval: &Interval, head: Option<&Manifest>) -> Option<Publication> {
         let end = interval.end.fixed_offset();
-        match head.and_then(|m| m.publication.as_ref()) {
+        match head.filter(|m| !m.head_held).and_then(|m| m.publication.as_ref()) {
             Some(publication) if publication.end < end => Some(publication.clone()),
             _ => self.editions.as_ref().and_then(|e| e.before(&end)).cloned(),
         }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::base::{Fingerprint, RunId, TableName};
+use crate::base::{Fingerprint, RunId, SourceName, TableName};
 use crate::config::Check;
-use crate::lake::{Balance, Blocked, CheckOutcome, CheckStatus, Publication, PublishedTable, Sealed, seal};
+use crate::lake::{Balance, Blocked, CheckOutcome, CheckStatus, DataFile, Publication, PublishedTable, Sealed, seal};
 use crate::plan::{Wanted, WantedSource};
 use crate::run::Workshop;
 use crate::run::look::Known;
@@ -86,6 +86,15 @@ pub fn edition(
     Ok(Edition { publication, sealed })
 }
 
+/// What a run that is blocked leaves to be looked at: its balances, and the files of rows it took out of the flow.
+pub fn set_aside(wanted: &Wanted, known: &Known) -> (BTreeMap<SourceName, Balance>, Vec<DataFile>) {
+    let raws = wanted.sources.iter().filter_map(|(name, source)| Some((name, known.raws.get(&source.raw)?)));
+    let parts = wanted.tables.iter().flat_map(|t| &t.parts).filter_map(|p| known.parts.get(&p.fingerprint));
+    let files = raws.clone().flat_map(|(_, raw)| raw.exports.iter().filter_map(|e| e.quarantine.clone()));
+    let files = files.chain(parts.filter_map(|p| p.quarantine.clone())).collect();
+    (raws.map(|(name, raw)| (name.clone(), raw.balance)).collect(), files)
+}
+
 /// For the next run, which contract the rows landed under; for readers, how many exports and how recent.
 fn raw_made_from(source: &WantedSource) -> BTreeMap<String, String> {
     let mut words = BTreeMap::from([
@@ -99,7 +108,7 @@ fn raw_made_from(source: &WantedSource) -> BTreeMap<String, String> {
 }
 
 /// All the balances of a run in one.
-pub fn total(balances: &BTreeMap<crate::base::SourceName, Balance>) -> Balance {
+pub fn total(balances: &BTreeMap<SourceName, Balance>) -> Balance {
     balances.values().fold(Balance::default(), |sum, one| sum + *one)
 }
 

@@ -110,10 +110,7 @@ async fn system_tables(
         add(tables, "checks", CHECK_COLUMNS, &checks)?;
     }
     if asks("system.quarantine") {
-        let files = match publication {
-            Some(publication) => quarantine_files(lake, publication).await?,
-            None => vec![],
-        };
+        let files = quarantine_files(lake, pipeline, publication).await?;
         let name = TableName::new("system", "quarantine").map_err(|e| RunError::Usage(e.to_string()))?;
         match files.first() {
             Some(first) => {
@@ -242,15 +239,27 @@ fn check_row(run: &RunFinished, check: &CheckOutcome) -> Vec<Cell> {
     ]
 }
 
-async fn quarantine_files(lake: &Lake, publication: &Publication) -> Result<Vec<PartFile>, RunError> {
+/// What was taken out of the flow of a snapshot, and of the last run if it was blocked by that.
+async fn quarantine_files(
+    lake: &Lake,
+    pipeline: &PipelineName,
+    publication: Option<&Publication>,
+) -> Result<Vec<PartFile>, RunError> {
     let mut files: Vec<DataFile> = Vec::new();
-    for (name, table) in &publication.tables {
+    for (name, table) in publication.iter().flat_map(|p| &p.tables) {
         if let Some(source) = name.source() {
             if let Some(raw) = lake.raw_table(&source, &table.fingerprint).await? {
                 files.extend(raw.exports.into_iter().filter_map(|e| e.quarantine));
             }
         } else {
             files.extend(lake.parts(name, &table.parts).await?.into_values().filter_map(|p| p.quarantine));
+        }
+    }
+    let last = lake.list_runs(pipeline, 1).await?.into_iter().next();
+    for file in last.and_then(|(_, finished)| finished).map(|f| f.quarantine).unwrap_or_default() {
+        // Nothing keeps the files of a blocked run from being collected.
+        if !files.iter().any(|f| f.path == file.path) && lake.exists(&file.path).await? {
+            files.push(file);
         }
     }
     Ok(files.iter().map(|f| part_file(f, vec![])).collect())

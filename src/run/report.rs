@@ -1,6 +1,6 @@
 //! From a snapshot to its reports, and from reports to messages: reads the tables, hands them on, keeps what was made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef};
@@ -71,21 +71,26 @@ pub fn table_columns(schema: &SchemaRef) -> Vec<TableColumn> {
 }
 
 /// Every mistake of one report: tables it names that are not there, and its template on made-up rows.
+///
+/// `broken` are the tables of stages that cannot be planned: that is told where the stage is, and not again here.
 pub fn check(
     templates: Option<&Templates>,
     one: &Report,
     pipeline: &Pipeline,
     columns: &BTreeMap<TableName, Vec<TableColumn>>,
+    broken: &BTreeSet<TableName>,
 ) -> Diagnostics {
     use crate::base::Diagnostic;
     let mut found = Diagnostics::default();
     let names: Vec<String> = columns.keys().map(ToString::to_string).collect();
     let mut schemas = BTreeMap::new();
+    let mut shows_broken = false;
     for (name, (table, place)) in &one.data {
         match columns.get(table) {
             Some(known) => {
                 schemas.insert(name.clone(), known.clone());
             }
+            None if broken.contains(table) => shows_broken = true,
             None => found.push(
                 Diagnostic::error(
                     "unknown-table",
@@ -98,6 +103,9 @@ pub fn check(
     }
     for kpi in &pipeline.kpis {
         let Some(known) = columns.get(&kpi.table) else {
+            if broken.contains(&kpi.table) {
+                continue;
+            }
             found.push(
                 Diagnostic::error(
                     "unknown-table",
@@ -118,10 +126,14 @@ pub fn check(
             }
         }
     }
-    if let Some(templates) = templates
-        && schemas.len() == one.data.len()
-    {
-        found.extend(report::check(templates, one, &pipeline.kpis, &schemas));
+    match templates {
+        Some(templates) if schemas.len() == one.data.len() => {
+            found.extend(report::check(templates, one, &pipeline.kpis, &schemas));
+        }
+        Some(templates) if shows_broken => {
+            found.extend(report::check_without_rows(templates, one, &pipeline.kpis, one.data.keys()));
+        }
+        _ => {}
     }
     found
 }

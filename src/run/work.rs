@@ -117,6 +117,10 @@ pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>) -> Wo
             work.records.push(record(step, "skipped", 0, Duration::ZERO, Some("a step it needs failed".to_owned())));
         }
     }
+    // Steps end in the order of their length; people read them in the order of the plan.
+    let place: BTreeMap<String, usize> =
+        plan.steps.iter().enumerate().map(|(at, s)| (s.task.to_string(), at)).collect();
+    work.records.sort_by_key(|r| place.get(&r.step).copied());
     work
 }
 

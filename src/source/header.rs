@@ -62,7 +62,7 @@ pub(super) fn layout(source: &Source, path: &str, header: &[String]) -> Result<L
 
     let mut warnings = Vec::new();
     let unmapped = |i: &usize| !fields.contains(&Some(*i)) && !header[*i].is_empty();
-    let unknown: Vec<String> = (0..header.len()).filter(unmapped).map(|i| header[i].clone()).collect();
+    let unknown: Vec<String> = (0..header.len()).filter(unmapped).map(|i| printable(&header[i])).collect();
     for (column, field) in source.columns.iter().zip(&fields) {
         if field.is_some() {
             continue;
@@ -102,9 +102,13 @@ fn names(column: &Column) -> impl Iterator<Item = &str> {
 fn shown(header: &[String]) -> String {
     const MOST: usize = 40;
     let more = if header.len() > MOST { format!(" and {} more", header.len() - MOST) } else { String::new() };
-    let names: Vec<String> =
-        header.iter().take(MOST).map(|h| format!("`{}`", h.chars().take(60).collect::<String>())).collect();
+    let names: Vec<String> = header.iter().take(MOST).map(|h| format!("`{}`", printable(h))).collect();
     format!("{}{more}", names.join(", "))
+}
+
+/// What stands in a file must not move the cursor of whoever reads about it.
+fn printable(text: &str) -> String {
+    text.chars().take(60).map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
 }
 
 #[cfg(test)]

@@ -176,7 +176,8 @@ impl Batches {
             let (start, line) = (self.at, self.line);
             let fields = self.spans.len() - known;
             if let Some(fault) = whole_record_fault(&self.segment, start, &record, fields, width) {
-                self.cut_off |= fault == Fault::Truncated;
+                let unended = record.next == bytes.len() && record.end == record.next;
+                self.cut_off |= fault == Fault::Truncated || (fault == Fault::UnclosedQuote && unended);
                 self.spans.truncate(known);
                 self.bad.push(BadRow::new(line, None, fault, None, &bytes[start..record.end]));
             } else {

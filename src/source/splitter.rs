@@ -88,6 +88,10 @@ impl Splitter {
             let Some(segment) = self.cut(1)? else { return Ok(None) };
             let mut spans = Vec::new();
             let Ok(record) = self.grammar.record(&segment.bytes, 0, &mut spans) else { continue };
+            // No text has it, in whatever encoding: the bytes are decoded by now.
+            if memchr(0, &segment.bytes).is_some() {
+                return Ok(Some(Err(Fault::NoText)));
+            }
             if segment.ends_inside {
                 return Ok(Some(Err(Fault::Oversized)));
             }

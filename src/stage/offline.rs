@@ -43,7 +43,7 @@ pub async fn plan_offline(
                 schemas.insert(node.table().clone(), schema);
                 checks(engine, node.table(), &node.stage.head.checks, &schemas, &mut diagnostics).await;
             }
-            Err(error) => diagnostics.push(diagnostic(node, &error)),
+            Err(error) => diagnostics.push(diagnostic(node, &error, &schemas)),
         }
     }
     (schemas, diagnostics)
@@ -86,11 +86,18 @@ fn key_and_docs(node: &Node, schema: &SchemaRef, out: &mut Diagnostics) {
             );
         }
     }
-    for wrong in head.key.iter().chain(head.columns.keys()).filter(|c| !names.contains(&c.as_str())) {
-        let at = node.stage.file.text.find(wrong.as_str()).unwrap_or(0);
+    let text = &node.stage.file.text;
+    // The key's own check knows where the key is written.
+    let of_key = head.checks.iter().find(|c| matches!(&c.rule, Rule::Unique { columns } if *columns == head.key));
+    let key = head.key.iter().map(|c| (c, of_key.map(|c| c.place.clone())));
+    let docs = head.columns.keys().map(|c| {
+        let from = text.find("columns:").unwrap_or(0);
+        (c, text[from..].find(c.as_str()).map(|at| Place::new(&node.stage.file, from + at..from + at + c.len())))
+    });
+    for (wrong, place) in key.chain(docs).filter(|(c, _)| !names.contains(&c.as_str())) {
         out.push(
             Diagnostic::error("unknown-column", format!("`{}` has no column `{wrong}`", node.table()))
-                .at(Place::new(&node.stage.file, at..at + wrong.len()))
+                .at(place.unwrap_or_else(|| Place::file(&node.stage.file)))
                 .help(format!("its columns are {}", names.join(", ")))
                 .did_you_mean(wrong, names.iter().copied()),
         );
@@ -106,6 +113,10 @@ async fn checks(
     out: &mut Diagnostics,
 ) {
     for check in checks {
+        // What a key implies stands where the key does, and is told once.
+        if out.0.iter().any(|d| d.code == "unknown-column" && d.place.as_ref() == Some(&check.place)) {
+            continue;
+        }
         let text = match &check.rule {
             Rule::Unique { columns } => {
                 format!("SELECT {} FROM {table}", columns.iter().map(|c| quote(c)).collect::<Vec<_>>().join(", "))
@@ -133,7 +144,7 @@ async fn checks(
     }
 }
 
-fn diagnostic(node: &Node, error: &EngineError) -> Diagnostic {
+fn diagnostic(node: &Node, error: &EngineError, schemas: &Schemas) -> Diagnostic {
     let file = &node.stage.file;
     let place = match error {
         EngineError::Plan { at: Some((line, column)), .. } if *line > 0 => {
@@ -144,7 +155,19 @@ fn diagnostic(node: &Node, error: &EngineError) -> Diagnostic {
         }
         _ => first_line_of_sql(node),
     };
-    Diagnostic::error("sql-plan", error.to_string()).at(place)
+    let message = error.to_string();
+    let mistake = Diagnostic::error("sql-plan", message.clone()).at(place);
+    let Some((name, _)) = message.strip_prefix("column '").and_then(|rest| rest.split_once('\'')) else {
+        return mistake;
+    };
+    let names = |table: &TableName| -> Vec<String> {
+        let schema = schemas.get(table).map(|s| s.fields().iter().map(|f| f.name().clone()).collect());
+        schema.unwrap_or_default()
+    };
+    let read: Vec<(&TableName, Vec<String>)> = node.query.reads.keys().map(|table| (table, names(table))).collect();
+    let shown: Vec<String> = read.iter().map(|(table, names)| format!("`{table}` has {}", names.join(", "))).collect();
+    let all = read.iter().flat_map(|(_, names)| names.iter().map(String::as_str));
+    mistake.help(shown.join("; ")).did_you_mean(name.rsplit('.').next().unwrap_or(name), all)
 }
 
 fn first_line_of_sql(node: &Node) -> Place {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 /// In reading order. `schedule` and `pages` come with `serve`; their places are kept.
 const ROOMS: &[&str] = &[
-    "base", "system", "sample", "config", "sql", "plan", "lake", "engine", "source", "stage", "report", "deliver", "run",
-    "schedule", "pages", "cli",
+    "base", "system", "sample", "config", "sql", "plan", "lake", "engine", "source", "stage", "report", "deliver",
+    "run", "schedule", "pages", "cli",
 ];
 
 /// Who may name an outside crate. `sql` has datafusion's parser, and nothing else of it.
@@ -44,7 +44,7 @@ fn rooms() -> BTreeMap<&'static str, Vec<(PathBuf, String)>> {
             let text = std::fs::read_to_string(&file).expect("a source file");
             let code: Vec<&str> = text.lines().filter(|l| !l.trim_start().starts_with("//")).collect();
             let code = code.join("\n");
-            let name = file.to_string_lossy().into_owned();
+            let name = file.strip_prefix(&src).unwrap_or(&file).to_string_lossy().into_owned();
             let of_tests = name.contains("test") || name.contains("/samples/");
             if !of_tests {
                 let code = code.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().to_owned();

@@ -1,0 +1,299 @@
+//! The verbs as a person meets them: exit codes, what is printed, what is changed and what is not.
+
+use serde_json::Value;
+
+use crate::project::{ORDERS, Project, SHOP, same_as_snapshot};
+
+/// The last day of January 2024 that `run` knows after `days` days.
+fn as_of(days: u32) -> String {
+    format!("2024-01-{:02}", days + 1)
+}
+
+fn published(days: u32) -> Project {
+    let project = Project::shop_of_days(days);
+    project.matins(&["run", "--as-of", &as_of(days)]).ok();
+    project
+}
+
+/// `step: why` of what a plan would do.
+fn plan(project: &Project, as_of: &str) -> Vec<String> {
+    let plan = project.matins(&["plan", "--as-of", as_of, "--json"]).ok().json();
+    let text = |step: &Value, key: &str| step[key].as_str().unwrap_or_default().to_owned();
+    let steps = plan["steps"].as_array().expect("steps");
+    steps.iter().map(|s| format!("{}: {}", text(s, "step"), text(s, "why"))).collect()
+}
+
+#[test]
+fn a_run_says_what_it_did_and_the_next_has_nothing_to_do() {
+    let project = Project::shop_of_days(2);
+    same_as_snapshot("first_run", &project.matins(&["run", "--as-of", "2024-01-03"]).ok());
+    let before = project.files("lake");
+    same_as_snapshot("second_run", &project.matins(&["run", "--as-of", "2024-01-03"]).ok());
+    assert_eq!(before.keys().collect::<Vec<_>>(), project.files("lake").keys().collect::<Vec<_>>());
+}
+
+#[test]
+fn mistakes_of_the_command_line_end_with_2() {
+    let project = Project::shop_of_days(1);
+    project.matins(&["run", "shopp"]).code(2).says("there is no pipeline `shopp`").says("did you mean `shop`?");
+    project.matins(&["run", "--as-of", "2024-13-01"]).code(2).says("`2024-13-01` is not a date");
+    project.matins(&["run", "--as-of", "yesterday"]).code(2).says("`yesterday` is not a date");
+    project.matins(&["backfill", "--from", "2024-01-02", "--to", "2024-01-01"]).code(2).says("is before --from");
+    project.matins(&["runs", "nope"]).code(2);
+    project.matins(&["rollback", "99"]).code(2).says("no published snapshot 99");
+    project.matins(&["dance"]).code(2);
+    project.matins(&["query", "SELECT nothing FROM"]).code(2);
+    Project::empty().matins(&["run"]).code(2).says("no matins.yaml");
+    assert!(project.files("lake").keys().all(|path| !path.starts_with("tables")), "nothing was made");
+}
+
+#[test]
+fn an_interval_that_does_not_end_there_is_refused() {
+    let project = Project::shop_of_days(1);
+    project.edit("pipelines/shop.yaml", "interval: day", "interval: month");
+    let said = project.matins(&["run", "--as-of", "2024-01-15"]).code(2);
+    said.says("one ends at 2024-01-01, the next at 2024-02-01");
+}
+
+#[test]
+fn a_blocked_check_ends_with_3_and_the_last_snapshot_is_served() {
+    let project = published(1).with_day(2);
+    project.write("sql/shop/core/orders.sql", ORDERS.replace("key: [order_id]", "checks:\n  - row_count: {max: 5}"));
+    same_as_snapshot("blocked", &project.matins(&["run", "--as-of", "2024-01-03"]).code(3));
+    assert_eq!(project.value("SELECT count(*) FROM core.orders"), "3");
+    assert_eq!(project.value("SELECT status FROM system.runs ORDER BY run DESC LIMIT 1"), "blocked");
+    let failed = "SELECT check_name FROM system.checks WHERE status = 'failed'";
+    assert_eq!(project.value(failed), "row_count");
+    project.matins(&["run", "--as-of", "2024-01-02"]).ok();
+}
+
+#[test]
+fn a_store_that_is_not_there_ends_with_4() {
+    let project = Project::shop_of_days(1).with("file", "in the way").variable("MATINS_LAKE", "file/lake");
+    project.matins(&["run", "--as-of", "2024-01-02"]).code(4);
+    let gone = Project::shop();
+    gone.edit("matins.yaml", "exports: exports", "exports: nowhere");
+    gone.matins(&["run", "--as-of", "2024-01-02"]).code(2).says("nowhere` does not exist");
+}
+
+#[test]
+fn init_writes_a_project_that_works() {
+    let place = Project::empty();
+    same_as_snapshot("init", &place.matins(&["init", "new"]).ok());
+    place.matins(&["-C", "new", "check"]).ok().says("no mistakes");
+    place.matins(&["-C", "new", "run"]).ok().says("published snapshot 2").says("1 quarantined").says("  report   ");
+    place.matins(&["-C", "new", "run"]).ok().says("nothing to do");
+    place.matins(&["init", "new"]).code(2).says("holds something already");
+    let rows = place.matins(&["-C", "new", "query", "--json", "SELECT value, rule FROM system.quarantine"]).ok().json();
+    assert_eq!(rows, serde_json::json!([{ "value": "n/a", "rule": "type" }]));
+    for kind in ["project", "pipeline", "stage"] {
+        assert!(place.path(&format!("new/.matins/{kind}.schema.json")).is_file());
+    }
+}
+
+#[test]
+fn schemas_are_json_that_refuses_unknown_keys() {
+    let place = Project::empty();
+    for kind in ["project", "pipeline", "stage"] {
+        let schema = place.matins(&["schema", kind]).ok().json();
+        assert_eq!(schema["type"], "object", "{kind}");
+        assert_eq!(schema["additionalProperties"], false, "{kind}");
+        assert!(schema["properties"].as_object().is_some_and(|p| p.len() > 3), "{kind}");
+        assert!(schema["$schema"].as_str().is_some_and(|s| s.contains("json-schema.org")), "{kind}");
+    }
+}
+
+#[test]
+fn a_plan_says_why_each_step_runs() {
+    let project = Project::shop_of_days(1);
+    project.edit("sql/shop/mart/days.sql", "GROUP BY", "WHERE net >= $least\nGROUP BY");
+    project.edit("pipelines/shop.yaml", "interval: day\n", "interval: day\nparams: {least: 0}\n");
+    same_as_snapshot("plan_first", &project.matins(&["plan", "--as-of", "2024-01-02"]).ok());
+    assert!(project.files("lake").is_empty(), "a plan writes nothing");
+    project.matins(&["run", "--as-of", "2024-01-02"]).ok();
+    same_as_snapshot("plan_nothing", &project.matins(&["plan", "--as-of", "2024-01-02"]).ok());
+
+    let project = project.with_day(2);
+    same_as_snapshot("plan_new_export", &project.matins(&["plan", "--as-of", "2024-01-03"]).ok());
+    assert!(plan(&project, "2024-01-02").is_empty(), "an export of a later day is not of this one");
+    project.matins(&["run", "--as-of", "2024-01-03"]).ok();
+
+    project.write("sql/shop/core/orders.sql", format!("-- who bought\n{}", ORDERS.replace("SELECT ", "select\n    ")));
+    assert!(plan(&project, "2024-01-03").is_empty(), "comments, white space and case of keywords mean nothing");
+
+    project.edit("sql/shop/core/orders.sql", "note\n", "upper(note) AS note\n");
+    let steps = plan(&project, "2024-01-03");
+    assert_eq!(steps[0], "make core.orders: SQL changed", "{steps:?}");
+    assert!(steps.contains(&"make mart.days: core.orders changed".to_owned()), "{steps:?}");
+    assert!(!steps.iter().any(|s| s.contains("raw.orders")), "{steps:?}");
+    project.write("sql/shop/core/orders.sql", ORDERS);
+    assert!(plan(&project, "2024-01-03").is_empty(), "what stood before still stands");
+
+    project.edit("pipelines/shop.yaml", "least: 0", "least: 15");
+    let steps = plan(&project, "2024-01-03");
+    assert_eq!(steps[0], "make mart.days: $least was 0, is 15", "{steps:?}");
+    assert!(!steps.iter().any(|s| s.contains("core.orders:")), "{steps:?}");
+    project.matins(&["run", "--as-of", "2024-01-03"]).ok();
+    assert_eq!(project.value("SELECT sum(orders) FROM mart.days"), "4");
+}
+
+#[test]
+fn query_answers_in_json_and_knows_its_own_runs() {
+    let project = published(2);
+    let rows = project.query("SELECT bdate, orders, net FROM mart.days ORDER BY bdate");
+    let day = |day: u32| serde_json::json!({ "bdate": format!("2024-01-{day:02}"), "orders": 3, "net": "60.0000" });
+    assert_eq!(rows, [day(1), day(2)]);
+    assert_eq!(project.value("SELECT rows_read FROM system.runs"), "6");
+    assert_eq!(project.value("SELECT count(*) FROM system.steps WHERE outcome = 'ran' AND step LIKE 'land %'"), "2");
+    assert_eq!(project.value("SELECT count(*) FROM system.checks WHERE status <> 'passed'"), "0");
+    assert_eq!(project.value("SELECT count(*) FROM system.quarantine"), "0");
+    let both =
+        "SELECT count(*) FROM system.runs r JOIN system.steps s ON r.run = s.run WHERE s.step = 'make mart.days'";
+    assert_eq!(project.value(both), "1");
+    assert_eq!(project.value("SELECT count(*) FROM raw.orders WHERE _line = 2"), "2");
+    let names = "SELECT count(*) FROM information_schema.tables WHERE table_schema IN ('raw', 'core', 'mart')";
+    assert_eq!(project.value(names), "3");
+    project.matins(&["query", "SELECT * FROM core.order"]).code(2);
+    Project::shop().matins(&["query", "SELECT * FROM core.orders"]).code(2).says("has published nothing yet");
+}
+
+#[test]
+fn query_only_reads() {
+    let project = published(1);
+    let before = project.files("lake");
+    let target = project.path("out.csv");
+    for sql in [
+        &format!("COPY core.orders TO '{}'", target.display()),
+        "CREATE TABLE copy AS SELECT * FROM core.orders",
+        "CREATE EXTERNAL TABLE x (a INT) STORED AS PARQUET LOCATION '/etc/'",
+        "INSERT INTO core.orders SELECT * FROM core.orders",
+        "DROP TABLE core.orders",
+        "SET datafusion.execution.batch_size = 1",
+        "SELECT 1; SELECT 2",
+        "SELECT * FROM '/etc/passwd'",
+    ] {
+        let said = project.matins(&["query", sql]).code(2);
+        assert!(said.out.is_empty(), "{sql}: {}", said.out);
+    }
+    assert!(!target.exists());
+    assert_eq!(before, project.files("lake"));
+}
+
+#[test]
+fn runs_are_listed_and_shown() {
+    let project = published(1);
+    same_as_snapshot("runs", &project.matins(&["runs"]).ok());
+    let id = project.value("SELECT run FROM system.runs");
+    same_as_snapshot("one_run", &project.matins(&["runs", &id]).ok());
+    let record = project.matins(&["runs", &id, "--json"]).ok().json();
+    assert_eq!(record["finished"]["status"], "published");
+    assert_eq!(record["finished"]["balances"]["orders"]["landed"], 3);
+    Project::shop().matins(&["runs"]).ok().says("has not run yet");
+}
+
+#[test]
+fn readers_stay_where_a_rollback_put_them_until_it_is_released() {
+    let project = published(1);
+    let count = || project.value("SELECT count(*) FROM core.orders");
+    let write_day = |day: u32| project.write(&format!("exports/orders/2024-01-{day:02}.csv"), day_of(day));
+    let first = project.value("SELECT snapshot FROM system.runs");
+    write_day(2);
+    project.matins(&["run", "--as-of", "2024-01-03"]).ok();
+    assert_eq!(count(), "6");
+    project.matins(&["rollback", &first]).ok().says("stay there");
+    assert_eq!(count(), "3");
+    write_day(3);
+    project.matins(&["run", "--as-of", "2024-01-04"]).ok().says("published snapshot");
+    assert_eq!(count(), "3", "a new run does not move readers");
+    project.matins(&["run", "--as-of", "2024-01-04"]).ok().says("nothing to do");
+    project.matins(&["rollback", "--release"]).ok().says("newest snapshot again");
+    assert_eq!(count(), "9");
+}
+
+/// One day's export, as `Project::with_day` writes it.
+fn day_of(day: u32) -> String {
+    let lines: String = (1..=3).map(|n| format!("{day}-{n},2024-01-{day:02},{n}0.00,fine\n")).collect();
+    format!("{}{lines}", crate::project::HEADER)
+}
+
+#[test]
+fn a_backfilled_day_does_not_become_today() {
+    let project = Project::shop_of_days(3);
+    project.matins(&["run", "--as-of", "2024-01-04"]).ok();
+    let shown = project.matins(&["backfill", "--from", "2024-01-01", "--to", "2024-01-02", "--dry-run", "--json"]).ok();
+    assert_eq!(shown.json()["intervals"].as_array().map(Vec::len), Some(2), "both ends belong to it");
+    project.matins(&["backfill", "--from", "2024-01-01", "--to", "2024-01-02"]).ok().says("2 published");
+    assert_eq!(project.value("SELECT count(*) FROM core.orders"), "9");
+    project.matins(&["backfill", "--from", "2024-01-01", "--to", "2024-01-02"]).ok().says("0 published");
+}
+
+#[test]
+fn gc_deletes_what_nothing_reaches_and_nothing_else() {
+    let project = published(1);
+    project.matins(&["gc", "--wait-hours", "0"]).ok().says("nothing to delete");
+    // A run that is blocked leaves work that no snapshot names.
+    project.write("sql/shop/core/orders.sql", ORDERS.replace("key: [order_id]", "checks:\n  - row_count: {max: 1}"));
+    project.edit("sql/shop/core/orders.sql", "note\n", "upper(note) AS note\n");
+    project.matins(&["run", "--as-of", "2024-01-02"]).code(3);
+    project.write("sql/shop/core/orders.sql", ORDERS);
+
+    let before = project.files("lake");
+    let dry = project.matins(&["gc", "--wait-hours", "0", "--dry-run", "--json"]).ok().json();
+    assert_eq!(before, project.files("lake"), "a dry run writes nothing");
+    let listed = project.matins(&["gc", "--wait-hours", "0", "--json"]).ok().json();
+    assert_eq!((&listed["phase"], &listed["objects"]), (&"listed".into(), &dry["objects"]));
+    assert!(before.keys().all(|path| project.path("lake").join(path).exists()), "a list deletes nothing");
+    let deleted = project.matins(&["gc", "--wait-hours", "0", "--json"]).ok().json();
+    assert_eq!((&deleted["phase"], &deleted["objects"]), (&"deleted".into(), &dry["objects"]));
+
+    let gone: Vec<String> = serde_json::from_value(dry["objects"].clone()).expect("paths");
+    assert!(!gone.is_empty());
+    let after = project.files("lake");
+    assert!(gone.iter().all(|path| !after.contains_key(path)));
+    assert!(before.iter().filter(|(path, _)| !gone.contains(path)).all(|(path, bytes)| after.get(path) == Some(bytes)));
+    assert_eq!(project.value("SELECT count(*) FROM core.orders"), "3");
+    project.matins(&["run", "--as-of", "2024-01-02"]).ok().says("nothing to do");
+    project.matins(&["gc", "--wait-hours", "0"]).ok().says("nothing to delete");
+}
+
+#[test]
+fn gc_keeps_what_a_run_came_to_need_while_the_list_waited() {
+    let project = published(1);
+    let other = ORDERS.replace("note\n", "upper(note) AS note\n");
+    project.write("sql/shop/core/orders.sql", other.replace("key: [order_id]", "checks:\n  - row_count: {max: 1}"));
+    project.matins(&["run", "--as-of", "2024-01-02"]).code(3);
+    project.matins(&["gc", "--wait-hours", "0"]).ok().says("listed");
+    // Now the check is gone, and the tables on the list are wanted.
+    project.write("sql/shop/core/orders.sql", other.replace("key: [order_id]\n", ""));
+    project.matins(&["run", "--as-of", "2024-01-02"]).ok().says("published");
+    project.matins(&["gc", "--wait-hours", "0"]).ok();
+    project.matins(&["gc", "--wait-hours", "0"]).ok();
+    assert_eq!(project.value("SELECT count(*) FROM core.orders WHERE note = 'FINE'"), "3");
+}
+
+#[test]
+fn nothing_is_coloured_where_nobody_looks_and_quiet_is_quiet() {
+    let project = Project::shop_of_days(1).variable("NO_COLOR", "1");
+    let said = project.matins(&["run", "--as-of", "2024-01-02"]).ok();
+    said.says_not("\u{1b}");
+    project.edit("sql/shop/mart/days.sql", "sum(net)", "sum(nett)");
+    let said = project.matins(&["check"]).code(2);
+    assert!(!said.err.contains('\u{1b}'), "{}", said.err);
+
+    let quiet = Project::shop_of_days(1);
+    let said = quiet.matins(&["-q", "run", "--as-of", "2024-01-02"]).ok();
+    assert!(said.err.is_empty(), "{}", said.err);
+    let said = quiet.matins(&["-q", "query", "SELECT count(*) AS n FROM core.orders"]).ok();
+    assert_eq!((said.out.trim_end(), said.err.as_str()), (" n\n 3", ""));
+    // Errors are said even so.
+    quiet.matins(&["-q", "run", "nope"]).code(2).says("no pipeline `nope`");
+}
+
+#[test]
+fn two_pipelines_share_a_lake_and_the_tables_that_are_equal() {
+    let project = Project::shop_of_days(1).with("pipelines/twin.yaml", SHOP);
+    project.matins(&["run", "--as-of", "2024-01-02"]).ok();
+    let twin = project.matins(&["run", "twin", "--as-of", "2024-01-02", "--json"]).ok().json();
+    assert_eq!(twin["steps_run"], 0, "{twin}");
+    assert_eq!(twin["published"], true);
+}
