@@ -38,11 +38,12 @@ impl Drop for Kept {
 }
 
 impl Keeper {
-    /// Takes the lease unless it is held already. With `wait`, waits for whoever holds it to finish or to fall silent.
-    pub async fn take(&self, shop: &Workshop, run: &RunId, wait: bool) -> Result<(), RunError> {
+    /// Takes the lease unless it is held already, which `false` says. With `wait`, waits for whoever holds it to finish
+    /// or to fall silent.
+    pub async fn take(&self, shop: &Workshop, run: &RunId, wait: bool) -> Result<bool, RunError> {
         let mut kept = self.0.lock().await;
         if kept.is_some() {
-            return Ok(());
+            return Ok(false);
         }
         let held = loop {
             match once(shop, run).await {
@@ -76,7 +77,7 @@ impl Keeper {
             }
         });
         *kept = Some(Kept { held, beating });
-        Ok(())
+        Ok(true)
     }
 
     /// Publishes under the lease; with `release` the same put gives it back.
