@@ -143,7 +143,9 @@ impl Ground {
         let number = self.commands.fetch_add(1, Ordering::SeqCst);
         let path = |kind: &str| self.folder.path().join(format!("{number}.{kind}"));
         let (out, err) = (path("out"), path("err"));
-        let mut command = Command::new(env!("CARGO_BIN_EXE_matins"));
+        // Another build can be put to the same tests.
+        let binary = std::env::var_os("MATINS_TEST_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_matins").into());
+        let mut command = Command::new(binary);
         command.arg("-C").arg(self.folder.path().join("project")).args(words);
         command.env_remove("MATINS_LEASE_TIMEOUT").env_remove("MATINS_LOG").env("NO_COLOR", "1");
         command.env("MATINS_LAKE", self.lake(lake)).env("MATINS_EXPORTS", self.folder.path().join("exports"));

@@ -17,7 +17,7 @@ fn of_two_runs_at_once_one_publishes() {
         assert_eq!(both.iter().filter(|ended| has_published(ended)).count(), 1, "{}{}", both[0].err, both[1].err);
         let winner = usize::from(has_published(&both[1]));
         let loser = &both[1 - winner];
-        println!("of_two_runs_at_once_one_publishes: the other ended with {} after {:?}", loser.code(), loser.took);
+        println!("of_two_runs_at_once_one_publishes: the other ended with {}", loser.code());
         if loser.code() == 0 {
             // It came so late that the work was done.
             assert_eq!(loser.json()["published"], false);
