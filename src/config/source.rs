@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::base::{Place, SourceName};
 
 use super::keys::{FORMAT, KEEP, SOURCE};
-use super::model::{Column, CsvFormat, ExportPattern, Keep, Mode, OnVanish, Source, UnknownColumns};
+use super::model::{Column, CsvFormat, ExportPattern, Keep, Mode, OnVanish, Severity, Source, UnknownColumns};
 use super::project::Surroundings;
 use super::shape::{Fields, Reading};
 use super::tree::{Entry, Node};
@@ -57,7 +57,13 @@ pub(super) fn read(
                 undeclared(reading, column, &span, &known);
             }
         }
-        checks.extend(check::read(reading, node));
+        let read = check::read(reading, node);
+        if let Some(moving) = read.iter().find(|c| c.severity == Severity::Quarantine) {
+            let help = "the contract sets rows aside: `required`, `accepted`, `min` and `max` of a column";
+            let span = moving.place.span.clone();
+            reading.error("bad-severity", &span, "a check of a source cannot take rows out", help);
+        }
+        checks.extend(read);
     }
     check::unique_names(reading, &checks);
     let (store, pattern) = path.unzip();
@@ -131,6 +137,9 @@ fn path(
                         &format!("`{format}` does not say which date a file is of"),
                         "it must give year, month and day: `{date:%Y%m%d}`",
                     );
+                }
+                if format.contains('/') {
+                    bad("a `{date}` stands within one name", "name the folders with `*`: `*/*/{date:%Y%m%d}.csv`");
                 }
                 date_format = Some(format.to_owned());
             }

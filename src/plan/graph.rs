@@ -58,9 +58,24 @@ pub fn graph(project: &Project, pipeline: &Pipeline) -> (Graph, Diagnostics) {
         unknown_params(pipeline, node, &mut diagnostics);
         incremental_rules(pipeline, node, &nodes, &mut diagnostics);
     }
+    source_checks(pipeline, &mut diagnostics);
     let (nodes, cycles) = order(nodes);
     diagnostics.extend(cycles);
     (Graph { nodes }, diagnostics)
+}
+
+/// A check of a source is evaluated as soon as its rows have landed, when no other table may stand yet.
+fn source_checks(pipeline: &Pipeline, out: &mut Diagnostics) {
+    for source in pipeline.sources.values() {
+        let own = TableName::raw(&source.name);
+        for (table, place) in check_reads(&source.checks, out).into_iter().filter(|(table, _)| *table != own) {
+            out.push(
+                Diagnostic::error("source-check", format!("a check of `{own}` cannot look into `{table}`"))
+                    .at(place)
+                    .help("put the check into the head of a stage that reads it"),
+            );
+        }
+    }
 }
 
 /// The tables that checks look into, each with the check that does.

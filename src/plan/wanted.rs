@@ -191,7 +191,11 @@ fn see(
         contract,
         store_url: inventory.store_url.clone(),
         raw: raw_fingerprint(source, &landed),
-        checks: checks_fingerprint(&source.checks, &as_of),
+        // How much may be set aside is judged with the checks, so another limit is another set.
+        checks: Recipe::new("source-checks/1")
+            .made_from("checks", &checks_fingerprint(&source.checks, &as_of))
+            .text("quarantine limit", &source.quarantine_limit.to_string())
+            .finish(),
         reproducible: source.pattern.date_format.is_some(),
         exports,
     })
@@ -242,18 +246,26 @@ fn want(
             WantedPart { period, fingerprint: recipe.finish(), reads }
         })
         .collect();
+    let whole = |table: &TableName| match table.source().and_then(|s| sources.get(&s)) {
+        Some(source) => Some(source.raw),
+        None => made.iter().find(|t| t.node.table() == table).map(|t| t.fingerprint),
+    };
     for table in node.query.reads.keys() {
-        let whole = match table.source().and_then(|s| sources.get(&s)) {
-            Some(source) => Some(source.raw),
-            None => made.iter().find(|t| t.node.table() == table).map(|t| t.fingerprint),
-        };
-        made_from.insert(table.to_string(), whole.map(|f| f.short()).unwrap_or_default());
+        made_from.insert(table.to_string(), whole(table).map(|f| f.short()).unwrap_or_default());
     }
+    // What a check looks into decides its outcome as much as the table does.
+    let looks_at = node.check_reads.keys().filter_map(|table| Some((table, whole(table)?)));
+    let checks = looks_at
+        .fold(
+            Recipe::new("table-checks/1").made_from("checks", &checks_fingerprint(&head.checks, as_of)),
+            |recipe, (table, fingerprint)| recipe.text("looks at", &table.to_string()).made_from("as", &fingerprint),
+        )
+        .finish();
     let fingerprint = parts
         .iter()
         .fold(Recipe::new("parts/1").made_from("base", &base), |r, part| r.made_from("part", &part.fingerprint))
         .finish();
-    WantedTable { node: node.clone(), fingerprint, parts, checks: checks_fingerprint(&head.checks, as_of), made_from }
+    WantedTable { node: node.clone(), fingerprint, parts, checks, made_from }
 }
 
 fn head_meaning(node: &Node, moving: &[&Check]) -> Fingerprint {

@@ -211,7 +211,7 @@ async fn leased(
     let before = session.before(&interval, head.as_ref());
     let known = session.take_known();
     let edition = publish::edition(shop, &plan.wanted, &known, before.as_ref(), run);
-    let set_aside = edition.is_err().then(|| publish::set_aside(&plan.wanted, &known)).unwrap_or_default();
+    let set_aside = if edition.is_err() { publish::set_aside(&plan.wanted, &known) } else { Vec::new() };
     session.give_known(known);
     let edition = match edition {
         Ok(edition) => edition,
@@ -289,7 +289,8 @@ async fn leased(
         steps: done.records,
         reused: plan.reused,
         warnings: done.warnings,
-        reports: reports?,
+        // The tables stand; what is missing is the report.
+        reports: reports.map_err(|e| RunError::NotDelivered(describe(&e)))?,
         phases_ms: phases.0,
         took: started.elapsed(),
     })

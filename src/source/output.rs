@@ -10,7 +10,7 @@ use super::quarantine::{BadRow, quarantine_batch, quarantine_schema};
 use super::segment::file_schema;
 use super::writer::{Group, ParquetFile, Shape};
 use crate::base::Fingerprint;
-use crate::lake::{Balance, DataFile, Landed};
+use crate::lake::{Balance, DataFile, Landed, paths};
 use crate::plan::Export;
 
 /// A file ends after so many row groups: about 256 MB of CSV.
@@ -99,7 +99,7 @@ impl<'a> Output<'a> {
             open
         } else {
             let (source, attempt) = (&self.landing.source.name, self.landing.attempt);
-            let path = format!("quarantine/{source}/{}/{attempt}.parquet", self.fingerprint);
+            let path = paths::quarantine(source, &self.fingerprint, attempt);
             let shape = Shape::new(&quarantine_schema(), Some(&batch))?;
             (ParquetFile::create(self.landing.lake, path, &shape)?, shape)
         };

@@ -11,7 +11,7 @@ use parquet::arrow::ArrowWriter;
 
 use crate::config::{Check, Severity};
 use crate::engine::{Cell, Destination, Effort, Engine, EngineError, Rows, Tables, collect, write};
-use crate::lake::{DataFile, TablePart};
+use crate::lake::{DataFile, TablePart, paths};
 use crate::plan::{Node, WantedPart};
 use crate::sql::{Bindings, bind, quote};
 use crate::stage::StageError;
@@ -148,7 +148,7 @@ async fn quarantine(making: &Making<'_>, bad: &Rows) -> Result<Option<DataFile>,
         Ok(bytes)
     };
     let bytes = encode().map_err(|e| EngineError::Execution(e.to_string()))?;
-    let path = format!("quarantine/{}/{}/{}.parquet", making.node.table(), making.part.fingerprint, making.attempt);
+    let path = paths::quarantine(making.node.table(), &making.part.fingerprint, making.attempt);
     let size_bytes = bytes.len() as u64;
     making.lake.put(&path.as_str().into(), PutPayload::from(bytes)).await.map_err(EngineError::Store)?;
     Ok(Some(DataFile { path, rows: rows as u64, size_bytes }))

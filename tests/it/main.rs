@@ -1,6 +1,13 @@
-//! Integration tests: one binary, because linking DataFusion many times is what makes such a suite slow.
+//! Integration tests: one binary, because linking `DataFusion` many times is what makes such a suite slow.
 //!
 //! What a user sees is asked of the program itself, never of the library.
+
+#![expect(
+    clippy::format_collect,
+    clippy::format_push_string,
+    clippy::case_sensitive_file_extension_comparisons,
+    reason = "a test says what it means"
+)]
 
 mod check;
 mod cli;

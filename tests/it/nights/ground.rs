@@ -16,7 +16,7 @@ pub const RETAIL: &str = "online-retail";
 pub const COMPANY: &str = "customer-health";
 
 /// No command of a test takes so long; a whole year of nights takes some minutes.
-const LIMIT: Duration = Duration::from_secs(1800);
+const LIMIT: Duration = Duration::from_mins(30);
 const LOOK: Duration = Duration::from_millis(2);
 
 /// The folder of the real daily drops, or a note that a test is skipped.
