@@ -23,7 +23,7 @@ impl SourceText {
         let offset = offset.min(self.text.len());
         let before = &self.text.as_bytes()[..offset];
         let start = before.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
-        let line = before.iter().filter(|b| **b == b'\n').count() + 1;
+        let line = String::from_utf8_lossy(before).matches('\n').count() + 1;
         (line, String::from_utf8_lossy(&before[start..]).chars().count() + 1)
     }
 

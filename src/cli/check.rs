@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::base::Level;
+use crate::base::{Diagnostics, Level};
 use crate::cli::args::{CheckArgs, Cli};
 use crate::cli::project::files;
 use crate::cli::screen::Screen;
@@ -39,7 +39,7 @@ pub async fn check(cli: &Cli, screen: &Screen, system: &System, args: &CheckArgs
             })
             .collect();
         screen.print_json(&json!({ "diagnostics": all, "pipelines": checked.pipelines, "stages": checked.stages, "reports": checked.reports }));
-        return if checked.diagnostics.has_errors() { Err(RunError::Project(Default::default())) } else { Ok(()) };
+        return if checked.diagnostics.has_errors() { Err(RunError::Project(Diagnostics::default())) } else { Ok(()) };
     }
     if checked.diagnostics.has_errors() {
         return Err(RunError::Project(checked.diagnostics));

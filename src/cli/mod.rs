@@ -62,7 +62,10 @@ async fn dispatch(cli: &Cli, screen: &Screen) -> u8 {
         Verb::Rollback(args) => rollback::rollback(cli, screen, &system, args).await,
         Verb::Gc(args) => gc::gc(cli, screen, &system, args).await,
         Verb::Sample(args) => sample::sample(screen, args),
-        Verb::Schema(args) => schema::schema(screen, args),
+        Verb::Schema(args) => {
+            schema::schema(screen, args);
+            Ok(())
+        }
     };
     match done {
         Ok(()) => 0,

@@ -58,7 +58,7 @@ impl Observer for Progress {
                 self.bar.inc(1);
                 match outcome {
                     StepOutcome::Failed { message } => {
-                        self.line(&format!("failed {step} after {}: {message}", human_duration(*took)))
+                        self.line(&format!("failed {step} after {}: {message}", human_duration(*took)));
                     }
                     StepOutcome::Skipped => self.line(&format!("skipped {step}: a step it needs failed")),
                     StepOutcome::Made { .. } | StepOutcome::Reused => {}

@@ -25,7 +25,7 @@ pub async fn rollback(cli: &Cli, screen: &Screen, system: &System, args: &Rollba
             pipeline.name
         )),
         None => {
-            screen.print(&format!("readers of {} follow the newest snapshot again (manifest {number})", pipeline.name))
+            screen.print(&format!("readers of {} follow the newest snapshot again (manifest {number})", pipeline.name));
         }
     }
     Ok(())

@@ -3,14 +3,12 @@
 use crate::cli::args::{SchemaArgs, SchemaOf};
 use crate::cli::screen::Screen;
 use crate::config::{SchemaKind, schema as of};
-use crate::run::RunError;
 
-pub fn schema(screen: &Screen, args: &SchemaArgs) -> Result<(), RunError> {
+pub fn schema(screen: &Screen, args: &SchemaArgs) {
     let kind = match args.of {
         SchemaOf::Project => SchemaKind::Project,
         SchemaOf::Pipeline => SchemaKind::Pipeline,
         SchemaOf::Stage => SchemaKind::Stage,
     };
     screen.print_json(&of(kind));
-    Ok(())
 }

@@ -1,4 +1,4 @@
-//! The one DataFusion session: tuning, our functions, memory and spilling. Knows no pipelines.
+//! The one `DataFusion` session: tuning, our functions, memory and spilling. Knows no pipelines.
 
 pub mod exact;
 

@@ -11,8 +11,9 @@ use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, Sendable
 use futures::{StreamExt, TryStreamExt};
 use object_store::ObjectStore;
 use object_store::buffered::BufWriter;
-use parquet::arrow::AsyncArrowWriter;
+use parquet::arrow::{ArrowWriter, AsyncArrowWriter};
 use parquet::basic::Compression;
+use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
@@ -21,7 +22,9 @@ use crate::engine::EngineError;
 /// Rows up to which the partitions of a result become one file.
 const SMALL_ROWS: usize = 64 * 1024;
 /// Rows of a row group; a writer holds one in memory, encoded.
-const GROUP_ROWS: usize = 256 * 1024;
+const GROUP_ROWS: usize = 128 * 1024;
+/// Rows a column's encoding is decided from.
+const SAMPLE_ROWS: usize = 4096;
 
 /// Where files go.
 #[derive(Clone)]
@@ -144,18 +147,50 @@ impl Sink {
     }
 }
 
-/// lz4 instead of zstd, and no dictionary for columns that are nearly unique: a third of the wall time of writing.
+/// lz4 instead of zstd, nothing at all for columns that lz4 makes hardly smaller, no dictionary for columns that are nearly
+/// unique, no bounds for texts: together a third of the wall time of writing.
 fn properties(schema: &SchemaRef, sample: Option<&RecordBatch>) -> WriterProperties {
+    let sample = sample.filter(|rows| rows.num_rows() >= SAMPLE_ROWS).map(|rows| rows.slice(0, SAMPLE_ROWS));
+    let all_compressed = encoding(schema, sample.as_ref(), &[]);
+    match sample.as_ref().and_then(|rows| dense_columns(rows, all_compressed.clone()).ok()) {
+        Some(dense) => encoding(schema, sample.as_ref(), &dense),
+        None => all_compressed,
+    }
+}
+
+fn encoding(schema: &SchemaRef, sample: Option<&RecordBatch>, dense: &[usize]) -> WriterProperties {
     let mut builder = WriterProperties::builder()
         .set_compression(Compression::LZ4_RAW)
         .set_max_row_group_row_count(Some(GROUP_ROWS))
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_created_by("matins".to_owned());
     for (at, field) in schema.fields().iter().enumerate() {
-        let worth = sample.is_none_or(|batch| repeats(batch.column(at)));
-        builder = builder.set_column_dictionary_enabled(ColumnPath::from(field.name().as_str()), worth);
+        let path = ColumnPath::from(field.name().as_str());
+        let worth = sample.is_none_or(|rows| repeats(rows.column(at)));
+        builder = builder.set_column_dictionary_enabled(path.clone(), worth);
+        if dense.contains(&at) {
+            builder = builder.set_column_compression(path.clone(), Compression::UNCOMPRESSED);
+        }
+        if matches!(field.data_type(), DataType::Utf8 | DataType::LargeUtf8) {
+            builder = builder.set_column_statistics_enabled(path, EnabledStatistics::None);
+        }
     }
     builder.build()
+}
+
+/// Columns that compression makes hardly smaller, such as hashes: trying again on every page is time for nothing.
+fn dense_columns(sample: &RecordBatch, properties: WriterProperties) -> Result<Vec<usize>, ParquetError> {
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, sample.schema(), Some(properties))?;
+    writer.write(sample)?;
+    let metadata = writer.close()?;
+    let Some(group) = metadata.row_groups().first() else { return Ok(vec![]) };
+    // Nested columns have more leaves than the table has columns: those stay compressed.
+    if group.num_columns() != sample.num_columns() {
+        return Ok(vec![]);
+    }
+    let sizes = group.columns().iter().map(|c| (c.compressed_size(), c.uncompressed_size()));
+    Ok(sizes.enumerate().filter(|(_, (small, large))| *small * 10 > *large * 9).map(|(at, _)| at).collect())
 }
 
 /// Whether values repeat often enough in a sample for a dictionary to pay.
@@ -165,6 +200,6 @@ fn repeats(column: &Arc<dyn Array>) -> bool {
         return column.len() < 1024;
     }
     let Some(texts) = column.as_any().downcast_ref::<arrow::array::StringArray>() else { return true };
-    let seen: HashSet<&str> = texts.iter().flatten().take(4096).collect();
-    seen.len() * 2 < texts.len().min(4096)
+    let seen: HashSet<&str> = texts.iter().flatten().collect();
+    seen.len() * 2 < texts.len()
 }

@@ -54,7 +54,7 @@ pub async fn read_schema(lake: &Arc<dyn ObjectStore>, file: &PartFile) -> std::r
         match reader.try_parse_sized(&bytes, file.size_bytes) {
             Ok(()) => break,
             Err(ParquetError::NeedMoreData(more)) if (more as u64) > tail && (more as u64) <= file.size_bytes => {
-                tail = more as u64
+                tail = more as u64;
             }
             Err(error) => return Err(unreadable(error)),
         }

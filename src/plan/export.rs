@@ -33,7 +33,7 @@ pub struct Inventory {
 impl Export {
     /// The name of what is landed from it: reader, contract, where it lies, and which bytes these are.
     ///
-    /// A store that gives an ETag says with it which bytes they are; a folder's ETag is made of the modified time.
+    /// A store's entity tag says which bytes they are; a folder's is made of the modified time.
     pub fn fingerprint(&self, contract: &Fingerprint, store_url: &str) -> Fingerprint {
         let version = self.e_tag.clone().unwrap_or_else(|| self.modified.to_rfc3339());
         Recipe::new("landed/1")

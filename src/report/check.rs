@@ -104,7 +104,7 @@ fn check_with(
                 }
             }
             Err(error @ ReportError::UnknownTemplate { .. }) => {
-                found.push(Diagnostic::error("template", error.to_string()))
+                found.push(Diagnostic::error("template", error.to_string()));
             }
         }
     }

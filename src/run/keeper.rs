@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
 use crate::base::{Event, RunId};
-use crate::lake::lease::{Verdict, last_beat, take, take_over, watch};
+use crate::lake::lease::{Sighting, Verdict, last_beat, take, take_over, watch};
 use crate::lake::{ChainError, Held, Manifest, Publication, Sealed, TakeError};
 use crate::run::retry::retry;
 use crate::run::{RunError, Workshop};
@@ -31,39 +31,8 @@ struct Kept {
     beating: JoinHandle<()>,
 }
 
-impl Drop for Kept {
-    fn drop(&mut self) {
-        self.beating.abort();
-    }
-}
-
-impl Keeper {
-    /// Takes the lease unless it is held already. With `wait`, waits for whoever holds it to finish or to fall silent.
-    pub async fn take(&self, shop: &Workshop, run: &RunId, wait: bool) -> Result<(), RunError> {
-        let mut kept = self.0.lock().await;
-        if kept.is_some() {
-            return Ok(());
-        }
-        let held = loop {
-            match once(shop, run).await {
-                Err(RunError::Taken(TakeError::HeldBy { lease, pipeline }))
-                    if wait || is_silent(shop, lease.epoch).await? =>
-                {
-                    let message = format!(
-                        "{pipeline} is held by run {} of process {} on {}: waiting",
-                        lease.run, lease.holder.pid, lease.holder.host
-                    );
-                    shop.observer.see(&Event::Warning { message });
-                    match after_waiting(shop, run).await? {
-                        Some(held) => break held,
-                        // It lives after all, and nobody asked to wait for its end.
-                        None if !wait => break once(shop, run).await?,
-                        None => {}
-                    }
-                }
-                done => break done?,
-            }
-        };
+impl Kept {
+    fn beating(shop: &Workshop, held: Held) -> Self {
         let beater = held.beater();
         let (lake, system, every) = (shop.lake.clone(), shop.system.clone(), lease_timeout(shop) / 9);
         let beating = tokio::spawn(async move {
@@ -75,8 +44,88 @@ impl Keeper {
                 tokio::time::sleep(every).await;
             }
         });
-        *kept = Some(Kept { held, beating });
-        Ok(())
+        Self { held, beating }
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.beating.abort();
+    }
+}
+
+impl Keeper {
+    /// Takes the lease unless it is held already, which `false` says. With `wait`, waits for whoever holds it to finish
+    /// or to fall silent.
+    pub async fn take(&self, shop: &Workshop, run: &RunId, wait: bool) -> Result<bool, RunError> {
+        if self.0.lock().await.is_some() {
+            return Ok(false);
+        }
+        loop {
+            match self.once(shop, run).await {
+                Err(RunError::Taken(TakeError::HeldBy { lease, pipeline }))
+                    if wait || is_silent(shop, lease.epoch).await? =>
+                {
+                    let message = format!(
+                        "{pipeline} is held by run {} of process {} on {}: waiting",
+                        lease.run, lease.holder.pid, lease.holder.host
+                    );
+                    shop.observer.see(&Event::Warning { message });
+                    let patience = if wait { Duration::MAX } else { lease_timeout(shop) * 2 };
+                    let waited = tokio::time::timeout(patience, self.after_waiting(shop, run)).await;
+                    if waited.unwrap_or(Ok(false))? {
+                        return Ok(true);
+                    }
+                    if !wait {
+                        // It lives after all, and nobody asked to wait for its end.
+                        return self.once(shop, run).await.map(|()| true);
+                    }
+                }
+                done => return done.map(|()| true),
+            }
+        }
+    }
+
+    async fn once(&self, shop: &Workshop, run: &RunId) -> Result<(), RunError> {
+        let nonce = shop.system.ids.next();
+        retry(&shop.system, &shop.observer, "taking the lease", || self.secure(shop, run, &nonce, None)).await
+    }
+
+    /// Waits until the lease is free or its holder has been silent for the time-out, and then takes it over; `false` when
+    /// somebody else may be quicker.
+    async fn after_waiting(&self, shop: &Workshop, run: &RunId) -> Result<bool, RunError> {
+        let timeout = lease_timeout(shop);
+        let looking = watch(&shop.lake, &shop.pipeline.name, &shop.system.machine, timeout, timeout / 20);
+        let Verdict::Expired(sighting) = looking.await? else { return Ok(false) };
+        match self.secure(shop, run, &shop.system.ids.next(), Some(sighting)).await {
+            Ok(()) => Ok(true),
+            Err(RunError::Taken(TakeError::HeldBy { .. })) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes the lease in a task of its own, which a run that is told to stop does not cancel: a lease that stands in the
+    /// chain and is not known here could not be given back. Whoever asks for the lease meanwhile waits for the task.
+    async fn secure(
+        &self,
+        shop: &Workshop,
+        run: &RunId,
+        nonce: &str,
+        expired: Option<Sighting>,
+    ) -> Result<(), RunError> {
+        let mut kept = Arc::clone(&self.0).lock_owned().await;
+        let (shop, run, nonce) = (shop.clone(), run.clone(), nonce.to_owned());
+        let taking = tokio::spawn(async move {
+            let (lake, pipeline, machine) = (&shop.lake, &shop.pipeline.name, &shop.system.machine);
+            let (process, now) = (machine.process(), shop.system.clock.now());
+            let held = match expired {
+                None => take(lake, pipeline, process, run, &nonce, now, machine).await?,
+                Some(sighting) => take_over(lake, pipeline, process, run, &nonce, now, &sighting).await?,
+            };
+            *kept = Some(Kept::beating(&shop, held));
+            Ok(())
+        });
+        taking.await.map_err(|panic| RunError::Panicked(panic.to_string()))?
     }
 
     /// Publishes under the lease; with `release` the same put gives it back.
@@ -138,37 +187,12 @@ impl Keeper {
     }
 }
 
-async fn once(shop: &Workshop, run: &RunId) -> Result<Held, RunError> {
-    let nonce = shop.system.ids.next();
-    retry(&shop.system, &shop.observer, "taking the lease", || async {
-        let now = shop.system.clock.now();
-        let process = shop.system.machine.process();
-        Ok(take(&shop.lake, &shop.pipeline.name, process, run.clone(), &nonce, now, &shop.system.machine).await?)
-    })
-    .await
-}
-
 /// Whether the holder's last sign of life is old by the wall clock. Only a hint that watching it is worth while: clocks of
 /// two machines differ, so what decides is the observer's own monotonic clock.
 async fn is_silent(shop: &Workshop, epoch: u64) -> Result<bool, RunError> {
     let beat = last_beat(&shop.lake, &shop.pipeline.name, epoch).await?;
     let age = beat.and_then(|b| (shop.system.clock.now() - b.at).to_std().ok());
     Ok(age.is_some_and(|age| age > lease_timeout(shop)))
-}
-
-/// Waits until the lease is free or its holder has been silent for the time-out; somebody else may then be quicker.
-async fn after_waiting(shop: &Workshop, run: &RunId) -> Result<Option<Held>, RunError> {
-    let timeout = lease_timeout(shop);
-    let looking = watch(&shop.lake, &shop.pipeline.name, &shop.system.machine, timeout, timeout / 20);
-    let verdict = looking.await?;
-    let Verdict::Expired(sighting) = verdict else { return Ok(None) };
-    let (process, nonce) = (shop.system.machine.process(), shop.system.ids.next());
-    let now = shop.system.clock.now();
-    match take_over(&shop.lake, &shop.pipeline.name, process, run.clone(), &nonce, now, &sighting).await {
-        Ok(held) => Ok(Some(held)),
-        Err(TakeError::HeldBy { .. }) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// The publications of a pipeline by the end of their interval, the last word on each.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::base::{Event, Interval, RunId, SourceName};
+use crate::base::{BadName, Event, Interval, RunId, SourceName};
 use crate::lake::{
     Balance, CheckOutcome, DataFile, Manifest, Publication, RunFinished, RunStarted, RunStatus, StepRecord, gc_doomed,
 };
@@ -83,32 +83,46 @@ pub async fn run_interval(
     let started = Instant::now();
     let mut phases = Phases::default();
     let (wanted, head) = session.look(shop, interval, &mut phases).await?;
-    if let Some((number, publication)) = session.published(shop, &wanted, head.as_ref()).await? {
-        let reports = if options.reports { report(shop, &publication, number, options.mail).await? } else { vec![] };
-        let warnings = wanted.warnings;
-        return Ok(Night {
-            as_of: publication.as_of.clone(),
-            snapshot: number,
-            publication,
-            published: false,
-            steps: vec![],
-            reused: 0,
-            warnings,
-            reports,
-            phases_ms: phases.0,
-            took: started.elapsed(),
-        });
+    if let Some(found) = session.published(shop, &wanted, head.as_ref()).await? {
+        return nothing_to_do(shop, found, wanted.warnings, options, phases, started).await;
     }
-    #[expect(clippy::expect_used, reason = "an r and lower-case letters and digits are a run id")]
-    let run: RunId = format!("r{}", shop.system.ids.next()).parse().expect("a run id");
+    let run: RunId =
+        format!("r{}", shop.system.ids.next()).parse().map_err(|e: BadName| RunError::Usage(e.to_string()))?;
     let since = Instant::now();
-    shop.lease.take(shop, &run, options.wait).await?;
+    if shop.lease.take(shop, &run, options.wait).await? {
+        // Until now others could publish, so what was read of the chain may be old.
+        session.editions = None;
+    }
     phases.add("lease", since);
     let done = leased(shop, interval, session, options, keep_lease, &run, phases, started).await;
     if done.is_err() && !keep_lease {
         shop.lease.release(shop).await.ok();
     }
     done
+}
+
+/// What is asked for stands in a snapshot; only its reports may be missing.
+async fn nothing_to_do(
+    shop: &Workshop,
+    (number, publication): (u64, Publication),
+    warnings: Vec<String>,
+    options: Options,
+    phases: Phases,
+    started: Instant,
+) -> Result<Night, RunError> {
+    let reports = if options.reports { report(shop, &publication, number, options.mail).await? } else { vec![] };
+    Ok(Night {
+        as_of: publication.as_of.clone(),
+        snapshot: number,
+        publication,
+        published: false,
+        steps: vec![],
+        reused: 0,
+        warnings,
+        reports,
+        phases_ms: phases.0,
+        took: started.elapsed(),
+    })
 }
 
 #[expect(clippy::too_many_arguments, reason = "the second half of one function, behind the lease")]
@@ -124,6 +138,12 @@ async fn leased(
 ) -> Result<Night, RunError> {
     // Between the first look and the lease somebody else may have published.
     let (wanted, head) = session.look(shop, interval, &mut phases).await?;
+    if let Some(found) = session.published(shop, &wanted, head.as_ref()).await? {
+        if !keep_lease {
+            shop.lease.release(shop).await?;
+        }
+        return nothing_to_do(shop, found, wanted.warnings, options, phases, started).await;
+    }
     let since = Instant::now();
     shop.lake
         .start_run(&RunStarted {
@@ -239,9 +259,8 @@ async fn leased(
     phases.add("publish", since);
     shop.observer.see(&Event::Published { snapshot: number, as_of: interval.as_of().to_string() });
     // As it was written, with the content's name the lake gave it.
-    let publication = match shop.lake.manifest(&shop.pipeline.name, number).await?.publication {
-        Some(publication) => publication,
-        None => return Err(RunError::Usage(format!("snapshot {number} publishes nothing"))),
+    let Some(publication) = shop.lake.manifest(&shop.pipeline.name, number).await?.publication else {
+        return Err(RunError::Usage(format!("snapshot {number} publishes nothing")));
     };
     session.remember(number, &publication);
     let since = Instant::now();
@@ -371,7 +390,7 @@ impl Session {
         let mut known = self.take_known();
         let memories = look::remember(shop, head.as_ref(), &mut known).await;
         self.give_known(known);
-        let inventories = self.inventories.as_ref().cloned().unwrap_or_default();
+        let inventories = self.inventories.clone().unwrap_or_default();
         let wanted = look::want(shop, interval, &inventories, &memories?)?;
         phases.add("plan", since);
         Ok((wanted, head))

@@ -48,7 +48,7 @@ pub async fn query(
         )));
     }
     system_tables(&lake, pipeline, publication.as_ref(), &names, &mut tables).await?;
-    let session = engine.session(&tables, Effort::Fast)?;
+    let session = engine.session(&tables, Effort::Alone)?;
     let frame = engine.ask(&session, text).await?;
     Ok(collect(&engine, frame).await?)
 }
@@ -69,7 +69,7 @@ pub(super) async fn published_table(
         let raw = lake.raw_table(&source, &table.fingerprint).await?.ok_or_else(gone)?;
         let mut dropped = match &raw.dropped {
             Some(file) => source::dropped_rows(&lake.store(), file).await?,
-            None => Default::default(),
+            None => std::collections::BTreeMap::default(),
         };
         let files: Vec<PartFile> = raw
             .exports
@@ -178,8 +178,8 @@ fn add(tables: &mut Tables, name: &str, columns: &[(&str, Kind)], rows: &[Vec<Ce
     Ok(())
 }
 
-fn text(value: impl ToString) -> Cell {
-    Cell::Text(value.to_string())
+fn text(value: impl std::fmt::Display) -> Cell {
+    Cell::Text(format!("{value}"))
 }
 
 fn integer(value: u64) -> Cell {

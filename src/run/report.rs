@@ -53,7 +53,7 @@ pub async fn report(
         }
         let templates = compile(shop)?;
         let Some(sheets) = &input else { continue };
-        let view = view(shop, one, publication, sheets)?;
+        let view = view(shop, one, publication, sheets);
         let rendered = report::render(&templates, one, &view)
             .map_err(|e| RunError::Report { report: one.name.to_string(), why: e.to_string() })?;
         shop.lake.put(&path, rendered.html.clone().into_bytes()).await?;
@@ -165,12 +165,12 @@ async fn read(engine: &Engine, name: &TableName, table: PartsTable) -> Result<Ro
     }
     let mut tables = Tables::new();
     tables.insert(name.clone(), Arc::new(table));
-    let session = engine.session(&tables, Effort::Fast)?;
+    let session = engine.session(&tables, Effort::Beside)?;
     let frame = engine.ask(&session, &format!("SELECT * FROM {name}")).await?;
     Ok(collect(engine, frame).await?)
 }
 
-fn view(shop: &Workshop, one: &Report, publication: &Publication, sheets: &Sheets) -> Result<ReportInput, RunError> {
+fn view(shop: &Workshop, one: &Report, publication: &Publication, sheets: &Sheets) -> ReportInput {
     let zone = shop.pipeline.time_zone;
     let start = AsOf(publication.start.with_timezone(&zone));
     let empty = Rows::default();
@@ -185,7 +185,7 @@ fn view(shop: &Workshop, one: &Report, publication: &Publication, sheets: &Sheet
             balance: *balance,
         }
     });
-    Ok(ReportInput {
+    ReportInput {
         pipeline: shop.pipeline.name.clone(),
         as_of: AsOf(publication.end.with_timezone(&zone)),
         interval: start.to_string(),
@@ -195,7 +195,7 @@ fn view(shop: &Workshop, one: &Report, publication: &Publication, sheets: &Sheet
         checks: publication.checks.clone(),
         kpis: shop.pipeline.kpis.iter().map(|kpi| series(shop, kpi, rows(&kpi.table))).collect(),
         tables: one.data.iter().map(|(name, (table, _))| (name.clone(), sheet(rows(table)))).collect(),
-    })
+    }
 }
 
 fn series(shop: &Workshop, kpi: &Kpi, rows: &Rows) -> KpiSeries {

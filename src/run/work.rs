@@ -19,7 +19,7 @@ use crate::source::{self, Landing};
 use crate::stage::{self, Making, StageError};
 
 /// A step may not last longer.
-const STEP_LIMIT: Duration = Duration::from_secs(6 * 60 * 60);
+const STEP_LIMIT: Duration = Duration::from_hours(6);
 /// An export of this size is decoded on all cores by itself, so nothing else is started beside it.
 const LARGE_EXPORT: u64 = 32 << 20;
 
@@ -33,13 +33,16 @@ pub struct Work {
     pub failed: usize,
 }
 
+/// Positions of rows to leave out, by file.
+type Dropped = BTreeMap<String, Vec<u64>>;
+
 /// What tasks share.
 #[derive(Clone)]
 struct Bench {
     shop: Workshop,
     wanted: Arc<Wanted>,
     known: Arc<Mutex<Known>>,
-    dropped: Arc<Mutex<BTreeMap<Fingerprint, Arc<BTreeMap<String, Vec<u64>>>>>>,
+    dropped: Arc<Mutex<BTreeMap<Fingerprint, Arc<Dropped>>>>,
 }
 
 enum Done {
@@ -77,7 +80,14 @@ pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>) -> Wo
             state[next] = State::Running;
             let (bench, step) = (bench.clone(), plan.steps[next].clone());
             shop.observer.see(&Event::StepStarted { step: step.task.to_string() });
-            let effort = if frugal { Effort::Frugal } else { Effort::Fast };
+            // A step that has company now or at once gets one core; a lone one gets all.
+            let company = (0..state.len())
+                .filter(|at| state[*at] == State::Running || state[*at].is_ready(&plan.steps[*at], &state));
+            let effort = match company.filter(|at| is_make(&plan.steps[*at])).count() {
+                _ if frugal => Effort::Frugal,
+                0 | 1 => Effort::Alone,
+                _ => Effort::Beside,
+            };
             running.spawn(async move {
                 let started = Instant::now();
                 let done = tokio::time::timeout(STEP_LIMIT, execute(&bench, &step, effort)).await;
@@ -173,6 +183,10 @@ fn record(step: &Step, outcome: &str, rows: u64, took: Duration, message: Option
     }
 }
 
+fn is_make(step: &Step) -> bool {
+    matches!(step.task, Task::Make { .. })
+}
+
 fn is_large(step: &Step, wanted: &Wanted) -> bool {
     let Task::Land { source, export, .. } = &step.task else { return false };
     let export = wanted.sources.get(source).and_then(|s| s.exports.get(*export)).and_then(|e| e.listed.as_ref());
@@ -189,7 +203,7 @@ async fn execute(bench: &Bench, step: &Step, effort: Effort) -> Done {
     match done {
         Ok((rows, warnings)) => Done::Ok { rows, warnings },
         Err(RunError::Stage(StageError::Engine { cause: EngineError::Memory { .. }, .. }))
-            if effort == Effort::Fast =>
+            if effort != Effort::Frugal =>
         {
             Done::OutOfMemory
         }

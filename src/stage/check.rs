@@ -27,7 +27,7 @@ pub async fn check(
 ) -> Result<Vec<CheckOutcome>, StageError> {
     let fail = |check: &Check, cause| StageError::Check { table: table.clone(), check: check.name.clone(), cause };
     let Some(first) = checks.first() else { return Ok(vec![]) };
-    let session = engine.session(tables, Effort::Fast).map_err(|e| fail(first, e))?;
+    let session = engine.session(tables, Effort::Beside).map_err(|e| fail(first, e))?;
     let rows = rows_and_counts(engine, &session, table, checks).await.map_err(|e| fail(first, e))?;
     let mut outcomes = Vec::with_capacity(checks.len());
     for (at, check) in checks.iter().enumerate() {

@@ -57,7 +57,7 @@ async fn schema_of(
 ) -> Result<SchemaRef, EngineError> {
     let tables = empty(node.query.reads.keys(), schemas);
     let statement = bind(&node.query, bindings).map_err(|e| EngineError::Plan { message: e.to_string(), at: None })?;
-    let session = engine.session(&tables, Effort::Fast)?;
+    let session = engine.session(&tables, Effort::Beside)?;
     let frame = engine.plan(&session, statement).await?;
     // The optimizer's type coercion finds what planning alone lets pass: a text compared with a number.
     let plan = frame.into_optimized_plan().map_err(|e| engine.error(e))?;
@@ -131,7 +131,7 @@ async fn checks(
             },
         };
         let planned = async {
-            let session = engine.session(&empty(schemas.keys(), schemas), Effort::Fast)?;
+            let session = engine.session(&empty(schemas.keys(), schemas), Effort::Beside)?;
             let frame = session.sql(&text).await.map_err(|e| engine.error(e))?;
             frame.into_optimized_plan().map(|_| ()).map_err(|e| engine.error(e))
         };

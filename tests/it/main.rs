@@ -5,6 +5,7 @@
 mod check;
 mod cli;
 mod faults;
+mod nights;
 mod project;
 mod rooms;
 mod s3;
