@@ -148,8 +148,11 @@ fn see(
         })
         .collect();
     let listed: BTreeSet<&str> = inventory.exports.iter().map(|e| e.path.as_str()).collect();
+    // A full dump that a later one replaces is not missed.
+    let latest = exports.iter().map(|e| (e.date, e.path.as_str())).max().filter(|_| source.mode == Mode::Full);
+    let missed = |e: &Remembered| latest.is_none_or(|latest| (e.date, e.path.as_str()) > latest);
     let vanished: Vec<&Remembered> =
-        memory.exports.iter().filter(|e| visible(e.date) && !listed.contains(e.path.as_str())).collect();
+        memory.exports.iter().filter(|e| visible(e.date) && !listed.contains(e.path.as_str()) && missed(e)).collect();
     if let Some(first) = vanished.first() {
         let fail = |why| Vanished {
             source_name: source.name.clone(),

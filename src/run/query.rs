@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::base::{PipelineName, TableName};
 use crate::config::Project;
 use crate::engine::{Cell, Effort, Kind, PartFile, PartsTable, Rows, Tables, collect, listing, read_schema};
-use crate::lake::{CheckOutcome, CheckStatus, DataFile, Lake, Publication, RunFinished, RunStarted};
+use crate::lake::{ChainError, CheckOutcome, CheckStatus, DataFile, Lake, Publication, RunFinished, RunStarted};
 use crate::run::work::part_file;
 use crate::run::{RunError, engine, open_lake};
 use crate::source;
@@ -28,7 +28,11 @@ pub async fn query(
     let engine = engine(project, system, &lake)?;
     let names = sql::names(text).map_err(RunError::Usage)?;
     let manifest = match number {
-        Some(number) => Some(lake.manifest(pipeline, number).await?),
+        Some(number) => match lake.manifest(pipeline, number).await {
+            Ok(manifest) if manifest.publication.is_some() => Some(manifest),
+            Err(error) if !error.is_missing() => return Err(error.into()),
+            Ok(_) | Err(_) => return Err(ChainError::NotPublished { pipeline: pipeline.clone(), number }.into()),
+        },
         None => lake.head(pipeline).await?,
     };
     let publication = manifest.and_then(|m| m.publication);

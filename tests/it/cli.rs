@@ -154,6 +154,11 @@ fn query_answers_in_json_and_knows_its_own_runs() {
     let names = "SELECT count(*) FROM information_schema.tables WHERE table_schema IN ('raw', 'core', 'mart')";
     assert_eq!(project.value(names), "3");
     project.matins(&["query", "SELECT * FROM core.order"]).code(2);
+    for number in ["1", "99"] {
+        // The first link of the chain is the taking of the lease, and there is no other of that number.
+        let said = project.matins(&["query", "--snapshot", number, "SELECT * FROM core.orders"]).code(2);
+        said.says(&format!("no published snapshot {number}"));
+    }
     Project::shop().matins(&["query", "SELECT * FROM core.orders"]).code(2).says("has published nothing yet");
 }
 

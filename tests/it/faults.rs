@@ -184,6 +184,22 @@ fn a_vanished_export_blocks_where_the_contract_says_so() {
 }
 
 #[test]
+fn a_full_dump_that_a_later_one_replaced_is_not_missed() {
+    let project = Project::shop_of_days(2);
+    let full = "    mode: full\n    on_vanish: refuse\n    columns:\n";
+    project.edit("pipelines/shop.yaml", "    columns:\n", full);
+    balance(&project.night("2024-01-03"), 3, 3, 0);
+    project.remove(&export(1));
+    project.matins(&["run", "--as-of", "2024-01-03"]).ok().says("nothing to do");
+    project.remove(&export(2));
+    project.matins(&["run", "--as-of", "2024-01-03"]).code(3);
+    project.write(&export(3), csv("3-1,2024-01-03,5.00,new\n"));
+    let night = project.night("2024-01-04");
+    balance(&night, 1, 1, 0);
+    assert_eq!(night["warnings"], json!([]));
+}
+
+#[test]
 fn a_changed_export_is_used_by_new_runs_and_the_old_snapshot_still_answers() {
     let project = Project::shop_of_days(1);
     let before = project.night("2024-01-02")["snapshot"].to_string();

@@ -184,3 +184,13 @@ fn a_wrong_key_ends_with_4_and_says_so_without_the_secret() {
     project.edit("matins.yaml", "region: eu-west-1", "regoin: eu-west-1");
     project.matins(&["run", "--as-of", "2024-01-02"]).code(2).says("option `regoin`");
 }
+
+#[test]
+fn a_bucket_that_is_gone_ends_with_4() {
+    let bucket = Bucket::start();
+    bucket.put_days(1);
+    let project = bucket.shop();
+    project.matins(&["run", "--as-of", "2024-01-02"]).ok();
+    drop(bucket);
+    no_secret(project.matins(&["run", "--as-of", "2024-01-02"]).code(4)).says("in s3://lake/matins/shop");
+}
