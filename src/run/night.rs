@@ -211,7 +211,8 @@ async fn leased(
     let before = session.before(&interval, head.as_ref());
     let known = session.take_known();
     let edition = publish::edition(shop, &plan.wanted, &known, before.as_ref(), run);
-    let set_aside = if edition.is_err() { publish::set_aside(&plan.wanted, &known) } else { Vec::new() };
+    let set_aside =
+        if edition.is_err() { publish::set_aside(&plan.wanted, &known) } else { (BTreeMap::new(), Vec::new()) };
     session.give_known(known);
     let edition = match edition {
         Ok(edition) => edition,
