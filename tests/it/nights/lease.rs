@@ -56,7 +56,7 @@ fn a_second_run_is_refused_or_waits() {
 #[test]
 fn a_frozen_holder_that_wakes_cannot_publish() {
     let ground = Ground::of_the_company(CUSTOMERS).with("MATINS_LEASE_TIMEOUT", "1");
-    let mut frozen = frozen(&ground, "lake", 1);
+    let mut frozen = frozen(&ground, "lake");
     // It is alive, and on this machine: only its silence is a reason to take over.
     let other = ground.run("lake", &["run", "--json", "--wait"]).done();
     assert!(has_published(&other), "{}", other.err);
@@ -77,7 +77,7 @@ fn a_frozen_holder_that_wakes_cannot_publish() {
 #[test]
 fn a_silent_holder_is_taken_over_without_wait() {
     let ground = Ground::of_the_company(CUSTOMERS).with("MATINS_LEASE_TIMEOUT", "1");
-    let mut frozen = frozen(&ground, "lake", 1);
+    let mut frozen = frozen(&ground, "lake");
     let beat = ground.lake("lake").join(format!("beats/{COMPANY}/{:010}.json", 1));
     frozen.until("an old beat", || {
         let written = beat.metadata().and_then(|m| m.modified()).expect("a beat");
@@ -134,11 +134,12 @@ fn a_dead_holder_of_this_machine_is_taken_over_at_once() {
     assert_eq!((published.len(), &published[0]["epoch"]), (1, &serde_json::json!(2)));
 }
 
-/// A run that was stopped while it held the lease.
-fn frozen(ground: &Ground, lake: &str, epoch: u64) -> Going {
+/// A run that was stopped at its work, under the lease: one stopped before it had looked again would find the other's
+/// snapshot when it wakes, and nothing to do.
+fn frozen(ground: &Ground, lake: &str) -> Going {
     let mut run = ground.start(lake, &["run", "--json"]);
-    let beat = ground.lake(lake).join(format!("beats/{COMPANY}/{epoch:010}.json"));
-    run.until("its first beat", || beat.is_file());
+    let landed = ground.lake(lake).join("landed");
+    run.until("its first landed export", || landed.is_dir());
     run.signal("STOP");
     assert_eq!(ground.chain(lake, COMPANY).len(), 1, "it was stopped before it published");
     run
