@@ -64,6 +64,8 @@ impl fmt::Display for Place {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
+    /// Worth knowing, and no mistake.
+    Note,
     Warning,
     Error,
 }
@@ -87,6 +89,10 @@ impl Diagnostic {
 
     pub fn warning(code: &'static str, message: impl Into<String>) -> Self {
         Self { level: Level::Warning, ..Self::error(code, message) }
+    }
+
+    pub fn note(code: &'static str, message: impl Into<String>) -> Self {
+        Self { level: Level::Note, ..Self::error(code, message) }
     }
 
     #[must_use]

@@ -35,6 +35,8 @@ pub enum Verb {
     Backfill(BackfillArgs),
     /// Ask what was published, in SQL; `system.runs`, `.steps`, `.checks` and `.quarantine` too.
     Query(QueryArgs),
+    /// Say what a published figure is: its formula and SQL, its checks, its run and the exports it comes from.
+    Explain(ExplainArgs),
     /// List runs, or show one.
     Runs(RunsArgs),
     /// Let readers follow an earlier snapshot, until it is released.
@@ -45,6 +47,8 @@ pub enum Verb {
     Sample(SampleArgs),
     /// Print the JSON Schema that editors use.
     Schema(SchemaArgs),
+    /// Write the pages about the project's KPIs and the core contract, from its packs.
+    Docs(DocsArgs),
 }
 
 #[derive(Debug, Args)]
@@ -102,6 +106,30 @@ pub struct QueryArgs {
     /// A snapshot other than the one readers follow.
     #[arg(long, value_name = "NUMBER")]
     pub snapshot: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The KPI's name.
+    pub kpi: String,
+    #[arg(long)]
+    pub pipeline: Option<String>,
+    /// As it was published at this instant; the snapshot that readers follow when not given.
+    #[arg(long, value_name = "DATE")]
+    pub as_of: Option<String>,
+    /// The first day of the period to explain: the last closed one when not given.
+    #[arg(long, value_name = "DATE")]
+    pub period: Option<chrono::NaiveDate>,
+}
+
+#[derive(Debug, Args)]
+pub struct DocsArgs {
+    /// The folder they are written to, in the project's when it is relative.
+    #[arg(default_value = "docs")]
+    pub folder: PathBuf,
+    /// Write nothing; leave with exit code 2 when a page is not as it would be written.
+    #[arg(long)]
+    pub check: bool,
 }
 
 #[derive(Debug, Args)]
@@ -166,4 +194,6 @@ pub enum SchemaOf {
     Pipeline,
     /// The comment at the top of a stage.
     Stage,
+    /// `sql/<pack>/pack.yaml`
+    Pack,
 }

@@ -28,7 +28,7 @@ pub async fn check(cli: &Cli, screen: &Screen, system: &System, args: &CheckArgs
             .map(|d| {
                 let at = d.place.as_ref().map(|p| (p, p.file.line_column(p.span.start)));
                 json!({
-                    "level": if d.level == Level::Error { "error" } else { "warning" },
+                    "level": d.level,
                     "code": d.code,
                     "message": d.message,
                     "file": at.as_ref().map(|(p, _)| p.file.path.display().to_string()),

@@ -40,9 +40,12 @@ pub fn init(screen: &Screen, args: &InitArgs) -> Result<(), RunError> {
     for (path, text) in FILES {
         write(&folder.join(path), text)?;
     }
-    for (name, kind) in
-        [("project", SchemaKind::Project), ("pipeline", SchemaKind::Pipeline), ("stage", SchemaKind::Stage)]
-    {
+    for (name, kind) in [
+        ("project", SchemaKind::Project),
+        ("pipeline", SchemaKind::Pipeline),
+        ("stage", SchemaKind::Stage),
+        ("pack", SchemaKind::Pack),
+    ] {
         let text = serde_json::to_string_pretty(&schema(kind)).unwrap_or_default();
         write(&folder.join(format!(".matins/{name}.schema.json")), &text)?;
     }

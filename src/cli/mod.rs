@@ -3,6 +3,8 @@
 mod args;
 mod backfill;
 mod check;
+mod docs;
+mod explain;
 mod gc;
 mod init;
 mod night;
@@ -58,6 +60,8 @@ async fn dispatch(cli: &Cli, screen: &Screen) -> u8 {
         Verb::Run(args) => night::run(cli, screen, &system, args).await,
         Verb::Backfill(args) => backfill::backfill(cli, screen, &system, args).await,
         Verb::Query(args) => query::query(cli, screen, &system, args).await,
+        Verb::Explain(args) => explain::explain(cli, screen, &system, args).await,
+        Verb::Docs(args) => docs::docs(cli, screen, &system, args),
         Verb::Runs(args) => runs::runs(cli, screen, &system, args).await,
         Verb::Rollback(args) => rollback::rollback(cli, screen, &system, args).await,
         Verb::Gc(args) => gc::gc(cli, screen, &system, args).await,

@@ -55,6 +55,7 @@ pub fn as_json(pipeline: &PipelineName, lake: &Lake, night: &Night) -> Value {
         "steps_reused": night.reused,
         "steps": night.steps,
         "checks": night.publication.checks,
+        "alerts": night.publication.alerts,
         "warnings": night.warnings,
         "reports": reports,
         "phases_ms": night.phases_ms,
@@ -94,6 +95,9 @@ fn summary(screen: &Screen, pipeline: &PipelineName, lake: &Lake, night: &Night)
         screen.print(&format!("  checks   {passed} passed, {} noted", noted.len()));
         for line in noted {
             screen.print(&format!("             {line}"));
+        }
+        for alert in &night.publication.alerts {
+            screen.print(&format!("  alert    {} (since {})", alert.message, alert.since));
         }
         if !night.publication.reproducible {
             screen.print("  note     some exports carry no date, so this run cannot be made again exactly");

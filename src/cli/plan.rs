@@ -9,6 +9,7 @@ use crate::cli::args::{Cli, RunArgs};
 use crate::cli::progress::Progress;
 use crate::cli::project::{interval, pipeline, project};
 use crate::cli::screen::Screen;
+use crate::plan::costs;
 use crate::run::{RunError, open, plan_interval};
 use crate::system::System;
 
@@ -35,12 +36,21 @@ pub async fn plan(cli: &Cli, screen: &Screen, system: &System, args: &RunArgs) -
             "publish": plan.publish,
             "reused": plan.reused,
             "steps": steps,
+            "left_out": shop.graph.left_out.iter().map(|(table, one)| json!({
+                "table": table,
+                "pack": one.pack,
+                "lacks": one.lacks,
+                "kpis": pipeline.kpis.iter().filter(|k| k.table == *table).map(|k| &k.name).collect::<Vec<_>>(),
+            })).collect::<Vec<_>>(),
             "warnings": plan.wanted.warnings,
         }));
         return Ok(());
     }
     for warning in &plan.wanted.warnings {
         screen.warning(warning);
+    }
+    for note in costs(&project, pipeline, &shop.graph.left_out).0 {
+        screen.say(&format!("note: {}", note.message));
     }
     if plan.is_empty() {
         screen.print(&format!("{} as of {}: nothing to do", pipeline.name, interval.as_of()));

@@ -92,6 +92,9 @@ fn show(screen: &Screen, started: &RunStarted, finished: Option<&RunFinished>) {
     for outcome in notable(&finished.checks) {
         screen.print(&format!("  check    {}", outcome_line(outcome)));
     }
+    for alert in &finished.alerts {
+        screen.print(&format!("  alert    {} (since {})", alert.message, alert.since));
+    }
     let header = ["step", "outcome", "rows", "took", "why"].map(str::to_owned);
     let body = finished.steps.iter().map(|s| {
         let why = s.message.clone().unwrap_or_else(|| s.why.clone());

@@ -9,6 +9,7 @@ pub fn schema(screen: &Screen, args: &SchemaArgs) {
         SchemaOf::Project => SchemaKind::Project,
         SchemaOf::Pipeline => SchemaKind::Pipeline,
         SchemaOf::Stage => SchemaKind::Stage,
+        SchemaOf::Pack => SchemaKind::Pack,
     };
     screen.print_json(&of(kind));
 }

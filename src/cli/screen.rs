@@ -71,7 +71,7 @@ impl Screen {
             let _ = writeln!(anstream::stderr(), "{}\n", render(&renderer, one));
         }
         let errors = all.0.iter().filter(|d| d.level == Level::Error).count();
-        let warnings = all.0.len() - errors;
+        let warnings = all.0.iter().filter(|d| d.level == Level::Warning).count();
         let count = |n: usize, what: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") };
         match (errors, warnings) {
             (0, 0) => {}
@@ -125,7 +125,11 @@ fn object(rows: &Rows, row: &[Cell]) -> serde_json::Value {
 }
 
 fn render(renderer: &Renderer, one: &Diagnostic) -> String {
-    let level = if one.level == Level::Error { Shown::ERROR } else { Shown::WARNING };
+    let level = match one.level {
+        Level::Error => Shown::ERROR,
+        Level::Warning => Shown::WARNING,
+        Level::Note => Shown::NOTE,
+    };
     let title = level.primary_title(one.message.as_str()).id(one.code);
     let path = one.place.as_ref().map(|p| p.file.path.display().to_string()).unwrap_or_default();
     let mut groups = Vec::new();

@@ -100,8 +100,13 @@ pub(super) static PIPELINE: Object = object(
             Shape::Map(WORD, &Shape::Object(&SOURCE)),
             "the exports it reads; each becomes the table `raw.<source>`",
         ),
+        may("currency", Shape::Text, "the sign or code shown before its amounts of money, as in `£` or `CNY`"),
         may("packs", Shape::List(&Shape::Form(PACK)), "folders of stages below `sql/`"),
-        may("kpis", Shape::List(&Shape::Object(&KPI)), "its named figures"),
+        may(
+            "kpis",
+            Shape::List(&Shape::Either(&Shape::Form(WORD), &KPI)),
+            "the KPIs its reports show, in this order: names of its packs' KPIs, what it says differently of them, and its own (default: all of its packs)",
+        ),
         may("reports", Shape::List(&Shape::Object(&REPORT)), "what is rendered from its snapshot"),
     ],
 );
@@ -325,19 +330,66 @@ pub(super) static ROW_CHANGE: Object = any_of(
     ],
 );
 
+pub(super) static PACK_FILE: Object = object(
+    "pack.yaml",
+    &[
+        may("description", Shape::Text, "what the pack answers, in a sentence"),
+        may("kpis", Shape::List(&Shape::Object(&KPI)), "the named figures of its tables"),
+    ],
+);
+
 pub(super) static KPI: Object = object(
     "a KPI",
     &[
         must("name", Shape::Form(WORD), "its name"),
-        must("table", Shape::Form(TABLE), "the table of its values, as in `kpi.net_revenue`"),
-        may("label", Shape::Text, "what people read (default: its name)"),
-        must(
+        may("table", Shape::Form(TABLE), "the table of its values (default: `kpi.<name>`)"),
+        may(
+            "label",
+            Shape::Either(&Shape::Text, &WORDING),
+            "what people read: a text, or one for each language (default: its name)",
+        ),
+        may(
+            "definition",
+            Shape::Either(&Shape::Text, &WORDING),
+            "what it means, in a sentence (default: the description of the stage that makes its table)",
+        ),
+        may(
             "unit",
-            Shape::Either(&Shape::OneOf(&["share", "count", "score"]), &UNIT),
-            "`share`, `count`, `score` or `{money: \"£\"}`",
+            Shape::Either(&Shape::OneOf(&["share", "count", "score", "days", "hours", "money"]), &UNIT),
+            "`share`, `count`, `score`, `days`, `hours`, `money` (in the pipeline's `currency`) or `{money: \"£\"}`",
         ),
         may("direction", Shape::OneOf(&["up", "down", "neither"]), "which way is good (default `neither`)"),
+        may(
+            "comparison",
+            Shape::OneOf(&["previous", "last_year"]),
+            "the period it is compared with: the one before, or the same one last year (default `previous`)",
+        ),
+        may(
+            "minimum_n",
+            Shape::Whole(1),
+            "with a smaller sample it is shown in grey, and no alert rests on it (default 30)",
+        ),
         may("target", Shape::Number, "the value to reach"),
+        may("alert", Shape::Object(&ALERT), "when people must be told"),
+    ],
+);
+
+pub(super) static WORDING: Object = object(
+    "a text in several languages",
+    &[must("en", Shape::Text, "in English"), may("zh-Hans", Shape::Text, "in simplified Chinese")],
+);
+
+pub(super) static ALERT: Object = any_of(
+    "`alert`",
+    &["below", "above", "change"],
+    &[
+        may("below", Shape::Literal, "`target` or a value: the figure, and its whole interval, lie below it"),
+        may("above", Shape::Literal, "`target` or a value: the figure, and its whole interval, lie above it"),
+        may(
+            "change",
+            Shape::Literal,
+            "against its comparison, by at least so much: `-5pp` for a share, `-10%` for an amount, `-5` for a score",
+        ),
     ],
 );
 
@@ -372,5 +424,9 @@ pub(super) static HEAD: Object = object(
             "made a period at a time: part P from the exports dated in P",
         ),
         may("checks", Shape::List(&Shape::Object(&CHECK)), "rules on the table"),
+        may("grain", Shape::Text, "what one row is, for its page (default: the description)"),
+        may("formula", Shape::Text, "the figure as a formula, for its page"),
+        may("rules", Shape::OneOrMany(&Shape::Text), "what is decided at the edges, for its page"),
+        may("reference", Shape::OneOrMany(&Shape::Text), "where the definition comes from, for its page"),
     ],
 );

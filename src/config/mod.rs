@@ -6,9 +6,12 @@
 
 mod check;
 mod column;
+mod core;
 mod keys;
+mod kpi;
 mod model;
 mod number;
+mod pack;
 mod pipeline;
 mod project;
 mod schema;
@@ -21,6 +24,7 @@ mod tests;
 mod tree;
 mod words;
 
+pub use core::{CORE, CoreColumn, CoreTable, CoreType, core_table};
 pub use model::*;
 pub use project::load;
 pub use schema::{SchemaKind, schema};

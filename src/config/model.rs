@@ -26,8 +26,8 @@ pub struct Project {
     pub default_pipeline: Option<PipelineName>,
     pub mail: Mail,
     pub pipelines: BTreeMap<PipelineName, Pipeline>,
-    /// Every pack found under `sql/`, whether or not a pipeline uses it; stages in order of path.
-    pub packs: BTreeMap<PackName, Vec<Stage>>,
+    /// Every pack found under `sql/`, whether or not a pipeline uses it.
+    pub packs: BTreeMap<PackName, Pack>,
     /// By path below `report-templates/`.
     pub templates: BTreeMap<String, Arc<SourceText>>,
 }
@@ -77,6 +77,7 @@ pub struct Pipeline {
     /// In the order written.
     pub packs: Vec<(PackName, Place)>,
     pub params: BTreeMap<ParamName, ParamValue>,
+    /// First the ones it names, in its order; then the others of its packs.
     pub kpis: Vec<Kpi>,
     pub reports: Vec<Report>,
     pub schedule: Option<Schedule>,
@@ -233,6 +234,16 @@ pub enum OnVanish {
     Refuse,
 }
 
+/// A folder of stages that travel together, and what its `pack.yaml` says of it.
+#[derive(Debug, Clone, Default)]
+pub struct Pack {
+    pub description: Option<String>,
+    /// In order of path.
+    pub stages: Vec<Stage>,
+    /// In the order written.
+    pub kpis: Vec<Kpi>,
+}
+
 /// One `.sql` file.
 #[derive(Debug, Clone)]
 pub struct Stage {
@@ -250,6 +261,16 @@ pub struct Head {
     pub key: Vec<String>,
     pub checks: Vec<Check>,
     pub incremental: Option<Period>,
+    pub words: Words,
+}
+
+/// What a head says for people only; it is in no fingerprint.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Words {
+    pub grain: Option<String>,
+    pub formula: Option<String>,
+    pub rules: Vec<String>,
+    pub reference: Vec<String>,
 }
 
 /// The period of the parts of an incremental stage: part P is made from the exports whose date lies in P.
@@ -343,11 +364,49 @@ pub struct Limit {
 pub struct Kpi {
     pub name: KpiName,
     pub table: TableName,
+    /// In English.
     pub label: String,
+    /// In other languages, by their tag, as in `zh-Hans`.
+    pub labels: BTreeMap<String, String>,
+    /// What it means, by language; the description of the stage of its table where there is none in English.
+    pub definitions: BTreeMap<String, String>,
     pub unit: Unit,
     pub direction: Direction,
+    pub comparison: Comparison,
+    /// A smaller sample is shown in grey, and no alert rests on it.
+    pub minimum_n: i64,
     pub target: Option<f64>,
+    pub alerts: Vec<AlertRule>,
+    /// Whether reports show it: the ones a pipeline names, or all where it names none. History and alerts have all.
+    pub shown: bool,
+    /// Whether the pipeline names it, so that it must not be left out.
+    pub named: bool,
     pub place: Place,
+}
+
+/// The period a KPI is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comparison {
+    Previous,
+    /// The same period, so that seasons do not mislead.
+    LastYear,
+}
+
+/// When people must be told. A rule holds only where the sample leaves no doubt (catalogue B0.9).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum AlertRule {
+    Below(Bound),
+    Above(Bound),
+    /// Since the period it is compared with: in the KPI's own unit (0.05 is five points of a share), or for amounts as a
+    /// share of what it was. Negative for a fall.
+    Change(f64),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Bound {
+    /// Whatever the KPI's target is; without one the rule sleeps.
+    Target,
+    Value(f64),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -355,10 +414,12 @@ pub enum Unit {
     /// A share between 0 and 1; its changes are in percentage points.
     Share,
     Count,
-    /// With the sign or code shown before it.
+    /// With the sign or code shown before it; empty where nobody gave one.
     Money(String),
     /// A score such as NPS; its changes are in points.
     Score,
+    Days,
+    Hours,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,17 +7,17 @@ use std::sync::Arc;
 use chrono::Weekday;
 
 use crate::base::{
-    Cadence, Diagnostics, KpiName, PackName, ParamName, PipelineName, Place, ReportName, SourceName, SourceText,
-    StoreName, TableName,
+    Cadence, Diagnostics, PackName, ParamName, PipelineName, Place, ReportName, SourceName, SourceText, StoreName,
+    TableName,
 };
 
-use super::keys::{INTERVALS, KPI, PIPELINE, REPORT, SAMPLE, SCHEDULE, UNIT};
-use super::model::{Direction, Kpi, ParamValue, Pipeline, Report, Sample, Schedule, Unit};
+use super::keys::{INTERVALS, PIPELINE, REPORT, SAMPLE, SCHEDULE};
+use super::model::{ParamValue, Pipeline, Report, Sample, Schedule};
 use super::project::Surroundings;
 use super::shape::{Fields, Reading, Shape};
 use super::tree::{Node, parse};
 use super::words::{address, cron, is_word, name, zone};
-use super::{number, source};
+use super::{kpi, number, source};
 
 /// What a stage is given without being asked.
 const RESERVED_PARAMS: [&str; 4] = ["as_of", "start", "end", "prev_as_of"];
@@ -33,16 +33,17 @@ pub(super) fn read(
     let reading = &mut reading;
     reading.examine(&format!("the pipeline `{name}`"), &node, &Shape::Object(&PIPELINE));
     let fields = Fields::new(&node, &PIPELINE);
+    let packs = packs(reading, fields, around);
     Some(Pipeline {
+        kpis: kpi::of_pipeline(reading, fields, packs.iter().filter_map(|(name, _)| around.packs.get(name))),
         name,
         file: Arc::clone(file),
         description: fields.text("description").unwrap_or_default().to_owned(),
         time_zone: fields.get("time_zone").and_then(|n| zone(reading, n)).unwrap_or(around.time_zone),
         interval: interval(reading, fields),
         sources: sources(reading, fields, around),
-        packs: packs(reading, fields, around),
+        packs,
         params: params(reading, fields),
-        kpis: kpis(reading, fields),
         reports: reports(reading, fields, around),
         schedule: fields.get("schedule").and_then(|n| schedule(reading, n)),
         sample: fields.get("sample").and_then(|n| sample(reading, n, around)),
@@ -104,11 +105,11 @@ fn packs(reading: &mut Reading<'_>, fields: Fields<'_>, around: &Surroundings<'_
             );
             continue;
         }
-        let Some((known, stages)) = around.packs.get_key_value(&pack) else {
+        let Some((known, found)) = around.packs.get_key_value(&pack) else {
             unknown_pack(reading, node, text, around);
             continue;
         };
-        for stage in stages {
+        for stage in &found.stages {
             match makers.get(&stage.table) {
                 // Two files of one pack cannot make one table: they would be one file.
                 Some(first) if *first != known => {
@@ -198,37 +199,6 @@ fn param(reading: &mut Reading<'_>, node: &Node) -> Option<ParamValue> {
     Some(ParamValue::Text(text.to_owned()))
 }
 
-fn kpis(reading: &mut Reading<'_>, fields: Fields<'_>) -> Vec<Kpi> {
-    let mut names = HashSet::new();
-    let mut kpis = Vec::new();
-    for node in fields.get("kpis").map(Node::items).unwrap_or_default() {
-        let fields = Fields::new(node, &KPI);
-        let name = fields.get("name").and_then(|n| name::<KpiName>(reading, n.text()?, &n.span));
-        let table = fields.get("table").and_then(|n| self::table(reading, n));
-        let unit = fields.get("unit").and_then(|n| match n.text() {
-            Some("share") => Some(Unit::Share),
-            Some("count") => Some(Unit::Count),
-            Some("score") => Some(Unit::Score),
-            Some(_) => None,
-            None => Fields::new(n, &UNIT).text("money").map(|sign| Unit::Money(sign.to_owned())),
-        });
-        let (label, target) = (fields.text("label"), fields.whole::<f64>("target"));
-        let direction = match fields.text("direction") {
-            Some("up") => Direction::Up,
-            Some("down") => Direction::Down,
-            _ => Direction::Neither,
-        };
-        if let Some(name) = &name {
-            unique(reading, &mut names, name.as_str(), "KPIs", fields);
-        }
-        if let (Some(name), Some(table), Some(unit)) = (name, table, unit) {
-            let label = label.map_or_else(|| spoken(name.as_str()), str::to_owned);
-            kpis.push(Kpi { name, table, label, unit, direction, target, place: reading.place(&name_span(fields)) });
-        }
-    }
-    kpis
-}
-
 fn reports(reading: &mut Reading<'_>, fields: Fields<'_>, around: &Surroundings<'_>) -> Vec<Report> {
     let mut names = HashSet::new();
     let mut reports = Vec::new();
@@ -276,19 +246,25 @@ fn reports(reading: &mut Reading<'_>, fields: Fields<'_>, around: &Surroundings<
     reports
 }
 
-fn unique(reading: &mut Reading<'_>, names: &mut HashSet<String>, name: &str, kind: &str, fields: Fields<'_>) {
+pub(super) fn unique(
+    reading: &mut Reading<'_>,
+    names: &mut HashSet<String>,
+    name: &str,
+    kind: &str,
+    fields: Fields<'_>,
+) {
     if !names.insert(name.to_owned()) {
         let message = format!("two {kind} of this pipeline are called `{name}`");
         reading.error("duplicate-name", &name_span(fields), message, "give one of them another name");
     }
 }
 
-fn name_span(fields: Fields<'_>) -> Range<usize> {
+pub(super) fn name_span(fields: Fields<'_>) -> Range<usize> {
     fields.get("name").map_or_else(|| fields.node.span.clone(), |n| n.span.clone())
 }
 
 /// `net_revenue` → `Net revenue`.
-fn spoken(name: &str) -> String {
+pub(super) fn spoken(name: &str) -> String {
     let text = name.replace(['_', '-'], " ");
     let mut chars = text.chars();
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()

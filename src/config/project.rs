@@ -10,11 +10,11 @@ use crate::base::{Diagnostic, Diagnostics, PackName, PipelineName, Place, Source
 use crate::system::{Environment, ProjectFiles};
 
 use super::keys::{MAIL, PROJECT, STORE};
-use super::model::{Mail, MailTransport, Project, Setting, Stage, Store, Unset};
+use super::model::{Mail, MailTransport, Pack, Project, Setting, Store, Unset};
 use super::shape::{Fields, Reading, Shape};
 use super::tree::{Node, Value, parse};
 use super::words::{name, zone};
-use super::{pipeline, stage};
+use super::{pack, pipeline, stage};
 
 const SCHEMES: [&str; 11] = ["s3", "s3a", "az", "azure", "abfs", "abfss", "gs", "http", "https", "file", "memory"];
 
@@ -24,7 +24,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) time_zone: Tz,
     /// `None` when `matins.yaml` could not be read, so that nobody is told of stores that may well be there.
     pub(super) stores: Option<&'a BTreeMap<StoreName, Store>>,
-    pub(super) packs: &'a BTreeMap<PackName, Vec<Stage>>,
+    pub(super) packs: &'a BTreeMap<PackName, Pack>,
     pub(super) templates: &'a BTreeMap<String, Arc<SourceText>>,
 }
 
@@ -65,8 +65,11 @@ pub fn load(files: &ProjectFiles, environment: &Environment) -> (Option<Project>
 
     for (path, file) in files.below("sql/", ".sql") {
         if let Some(stage) = stage::read(path, file, environment, &mut found) {
-            project.packs.entry(stage.pack.clone()).or_default().push(stage);
+            project.packs.entry(stage.pack.clone()).or_default().stages.push(stage);
         }
+    }
+    for (path, file) in files.below("sql/", "/pack.yaml") {
+        pack::read(path, file, environment, &mut project.packs, &mut found);
     }
 
     let surroundings = Surroundings {

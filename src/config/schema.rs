@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::keys::{HEAD, PIPELINE, PROJECT};
+use super::keys::{HEAD, PACK_FILE, PIPELINE, PROJECT};
 use super::shape::{Need, Object, Shape};
 
 /// Which text a schema is of.
@@ -14,6 +14,8 @@ pub enum SchemaKind {
     Pipeline,
     /// The head of a stage.
     Stage,
+    /// `sql/<pack>/pack.yaml`.
+    Pack,
 }
 
 /// The schema that accepts what `load` understands. Rules between keys and files are left to `load`.
@@ -22,6 +24,7 @@ pub fn schema(kind: SchemaKind) -> Value {
         SchemaKind::Project => ("Matins project", &PROJECT),
         SchemaKind::Pipeline => ("Matins pipeline", &PIPELINE),
         SchemaKind::Stage => ("Head of a Matins stage", &HEAD),
+        SchemaKind::Pack => ("Matins pack", &PACK_FILE),
     };
     let mut schema = object(of);
     schema.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));

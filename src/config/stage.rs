@@ -8,7 +8,7 @@ use crate::system::Environment;
 
 use super::check;
 use super::keys::HEAD;
-use super::model::{Head, Period, Stage};
+use super::model::{Head, Period, Stage, Words};
 use super::shape::{Fields, Reading, Shape};
 use super::tree::{Node, parse};
 
@@ -119,6 +119,12 @@ fn decode(reading: &mut Reading<'_>, fields: Fields<'_>) -> Head {
             Some("day") => Some(Period::Day),
             Some("month") => Some(Period::Month),
             _ => None,
+        },
+        words: Words {
+            grain: fields.text("grain").map(str::to_owned),
+            formula: fields.text("formula").map(str::to_owned),
+            rules: fields.texts("rules"),
+            reference: fields.texts("reference"),
         },
     }
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::array::{ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Date32Type, Field, Schema};
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::MemTable;
 
@@ -16,17 +16,20 @@ pub enum Kind {
     Integer,
     Float,
     Boolean,
+    Date,
 }
 
 /// A table in memory; a cell that is not of its column's kind is null.
 pub fn listing(columns: &[(&str, Kind)], rows: &[Vec<Cell>]) -> Result<Arc<dyn TableProvider>, EngineError> {
+    let made = batch(columns, rows).and_then(|batch| MemTable::try_new(batch.schema(), vec![vec![batch]]));
+    Ok(Arc::new(made.map_err(|e| EngineError::new(e, 0))?))
+}
+
+/// The rows as one batch.
+pub(super) fn batch(columns: &[(&str, Kind)], rows: &[Vec<Cell>]) -> datafusion::error::Result<RecordBatch> {
     let arrays = columns.iter().enumerate().map(|(at, (_, kind))| array(*kind, rows.iter().map(|r| r.get(at))));
     let fields: Vec<Field> = columns.iter().map(|(name, kind)| Field::new(*name, data_type(*kind), true)).collect();
-    let schema = Arc::new(Schema::new(fields));
-    let made = RecordBatch::try_new(Arc::clone(&schema), arrays.collect())
-        .map_err(datafusion::error::DataFusionError::from)
-        .and_then(|batch| MemTable::try_new(schema, vec![vec![batch]]));
-    Ok(Arc::new(made.map_err(|e| EngineError::new(e, 0))?))
+    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays.collect())?)
 }
 
 fn data_type(kind: Kind) -> DataType {
@@ -35,6 +38,7 @@ fn data_type(kind: Kind) -> DataType {
         Kind::Integer => DataType::Int64,
         Kind::Float => DataType::Float64,
         Kind::Boolean => DataType::Boolean,
+        Kind::Date => DataType::Date32,
     }
 }
 
@@ -48,6 +52,10 @@ fn array<'a>(kind: Kind, cells: impl Iterator<Item = Option<&'a Cell>>) -> Array
         Kind::Float => Arc::new(Float64Array::from_iter(cells.map(|c| c.and_then(Cell::number)))),
         Kind::Boolean => Arc::new(BooleanArray::from_iter(cells.map(|c| match c {
             Some(Cell::Boolean(yes)) => Some(*yes),
+            _ => None,
+        }))),
+        Kind::Date => Arc::new(Date32Array::from_iter(cells.map(|c| match c {
+            Some(Cell::Date(date)) => Some(Date32Type::from_naive_date(*date)),
             _ => None,
         }))),
     }

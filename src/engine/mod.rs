@@ -3,6 +3,7 @@
 pub mod exact;
 
 mod error;
+mod file;
 mod listing;
 mod output;
 mod parts;
@@ -10,6 +11,7 @@ mod rows;
 mod session;
 
 pub use error::EngineError;
+pub use file::{from_parquet, to_parquet};
 pub use listing::{Kind, listing};
 pub use output::{Destination, Output, write};
 pub use parts::{PartFile, PartsTable, read_schema};

@@ -46,7 +46,7 @@ pub async fn collect(engine: &Engine, frame: DataFrame) -> Result<Rows, EngineEr
     Ok(Rows { columns, rows })
 }
 
-fn push(batch: &RecordBatch, rows: &mut Vec<Vec<Cell>>) -> Result<(), arrow::error::ArrowError> {
+pub(super) fn push(batch: &RecordBatch, rows: &mut Vec<Vec<Cell>>) -> Result<(), arrow::error::ArrowError> {
     let options = FormatOptions::default().with_timestamp_format(Some("%Y-%m-%dT%H:%M:%S%.f"));
     let formatters =
         batch.columns().iter().map(|c| ArrayFormatter::try_new(c, &options)).collect::<Result<Vec<_>, _>>()?;

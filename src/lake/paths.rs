@@ -90,6 +90,11 @@ pub fn kpis(pipeline: &PipelineName, number: u64) -> String {
     format!("kpis/{pipeline}/{number:0DIGITS$}.parquet")
 }
 
+/// The snapshot's number in the path of its KPI values.
+pub fn kpis_number(path: &str) -> Option<u64> {
+    path.rsplit('/').next()?.strip_suffix(".parquet")?.parse().ok()
+}
+
 /// The folder of everything rendered for one report from one snapshot.
 pub fn report(pipeline: &PipelineName, as_of: &str, number: u64, report: &ReportName) -> String {
     format!("{REPORTS}/{pipeline}/{as_of}/{number:0DIGITS$}/{report}")

@@ -91,6 +91,7 @@ pub(super) fn finished(run: RunId, status: RunStatus) -> RunFinished {
         checks: Vec::new(),
         balances: std::collections::BTreeMap::new(),
         quarantine: Vec::new(),
+        alerts: Vec::new(),
         warnings: Vec::new(),
         phases_ms: std::collections::BTreeMap::new(),
     }

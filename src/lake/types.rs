@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Fingerprint, PipelineName, RunId, SourceName, TableName};
+use crate::base::{Fingerprint, KpiName, PipelineName, RunId, SourceName, TableName};
 use crate::config::Severity;
 use crate::plan::Export;
 use crate::system::Process;
@@ -205,6 +205,36 @@ pub struct Publication {
     pub tables: BTreeMap<TableName, PublishedTable>,
     pub balances: BTreeMap<SourceName, Balance>,
     pub checks: Vec<CheckOutcome>,
+    /// The values of its KPIs, kept for ever; none where the pipeline has no KPI.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kpis: Option<DataFile>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alerts: Vec<Alert>,
+}
+
+/// A KPI that broke a rule of its own when its values were published: people must be told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Alert {
+    pub kpi: KpiName,
+    /// The first day of the closed period it is about.
+    pub period: NaiveDate,
+    pub what: AlertKind,
+    pub value: f64,
+    /// The bound that was crossed, or the value it is compared with.
+    pub against: f64,
+    /// For people, in English.
+    pub message: String,
+    /// The `as_of` it was first raised at: it stands as long as the period is the last closed one.
+    pub since: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AlertKind {
+    Below,
+    Above,
+    Fell,
+    Rose,
 }
 
 /// A run's append-only record: written when it starts and when it ends. One that never ended was interrupted.
@@ -232,6 +262,8 @@ pub struct RunFinished {
     /// Rows taken out of the flow by a run that was blocked: no snapshot leads to them, and people must see them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quarantine: Vec<DataFile>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alerts: Vec<Alert>,
     pub warnings: Vec<String>,
     /// Milliseconds by phase: `find`, `plan`, `land`, `stage`, `check`, `publish`, `report`.
     pub phases_ms: BTreeMap<String, u64>,

@@ -3,13 +3,31 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::{Diagnostic, Diagnostics, Interval, Place, SourceText, TableName, start_of_day};
-use crate::config::{Check, Mode, Pipeline, Project, Rule, Stage};
+use crate::config::{Check, Mode, Pipeline, Project, Rule, Stage, core_table};
+use crate::plan::left_out::{LeftOut, asked_for, contract_names, leave_out};
 use crate::sql::{self, Bindings, Query};
 
 /// The stages of a pipeline, each after everything it reads.
 #[derive(Debug, Clone, Default)]
 pub struct Graph {
     pub nodes: Vec<Node>,
+    /// The stages that the company has no data for.
+    pub left_out: BTreeMap<TableName, LeftOut>,
+}
+
+impl Graph {
+    pub fn makes(&self, table: &TableName) -> bool {
+        self.nodes.iter().any(|n| n.table() == table)
+    }
+
+    /// Whether a pack reads a table of the core contract that another one makes: then the contract must be kept.
+    pub fn stands_on_core(&self) -> bool {
+        let maker = |table| self.nodes.iter().find(|n| n.table() == table).map(|n| &n.stage.pack);
+        self.nodes.iter().any(|node| {
+            let core = node.query.reads.keys().filter(|t| core_table(t).is_some());
+            core.filter_map(maker).any(|pack| *pack != node.stage.pack)
+        })
+    }
 }
 
 /// One stage and what its statement says.
@@ -39,7 +57,7 @@ pub fn graph(project: &Project, pipeline: &Pipeline) -> (Graph, Diagnostics) {
     let mut diagnostics = Diagnostics::default();
     let mut nodes = BTreeMap::new();
     let mut unparsed = BTreeSet::new();
-    for stage in pipeline.packs.iter().filter_map(|(pack, _)| project.packs.get(pack)).flatten() {
+    for stage in pipeline.packs.iter().filter_map(|(pack, _)| project.packs.get(pack)).flat_map(|p| &p.stages) {
         match sql::parse(&stage.file) {
             Ok(query) => {
                 let check_reads = check_reads(&stage.head.checks, &mut diagnostics);
@@ -53,6 +71,8 @@ pub fn graph(project: &Project, pipeline: &Pipeline) -> (Graph, Diagnostics) {
     }
     let known: BTreeSet<TableName> =
         nodes.keys().cloned().chain(unparsed).chain(pipeline.sources.keys().map(TableName::raw)).collect();
+    let left_out = leave_out(&mut nodes, &known);
+    asked_for(pipeline, &left_out, &mut diagnostics);
     for node in nodes.values() {
         unknown_tables(project, pipeline, node, &known, &mut diagnostics);
         unknown_params(pipeline, node, &mut diagnostics);
@@ -61,7 +81,7 @@ pub fn graph(project: &Project, pipeline: &Pipeline) -> (Graph, Diagnostics) {
     source_checks(pipeline, &mut diagnostics);
     let (nodes, cycles) = order(nodes);
     diagnostics.extend(cycles);
-    (Graph { nodes }, diagnostics)
+    (Graph { nodes, left_out }, diagnostics)
 }
 
 /// A check of a source is evaluated as soon as its rows have landed, when no other table may stand yet.
@@ -115,13 +135,13 @@ fn unknown_tables(
         let mistake =
             Diagnostic::error("unknown-table", format!("pipeline `{}` has no table `{table}`", pipeline.name))
                 .at(place.clone());
-        let elsewhere = project.packs.iter().find(|(_, stages)| stages.iter().any(|s| s.table == *table));
+        let elsewhere = project.packs.iter().find(|(_, pack)| pack.stages.iter().any(|s| s.table == *table));
         out.push(match elsewhere {
             Some((pack, _)) => {
                 mistake.help(format!("pack `{pack}` makes it: add it to `packs` in {}", pipeline.file.path.display()))
             }
             None => {
-                let names: Vec<String> = known.iter().map(ToString::to_string).collect();
+                let names: Vec<String> = known.iter().map(ToString::to_string).chain(contract_names()).collect();
                 mistake.did_you_mean(&table.to_string(), names.iter().map(String::as_str))
             }
         });

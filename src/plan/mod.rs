@@ -2,6 +2,8 @@
 
 mod export;
 mod graph;
+mod handbook;
+mod left_out;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -9,6 +11,8 @@ mod wanted;
 
 pub use export::{Export, Inventory, contract_fingerprint, raw_fingerprint};
 pub use graph::{Graph, Node, graph};
+pub use handbook::handbook;
+pub use left_out::{LeftOut, costs};
 pub use steps::{Before, Existing, Plan, Step, Task, plan};
 pub use wanted::{
     Input, Memory, Remembered, Vanished, Wanted, WantedExport, WantedPart, WantedSource, WantedTable,

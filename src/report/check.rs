@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Months, NaiveDate};
 
-use super::input::{Cell, ColumnType, KpiPoint, KpiSeries, ReportInput, SourceLine, Table, TableColumn};
+use super::input::{Cell, ColumnType, KpiPoint, KpiSeries, ReportInput, Restatement, SourceLine, Table, TableColumn};
 use super::template::{ReportError, Templates, render};
 use crate::base::{AsOf, Diagnostic, Diagnostics, Fingerprint, Place, SourceText, start_of_day};
 use crate::config::{Kpi, Report, Severity, Unit};
-use crate::lake::{Balance, CheckOutcome, CheckStatus};
+use crate::lake::{Alert, AlertKind, Balance, CheckOutcome, CheckStatus};
 
 /// Mail readers cut a message off at about a hundred thousand bytes.
 const TOO_LARGE: usize = 95_000;
 /// What `context` makes, and nothing else (a test holds the two together).
-pub(super) const KNOWN: [&str; 20] = [
+pub(super) const KNOWN: [&str; 22] = [
     "title",
     "report",
     "template",
@@ -28,6 +28,8 @@ pub(super) const KNOWN: [&str; 20] = [
     "period_text",
     "preheader",
     "changes",
+    "alerts",
+    "restatements",
     "kpis",
     "headline",
     "others",
@@ -215,6 +217,8 @@ pub(super) fn fixture(kpis: &[Kpi], schemas: &BTreeMap<String, Vec<TableColumn>>
         sources: sources.into_iter().collect(),
         checks,
         kpis: kpis.iter().map(|kpi| series(kpi, fill)).collect(),
+        alerts: kpis.iter().filter(|_| fill == Fill::Full).map(alert).collect(),
+        restatements: kpis.iter().filter(|_| fill != Fill::Empty).map(restatement).collect(),
         tables: schemas.iter().map(|(name, columns)| (name.clone(), table(columns, fill))).collect(),
     }
 }
@@ -247,7 +251,7 @@ fn series(kpi: &Kpi, fill: Fill) -> KpiSeries {
         let level = match kpi.unit {
             Unit::Share => 0.2 + 0.01 * f64::from(month),
             Unit::Count | Unit::Money(_) => 1000.0 + 50.0 * f64::from(month),
-            Unit::Score => 20.0 + f64::from(month),
+            Unit::Score | Unit::Days | Unit::Hours => 20.0 + f64::from(month),
         };
         let thin = fill == Fill::Suppressed;
         KpiPoint {
@@ -266,6 +270,22 @@ fn series(kpi: &Kpi, fill: Fill) -> KpiSeries {
         definition: (fill == Fill::Full).then(|| "What it means.".to_owned()),
         points: points.collect(),
     }
+}
+
+fn alert(kpi: &Kpi) -> Alert {
+    Alert {
+        kpi: kpi.name.clone(),
+        period: first_month(),
+        what: AlertKind::Below,
+        value: 0.2,
+        against: 0.3,
+        message: format!("{} lay below 30 % in Jan 2020", kpi.label),
+        since: "2020-02-01".to_owned(),
+    }
+}
+
+fn restatement(kpi: &Kpi) -> Restatement {
+    Restatement { kpi: kpi.clone(), period: first_month(), was: Some(0.2), value: Some(0.3), n: Some(500) }
 }
 
 fn table(columns: &[TableColumn], fill: Fill) -> Table {

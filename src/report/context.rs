@@ -1,8 +1,9 @@
 //! What a template sees: every name it may use is made here.
 //!
 //! `title`, `pipeline`, `report`, `as_of`, `through` (the last day in the figures), `interval`, `time_zone`, `content`,
-//! `reproducible`, `currency`, `period_text`, `preheader`, `changes`, `kpis` (all), `headline` (the first six), `others`,
-//! `kpi.<name>`, `data.<name>.columns` and `.rows`, `quality`, `template` (its file).
+//! `reproducible`, `currency`, `period_text`, `preheader`, `changes`, `alerts`,
+//! `restatements`, `kpis` (the ones the pipeline names), `headline` (the
+//! first six), `others`, `kpi.<name>` (of any KPI), `data.<name>.columns` and `.rows`, `quality`, `template` (its file).
 
 use std::collections::BTreeMap;
 
@@ -11,11 +12,11 @@ use serde::Serialize;
 use tera::{Context, Value};
 
 use super::changes::what_changed;
-use super::headline::{Headline, headline};
-use super::input::{Cell, ColumnType, ReportInput, Table};
-use super::number::{long_date, tame};
+use super::headline::{Headline, TOO_FEW, headline, relative, rests_on_people};
+use super::input::{Cell, ColumnType, ReportInput, Restatement, Table};
+use super::number::{NOTHING, long_date, of_unit, short_date, tame};
 use crate::config::{Report, Severity, Unit};
-use crate::lake::{Balance, CheckOutcome, CheckStatus};
+use crate::lake::{Alert, Balance, CheckOutcome, CheckStatus};
 
 /// As many tiles as a person takes in.
 const TILES: usize = 6;
@@ -24,10 +25,25 @@ const TILES: usize = 6;
 pub(super) struct View {
     pub title: String,
     pub changes: Vec<String>,
+    /// Those that are listed.
     pub kpis: Vec<Headline>,
+    /// Those a template has to ask for by name.
+    pub unlisted: Vec<Headline>,
+    pub alerts: Vec<AlertView>,
+    /// One sentence each.
+    pub restatements: Vec<String>,
     pub quality: Quality,
     /// `9 December 2011`.
     pub through: String,
+}
+
+/// A KPI that people must be told of.
+#[derive(Debug, Serialize)]
+pub(super) struct AlertView {
+    kpi: String,
+    pub message: String,
+    /// The `as_of` it was first raised at.
+    since: String,
 }
 
 /// Whether the figures can be trusted, in words.
@@ -67,13 +83,55 @@ pub(super) struct Remark {
 pub(super) fn view(report: &Report, input: &ReportInput) -> View {
     // The interval's end is exclusive: what is shown is the day that was last in it.
     let last = (input.as_of.0 - Duration::nanoseconds(1)).date_naive();
+    let (shown, unlisted): (Vec<_>, Vec<_>) = input.kpis.iter().partition(|k| k.kpi.shown);
     View {
         title: tame(&report.title),
-        changes: what_changed(&input.kpis),
-        kpis: input.kpis.iter().map(headline).collect(),
+        changes: what_changed(&shown),
+        kpis: shown.into_iter().map(headline).collect(),
+        unlisted: unlisted.into_iter().map(headline).collect(),
+        alerts: input.alerts.iter().map(alert).collect(),
+        restatements: restatements(&input.restatements),
         quality: quality(input),
         through: long_date(last),
     }
+}
+
+/// A smaller change of a published value is noted in the lake, and not told (catalogue B0.6).
+const WORTH_A_FOOTNOTE: f64 = 0.005;
+
+/// In a sentence each KPI: the latest period that was restated, and how many there are.
+fn restatements(all: &[Restatement]) -> Vec<String> {
+    let few = |r: &Restatement| rests_on_people(&r.kpi.unit) && r.n.is_some_and(|n| n < TOO_FEW);
+    let worth = |r: &&Restatement| match (r.was, r.value) {
+        _ if few(r) => false,
+        (Some(was), Some(value)) => relative(value, was).is_none_or(|by| by.abs() > WORTH_A_FOOTNOTE),
+        _ => true,
+    };
+    let mut by_kpi: BTreeMap<&str, Vec<&Restatement>> = BTreeMap::new();
+    for one in all.iter().filter(worth) {
+        by_kpi.entry(one.kpi.name.as_str()).or_default().push(one);
+    }
+    let sentence = |group: &Vec<&Restatement>| {
+        let last = group.iter().max_by_key(|r| r.period)?;
+        let shown = |value: Option<f64>| value.map_or_else(|| NOTHING.to_owned(), |v| of_unit(v, &last.kpi.unit));
+        let more = match group.len() {
+            1 => String::new(),
+            2 => "; one earlier period too".to_owned(),
+            n => format!("; {} earlier periods too", n - 1),
+        };
+        Some(format!(
+            "{} of the period from {} was published as {} and is now {}{more}.",
+            tame(&last.kpi.label),
+            short_date(last.period),
+            shown(last.was),
+            shown(last.value)
+        ))
+    };
+    by_kpi.values().filter_map(sentence).collect()
+}
+
+fn alert(alert: &Alert) -> AlertView {
+    AlertView { kpi: alert.kpi.to_string(), message: tame(&alert.message), since: alert.since.clone() }
 }
 
 pub(super) fn context(report: &Report, input: &ReportInput, view: &View) -> Context {
@@ -95,10 +153,13 @@ pub(super) fn context(report: &Report, input: &ReportInput, view: &View) -> Cont
     context.insert("period_text", &period_text(&view.kpis));
     context.insert("preheader", &preheader.unwrap_or_else(|| view.title.clone()));
     context.insert("changes", &view.changes);
+    context.insert("alerts", &view.alerts);
+    context.insert("restatements", &view.restatements);
     context.insert("kpis", &view.kpis);
     context.insert("headline", &view.kpis[..view.kpis.len().min(TILES)]);
     context.insert("others", &view.kpis[view.kpis.len().min(TILES)..]);
-    let by_name: BTreeMap<&str, &Headline> = input.kpis.iter().map(|k| k.kpi.name.as_str()).zip(&view.kpis).collect();
+    let by_name: BTreeMap<&str, &Headline> =
+        view.kpis.iter().chain(&view.unlisted).map(|h| (h.name.as_str(), h)).collect();
     context.insert("kpi", &by_name);
     let data: BTreeMap<String, Value> =
         input.tables.iter().map(|(name, table)| (name.clone(), value_of(table))).collect();

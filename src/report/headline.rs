@@ -10,7 +10,7 @@ use crate::config::{Direction, Unit};
 
 /// Below this a share or a score is not shown (catalogue B0.9).
 pub(super) const TOO_FEW: i64 = 10;
-/// Below this it is shown in grey, and no sentence rests on it.
+/// Below this a share of a breakdown is shown in grey; a KPI says its own `minimum_n`.
 pub(super) const ENOUGH: i64 = 30;
 /// The last closed period and the twelve before it: the same one of last year is the first.
 const SPARK_POINTS: usize = 13;
@@ -18,9 +18,9 @@ const SPARK_POINTS: usize = 13;
 /// What a template knows of a KPI.
 #[derive(Debug, Serialize)]
 pub(super) struct Headline {
-    name: String,
+    pub name: String,
     pub label: String,
-    /// `share`, `count`, `money`, `score`.
+    /// `share`, `count`, `money`, `score`, `days`, `hours`.
     unit: &'static str,
     /// The sign of the currency, or nothing.
     sign: String,
@@ -185,7 +185,7 @@ pub(super) fn headline(series: &KpiSeries) -> Headline {
         None => ("missing", Some("no closed period yet".to_owned())),
         Some(p) if !may_show(p, unit) => ("suppressed", Some("too few".to_owned())),
         Some(_) if value.is_none() => ("missing", Some("no data".to_owned())),
-        Some(p) if rests_on_people(unit) && p.n.is_some_and(|n| n < ENOUGH) => {
+        Some(p) if rests_on_people(unit) && p.n.is_some_and(|n| n < kpi.minimum_n) => {
             ("greyed", Some("small sample, read with care".to_owned()))
         }
         Some(_) => ("shown", None),
@@ -210,6 +210,8 @@ pub(super) fn headline(series: &KpiSeries) -> Headline {
             Unit::Count => "count",
             Unit::Money(_) => "money",
             Unit::Score => "score",
+            Unit::Days => "days",
+            Unit::Hours => "hours",
         },
         sign: if let Unit::Money(sign) = unit { tame(sign) } else { String::new() },
         table: kpi.table.to_string(),
@@ -237,7 +239,9 @@ fn bounds(point: &KpiPoint, unit: &Unit) -> Option<String> {
     Some(match unit {
         Unit::Share => format!("{}–{}", grouped(low * 100.0, 1), of_unit(high, unit)),
         Unit::Score => format!("{} to {}", signed(low, 1), signed(high, 1)),
-        Unit::Count | Unit::Money(_) => format!("{} to {}", of_unit(low, unit), of_unit(high, unit)),
+        Unit::Count | Unit::Money(_) | Unit::Days | Unit::Hours => {
+            format!("{} to {}", of_unit(low, unit), of_unit(high, unit))
+        }
     })
 }
 
@@ -246,7 +250,7 @@ fn change(now: Option<f64>, then: Option<f64>, unit: &Unit, direction: Direction
     let moved = now.zip(then).and_then(|(now, then)| match unit {
         Unit::Share => Some((now - then, points_of_share(now - then))),
         Unit::Score => Some((now - then, format!("{}\u{a0}points", signed(now - then, 1)))),
-        Unit::Count | Unit::Money(_) => {
+        Unit::Count | Unit::Money(_) | Unit::Days | Unit::Hours => {
             let ratio = relative(now, then)?;
             Some((ratio, percent_change(ratio)))
         }

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 
 use crate::base::{AsOf, Fingerprint, PipelineName, SourceName};
 use crate::config::Kpi;
-use crate::lake::{Balance, CheckOutcome};
+use crate::lake::{Alert, Balance, CheckOutcome};
 
 /// Everything a template may show. Nothing in it tells one run of the same snapshot from another.
 #[derive(Debug, Clone)]
@@ -22,8 +22,11 @@ pub struct ReportInput {
     pub reproducible: bool,
     pub sources: Vec<SourceLine>,
     pub checks: Vec<CheckOutcome>,
-    /// In the order the pipeline names them; the first six are the headline.
+    /// In the order the pipeline names them; the first six that are shown are the headline.
     pub kpis: Vec<KpiSeries>,
+    pub alerts: Vec<Alert>,
+    /// What this snapshot says otherwise than the one before it.
+    pub restatements: Vec<Restatement>,
     /// By the names the report's `data` gives them.
     pub tables: BTreeMap<String, Table>,
 }
@@ -45,6 +48,16 @@ pub struct KpiSeries {
     /// In a sentence, for the report's definitions: the description of the stage that makes its table.
     pub definition: Option<String>,
     pub points: Vec<KpiPoint>,
+}
+
+/// A value of a closed period that was published as another.
+#[derive(Debug, Clone)]
+pub struct Restatement {
+    pub kpi: Kpi,
+    pub period: NaiveDate,
+    pub was: Option<f64>,
+    pub value: Option<f64>,
+    pub n: Option<i64>,
 }
 
 /// One row of a KPI's table.

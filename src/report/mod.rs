@@ -3,6 +3,7 @@
 //! `ReportInput` is what the conductor read from a snapshot. `context` turns it into what a template sees, `filters`
 //! are what a template may do with it, and `check` finds a template's mistakes before the night does.
 
+mod alerts;
 mod changes;
 mod chart;
 mod check;
@@ -15,8 +16,10 @@ mod plain;
 mod tables;
 mod template;
 
+pub use alerts::alerts;
 pub use check::{check, check_without_rows};
-pub use input::{Cell, ColumnType, KpiPoint, KpiSeries, ReportInput, SourceLine, Table, TableColumn};
+pub use input::{Cell, ColumnType, KpiPoint, KpiSeries, ReportInput, Restatement, SourceLine, Table, TableColumn};
+pub use number::of_unit;
 pub use template::{Rendered, ReportError, Templates, compile, render};
 
 #[cfg(test)]

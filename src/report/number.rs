@@ -89,7 +89,7 @@ pub(super) fn percent_change(change: f64) -> String {
 }
 
 /// A KPI's value as it stands on its tile.
-pub(super) fn of_unit(value: f64, unit: &Unit) -> String {
+pub fn of_unit(value: f64, unit: &Unit) -> String {
     match unit {
         Unit::Share => share(value, 1),
         Unit::Count => {
@@ -106,6 +106,8 @@ pub(super) fn of_unit(value: f64, unit: &Unit) -> String {
             money(value, sign, &number)
         }
         Unit::Score => signed(value, 1),
+        Unit::Days => format!("{}{THIN}d", grouped(value, 1)),
+        Unit::Hours => format!("{}{THIN}h", grouped(value, 1)),
     }
 }
 

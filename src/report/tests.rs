@@ -9,7 +9,7 @@ use chrono::{Months, NaiveDate};
 use super::check::{Fill, fixture};
 use super::*;
 use crate::base::{AsOf, Fingerprint, Level, Place, SourceText, start_of_day};
-use crate::config::{Direction, Kpi, Report, Severity, Unit};
+use crate::config::{Comparison, Direction, Kpi, Report, Severity, Unit};
 use crate::lake::{Balance, CheckOutcome, CheckStatus};
 
 fn shipped() -> BTreeMap<String, Arc<SourceText>> {
@@ -30,9 +30,24 @@ fn place() -> Place {
     Place::file(&SourceText::new("pipelines/customer-health.yaml", ""))
 }
 
-fn kpi(name: &str, label: &str, unit: Unit, direction: Direction, target: Option<f64>) -> Kpi {
+pub(super) fn kpi(name: &str, label: &str, unit: Unit, direction: Direction, target: Option<f64>) -> Kpi {
     let table = format!("kpi.{name}").parse().expect("a table");
-    Kpi { name: name.parse().expect("a name"), table, label: label.into(), unit, direction, target, place: place() }
+    Kpi {
+        name: name.parse().expect("a name"),
+        table,
+        label: label.into(),
+        labels: BTreeMap::new(),
+        definitions: BTreeMap::new(),
+        unit,
+        direction,
+        comparison: Comparison::Previous,
+        minimum_n: 30,
+        target,
+        alerts: vec![],
+        shown: true,
+        named: true,
+        place: place(),
+    }
 }
 
 fn month(back: u32) -> NaiveDate {
@@ -328,6 +343,8 @@ fn input() -> ReportInput {
         interval: "2011-12-09".into(),
         content: Fingerprint::of_bytes(b"content"),
         reproducible: true,
+        alerts: vec![],
+        restatements: vec![],
         sources: vec![
             SourceLine {
                 name: "orders".parse().expect("a name"),

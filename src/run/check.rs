@@ -1,6 +1,6 @@
 //! Everything that can be wrong with a project and can be known without data: all of it, at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use object_store::memory::InMemory;
@@ -8,10 +8,10 @@ use object_store::memory::InMemory;
 use crate::base::{Cadence, Diagnostics, Interval, PipelineName, TableName, start_of_day};
 use crate::config::{self, Project};
 use crate::engine::{Engine, Settings};
-use crate::plan::graph;
+use crate::plan::{costs, graph};
 use crate::report;
-use crate::run::RunError;
 use crate::run::report::{check, table_columns};
+use crate::run::{RunError, kpis};
 use crate::source;
 use crate::stage::{Schemas, plan_offline};
 use crate::system::{ProjectFiles, System};
@@ -56,11 +56,17 @@ pub async fn check_project(
             diagnostics.extend(mistakes);
             let columns: BTreeMap<TableName, _> =
                 schemas.iter().map(|(name, schema)| (name.clone(), table_columns(schema))).collect();
-            let stages = pipeline.packs.iter().filter_map(|(pack, _)| project.packs.get(pack)).flatten();
-            let broken = stages.map(|s| s.table.clone()).filter(|table| !columns.contains_key(table)).collect();
+            let left_out: BTreeSet<TableName> = graph.left_out.keys().cloned().collect();
+            diagnostics.extend(costs(&project, pipeline, &graph.left_out));
+            let stages = pipeline.packs.iter().filter_map(|(pack, _)| project.packs.get(pack)).flat_map(|p| &p.stages);
+            let broken = stages
+                .map(|s| s.table.clone())
+                .filter(|table| !columns.contains_key(table) && !left_out.contains(table))
+                .collect();
+            diagnostics.extend(kpis::check(pipeline, &columns, &broken, &left_out));
             for one in &pipeline.reports {
                 checked.reports += 1;
-                diagnostics.extend(check(templates.as_ref(), one, pipeline, &columns, &broken));
+                diagnostics.extend(check(templates.as_ref(), one, pipeline, &columns, &broken, &left_out));
             }
         }
         checked.project = Some(project);

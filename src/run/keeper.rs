@@ -128,6 +128,13 @@ impl Keeper {
         taking.await.map_err(|panic| RunError::Panicked(panic.to_string()))?
     }
 
+    /// The number that the next link of the chain will have, while the lease is held.
+    pub async fn next_number(&self, shop: &Workshop) -> Result<u64, RunError> {
+        let kept = self.0.lock().await;
+        let not_held = || RunError::Usage(format!("the lease of `{}` is not held", shop.pipeline.name));
+        Ok(kept.as_ref().ok_or_else(not_held)?.held.last_number() + 1)
+    }
+
     /// Publishes under the lease; with `release` the same put gives it back.
     pub async fn publish(
         &self,
@@ -217,6 +224,11 @@ impl Editions {
 
     pub fn at(&self, end: &chrono::DateTime<chrono::FixedOffset>) -> Option<&(u64, Publication)> {
         self.0.get(end)
+    }
+
+    /// The last one at or before an instant, and its number.
+    pub fn until(&self, end: &chrono::DateTime<chrono::FixedOffset>) -> Option<&(u64, Publication)> {
+        self.0.range(..=end).next_back().map(|(_, found)| found)
     }
 
     /// The last one before an instant.

@@ -2,8 +2,10 @@
 
 mod check;
 mod error;
+mod explain;
 mod garbage;
 mod keeper;
+mod kpis;
 mod look;
 mod night;
 mod open;
@@ -16,8 +18,10 @@ mod work;
 
 pub use check::{Checked, check_project};
 pub use error::{RunError, describe};
+pub use explain::{Explained, SourceExports, TableLine, explain};
 pub use garbage::collect_garbage;
 pub use keeper::Keeper;
+pub use kpis::{KpiValue, Restated};
 pub use night::{Night, Options, Session, backfill, plan_interval, run_interval};
 pub use open::{Workshop, engine, open, open_exports, open_lake};
 pub use publish::{notable, total};

@@ -6,15 +6,17 @@ use std::time::{Duration, Instant};
 
 use crate::base::{BadName, Event, Interval, RunId, SourceName};
 use crate::lake::{
-    Balance, CheckOutcome, DataFile, Manifest, Publication, RunFinished, RunStarted, RunStatus, StepRecord, gc_doomed,
+    Alert, Balance, CheckOutcome, DataFile, Manifest, Publication, RunFinished, RunStarted, RunStatus, StepRecord,
+    gc_doomed,
 };
 use crate::plan::{Inventory, Plan, Wanted};
 use crate::run::error::describe;
 use crate::run::keeper::Editions;
 use crate::run::look::{self, Known};
+use crate::run::publish::Edition;
 use crate::run::report::{Rendered, report};
 use crate::run::work::work;
-use crate::run::{RunError, Workshop, publish};
+use crate::run::{RunError, Workshop, kpis, publish};
 
 /// What a person asked of a run.
 #[derive(Debug, Clone, Copy, Default)]
@@ -198,7 +200,7 @@ async fn leased(
             Some(describe(&failure)),
             None,
             done.records,
-            vec![],
+            Default::default(),
             Default::default(),
             done.warnings,
             &phases,
@@ -214,7 +216,7 @@ async fn leased(
     let set_aside =
         if edition.is_err() { publish::set_aside(&plan.wanted, &known) } else { (BTreeMap::new(), Vec::new()) };
     session.give_known(known);
-    let edition = match edition {
+    let mut edition = match edition {
         Ok(edition) => edition,
         Err((blocked, outcomes)) => {
             let failure = RunError::Blocked(blocked);
@@ -225,7 +227,7 @@ async fn leased(
                 Some(failure.to_string()),
                 None,
                 done.records,
-                outcomes,
+                (outcomes, vec![]),
                 set_aside,
                 done.warnings,
                 &phases,
@@ -236,7 +238,10 @@ async fn leased(
     };
     let checks = edition.publication.checks.clone();
     let balances = edition.publication.balances.clone();
-    let published = shop.lease.publish(shop, edition.publication, &edition.sealed, !keep_lease).await;
+    let published = match session.keep_kpis(shop, &mut edition, &interval, head.as_ref()).await {
+        Ok(()) => shop.lease.publish(shop, edition.publication, &edition.sealed, !keep_lease).await,
+        Err(error) => Err(error),
+    };
     let number = match published {
         Ok(number) => number,
         Err(error) => {
@@ -248,7 +253,7 @@ async fn leased(
                 Some(error.to_string()),
                 None,
                 done.records,
-                checks,
+                (checks, vec![]),
                 (balances, vec![]),
                 done.warnings,
                 &phases,
@@ -275,7 +280,7 @@ async fn leased(
         message,
         Some(number),
         done.records.clone(),
-        checks,
+        (checks, publication.alerts.clone()),
         (balances, vec![]),
         done.warnings.clone(),
         &phases,
@@ -344,7 +349,7 @@ async fn finish(
     message: Option<String>,
     snapshot: Option<u64>,
     steps: Vec<StepRecord>,
-    checks: Vec<CheckOutcome>,
+    (checks, alerts): (Vec<CheckOutcome>, Vec<Alert>),
     (balances, quarantine): (BTreeMap<SourceName, Balance>, Vec<DataFile>),
     warnings: Vec<String>,
     phases: &Phases,
@@ -359,6 +364,7 @@ async fn finish(
         checks,
         balances,
         quarantine,
+        alerts,
         warnings,
         phases_ms: phases.0.clone(),
     };
@@ -433,6 +439,26 @@ impl Session {
             self.editions = Some(Editions::of(shop.lake.publications(&shop.pipeline.name, usize::MAX).await?));
         }
         Ok(())
+    }
+
+    /// Writes the values of the KPIs and raises their alerts, before the snapshot that names them.
+    async fn keep_kpis(
+        &self,
+        shop: &Workshop,
+        edition: &mut Edition,
+        interval: &Interval,
+        head: Option<&Manifest>,
+    ) -> Result<(), RunError> {
+        let end = interval.end.fixed_offset();
+        let before = match head.filter(|m| !m.head_held).and_then(|m| Some((m.number, m.publication.clone()?))) {
+            Some((number, publication)) if publication.end <= end => Some((number, publication)),
+            _ => self.editions.as_ref().and_then(|e| e.until(&end)).cloned(),
+        };
+        let number = shop.lease.next_number(shop).await?;
+        let known = self.take_known();
+        let kept = kpis::keep(shop, edition, &known, before.as_ref(), number).await;
+        self.give_known(known);
+        kept
     }
 
     /// The snapshot a change of rows is measured against.

@@ -82,6 +82,8 @@ pub fn edition(
         tables: BTreeMap::new(),
         balances,
         checks: outcomes,
+        kpis: None,
+        alerts: vec![],
     };
     Ok(Edition { publication, sealed })
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use crate::base::{PipelineName, TableName};
 use crate::config::Project;
 use crate::engine::{Cell, Effort, Kind, PartFile, PartsTable, Rows, Tables, collect, listing, read_schema};
-use crate::lake::{ChainError, CheckOutcome, CheckStatus, DataFile, Lake, Publication, RunFinished, RunStarted};
+use crate::lake::{Alert, ChainError, CheckOutcome, CheckStatus, DataFile, Lake, Publication, RunFinished, RunStarted};
+use crate::run::kpis::{self, KpiValue, Restated};
 use crate::run::work::part_file;
 use crate::run::{RunError, engine, open_lake};
 use crate::source;
@@ -48,10 +49,64 @@ pub async fn query(
         )));
     }
     system_tables(&lake, pipeline, publication.as_ref(), &names, &mut tables).await?;
+    if ["system.kpis", "system.restatements"].iter().any(|t| asks(&names, t)) {
+        kpi_tables(&lake, pipeline, &names, &mut tables).await?;
+    }
     let session = engine.session(&tables, Effort::Alone)?;
     let frame = engine.ask(&session, text).await?;
     Ok(collect(&engine, frame).await?)
 }
+
+fn asks(names: &BTreeSet<String>, table: &str) -> bool {
+    names.contains(table) || names.iter().any(|n| n.starts_with("information_schema"))
+}
+
+/// All KPI values that were ever published, each with the snapshot that did; and those that a later one changed.
+async fn kpi_tables(
+    lake: &Lake,
+    pipeline: &PipelineName,
+    names: &BTreeSet<String>,
+    tables: &mut Tables,
+) -> Result<(), RunError> {
+    let publications = lake.publications(pipeline, usize::MAX).await?.into_iter().filter_map(|m| m.publication);
+    let publications: Vec<Publication> = publications.filter(|p| p.kpis.is_some()).collect();
+    if asks(names, "system.kpis") {
+        let files: Vec<PartFile> =
+            publications.iter().filter_map(|p| Some(part_file(p.kpis.as_ref()?, vec![]))).collect();
+        match files.first() {
+            Some(first) => {
+                let schema = read_schema(&lake.store(), first).await?;
+                let name = TableName::new("system", "kpis").map_err(|e| RunError::Usage(e.to_string()))?;
+                tables.insert(name, Arc::new(PartsTable::new(schema, files)));
+            }
+            None => add(tables, "kpis", &kpis::FILE_COLUMNS, &[])?,
+        }
+    }
+    if asks(names, "system.restatements") {
+        let mut rows = Vec::new();
+        for publication in &publications {
+            let Some(file) = &publication.kpis else { continue };
+            let number = crate::lake::paths::kpis_number(&file.path).map_or(Cell::Null, integer);
+            let values = kpis::read(lake, file).await?;
+            let restated = values.iter().filter_map(|v| Some((v, v.was.as_ref()?)));
+            rows.extend(restated.map(|(value, was)| restatement_row(value, was, number.clone(), &publication.as_of)));
+        }
+        add(tables, "restatements", RESTATEMENT_COLUMNS, &rows)?;
+    }
+    Ok(())
+}
+
+const RESTATEMENT_COLUMNS: &[(&str, Kind)] = &[
+    ("kpi", Kind::Text),
+    ("period", Kind::Date),
+    ("dimension", Kind::Text),
+    ("was", Kind::Float),
+    ("value", Kind::Float),
+    ("change", Kind::Float),
+    ("was_snapshot", Kind::Integer),
+    ("snapshot", Kind::Integer),
+    ("as_of", Kind::Text),
+];
 
 /// A table of a snapshot, for reading.
 pub(super) async fn published_table(
@@ -102,8 +157,7 @@ async fn system_tables(
     names: &BTreeSet<String>,
     tables: &mut Tables,
 ) -> Result<(), RunError> {
-    let asks = |table: &str| names.contains(table) || names.iter().any(|n| n.starts_with("information_schema"));
-    if ["system.runs", "system.steps", "system.checks"].iter().any(|t| asks(t)) {
+    if ["system.runs", "system.steps", "system.checks", "system.alerts"].iter().any(|t| asks(names, t)) {
         let runs = lake.list_runs(pipeline, RUNS_SHOWN).await?;
         add(tables, "runs", RUN_COLUMNS, &runs.iter().map(|(s, f)| run_row(s, f.as_ref())).collect::<Vec<_>>())?;
         let finished: Vec<&RunFinished> = runs.iter().filter_map(|(_, f)| f.as_ref()).collect();
@@ -112,8 +166,11 @@ async fn system_tables(
         let checks: Vec<Vec<Cell>> =
             finished.iter().flat_map(|f| f.checks.iter().map(move |c| check_row(f, c))).collect();
         add(tables, "checks", CHECK_COLUMNS, &checks)?;
+        let alerts: Vec<Vec<Cell>> =
+            finished.iter().flat_map(|f| f.alerts.iter().map(move |a| alert_row(f, a))).collect();
+        add(tables, "alerts", ALERT_COLUMNS, &alerts)?;
     }
-    if asks("system.quarantine") {
+    if asks(names, "system.quarantine") {
         let files = quarantine_files(lake, pipeline, publication).await?;
         let name = TableName::new("system", "quarantine").map_err(|e| RunError::Usage(e.to_string()))?;
         match files.first() {
@@ -161,6 +218,16 @@ const CHECK_COLUMNS: &[(&str, Kind)] = &[
     ("bad_rows", Kind::Integer),
     ("rows", Kind::Integer),
     ("note", Kind::Text),
+];
+const ALERT_COLUMNS: &[(&str, Kind)] = &[
+    ("run", Kind::Text),
+    ("kpi", Kind::Text),
+    ("period", Kind::Date),
+    ("what", Kind::Text),
+    ("value", Kind::Float),
+    ("against", Kind::Float),
+    ("since", Kind::Text),
+    ("message", Kind::Text),
 ];
 const QUARANTINE_COLUMNS: &[(&str, Kind)] = &[
     ("export", Kind::Text),
@@ -240,6 +307,34 @@ fn check_row(run: &RunFinished, check: &CheckOutcome) -> Vec<Cell> {
         integer(check.bad_rows),
         integer(check.rows),
         maybe(check.note.as_ref()),
+    ]
+}
+
+fn restatement_row(value: &KpiValue, was: &Restated, number: Cell, as_of: &str) -> Vec<Cell> {
+    let float = |x: Option<f64>| x.map_or(Cell::Null, Cell::Float);
+    vec![
+        text(&value.kpi),
+        Cell::Date(value.point.period),
+        maybe(value.dimension.as_ref()),
+        float(was.value),
+        float(value.point.value),
+        float(value.point.value.zip(was.value).map(|(now, then)| now - then)),
+        integer(was.snapshot),
+        number,
+        text(as_of),
+    ]
+}
+
+fn alert_row(run: &RunFinished, alert: &Alert) -> Vec<Cell> {
+    vec![
+        text(&run.run),
+        text(&alert.kpi),
+        Cell::Date(alert.period),
+        text(format!("{:?}", alert.what).to_lowercase()),
+        Cell::Float(alert.value),
+        Cell::Float(alert.against),
+        text(&alert.since),
+        text(&alert.message),
     ]
 }
 

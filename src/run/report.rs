@@ -11,8 +11,9 @@ use crate::config::{Kpi, MailTransport, Pipeline, Report};
 use crate::deliver::{FolderTransport, Letter, compose};
 use crate::engine::{Cell, Effort, Engine, PartsTable, Rows, Tables, collect};
 use crate::lake::{MessageState, MessageStep, Publication, paths};
-use crate::report::{self, ColumnType, KpiPoint, KpiSeries, ReportInput, SourceLine, Table, TableColumn, Templates};
+use crate::report::{self, ColumnType, ReportInput, SourceLine, Table, TableColumn, Templates};
 use crate::run::error::describe;
+use crate::run::kpis::{self, KpiValue};
 use crate::run::query::published_table;
 use crate::run::{RunError, Workshop};
 
@@ -73,15 +74,18 @@ pub fn table_columns(schema: &SchemaRef) -> Vec<TableColumn> {
 /// Every mistake of one report: tables it names that are not there, and its template on made-up rows.
 ///
 /// `broken` are the tables of stages that cannot be planned: that is told where the stage is, and not again here.
+/// `left_out` are those that the company has no data for.
 pub fn check(
     templates: Option<&Templates>,
     one: &Report,
     pipeline: &Pipeline,
     columns: &BTreeMap<TableName, Vec<TableColumn>>,
     broken: &BTreeSet<TableName>,
+    left_out: &BTreeSet<TableName>,
 ) -> Diagnostics {
     use crate::base::Diagnostic;
     let mut found = Diagnostics::default();
+    let kpis: Vec<Kpi> = pipeline.kpis.iter().filter(|k| !left_out.contains(&k.table)).cloned().collect();
     let names: Vec<String> = columns.keys().map(ToString::to_string).collect();
     let mut schemas = BTreeMap::new();
     let mut shows_broken = false;
@@ -90,7 +94,8 @@ pub fn check(
             Some(known) => {
                 schemas.insert(name.clone(), known.clone());
             }
-            None if broken.contains(table) => shows_broken = true,
+            // That it is left out has been told where the pipeline asks for it.
+            None if broken.contains(table) || left_out.contains(table) => shows_broken = true,
             None => found.push(
                 Diagnostic::error(
                     "unknown-table",
@@ -101,37 +106,12 @@ pub fn check(
             ),
         }
     }
-    for kpi in &pipeline.kpis {
-        let Some(known) = columns.get(&kpi.table) else {
-            if broken.contains(&kpi.table) {
-                continue;
-            }
-            found.push(
-                Diagnostic::error(
-                    "unknown-table",
-                    format!("KPI `{}` is in `{}`, which no stage makes", kpi.name, kpi.table),
-                )
-                .at(kpi.place.clone())
-                .did_you_mean(&kpi.table.to_string(), names.iter().map(String::as_str)),
-            );
-            continue;
-        };
-        for needed in ["period", "value", "n"] {
-            if !known.iter().any(|c| c.name == needed) {
-                found.push(
-                    Diagnostic::error("kpi-column", format!("KPI table `{}` has no column `{needed}`", kpi.table))
-                        .at(kpi.place.clone())
-                        .help("a KPI table has `period`, `value` and `n`; `numerator`, `denominator`, `low`, `high` and `provisional` if they mean something"),
-                );
-            }
-        }
-    }
     match templates {
         Some(templates) if schemas.len() == one.data.len() => {
-            found.extend(report::check(templates, one, &pipeline.kpis, &schemas));
+            found.extend(report::check(templates, one, &kpis, &schemas));
         }
         Some(templates) if shows_broken => {
-            found.extend(report::check_without_rows(templates, one, &pipeline.kpis, one.data.keys()));
+            found.extend(report::check_without_rows(templates, one, &kpis, one.data.keys()));
         }
         _ => {}
     }
@@ -142,12 +122,15 @@ fn compile(shop: &Workshop) -> Result<Templates, RunError> {
     report::compile(&shop.project.templates).map_err(RunError::Project)
 }
 
-/// The rows of every table a report or a KPI shows.
-type Sheets = BTreeMap<TableName, Rows>;
+/// What reports show: the rows of tables, and the values of KPIs as they were published.
+struct Sheets {
+    tables: BTreeMap<TableName, Rows>,
+    values: Vec<KpiValue>,
+}
 
 async fn sheets(shop: &Workshop, publication: &Publication) -> Result<Sheets, RunError> {
-    let mut wanted: Vec<TableName> = shop.pipeline.kpis.iter().map(|k| k.table.clone()).collect();
-    wanted.extend(shop.pipeline.reports.iter().flat_map(|r| r.data.values().map(|(t, _)| t.clone())));
+    let shown = shop.pipeline.reports.iter().flat_map(|r| r.data.values().map(|(t, _)| t.clone()));
+    let mut wanted: Vec<TableName> = shown.collect();
     wanted.sort();
     wanted.dedup();
     let read = wanted.into_iter().map(|name| async move {
@@ -155,7 +138,8 @@ async fn sheets(shop: &Workshop, publication: &Publication) -> Result<Sheets, Ru
         let rows = read(&shop.engine, &name, table).await?;
         Ok::<_, RunError>((name, rows))
     });
-    Ok(futures::future::try_join_all(read).await?.into_iter().collect())
+    let tables = futures::future::try_join_all(read).await?.into_iter().collect();
+    Ok(Sheets { tables, values: kpis::published(shop, publication).await? })
 }
 
 async fn read(engine: &Engine, name: &TableName, table: PartsTable) -> Result<Rows, RunError> {
@@ -174,7 +158,7 @@ fn view(shop: &Workshop, one: &Report, publication: &Publication, sheets: &Sheet
     let zone = shop.pipeline.time_zone;
     let start = AsOf(publication.start.with_timezone(&zone));
     let empty = Rows::default();
-    let rows = |name: &TableName| sheets.get(name).unwrap_or(&empty);
+    let rows = |name: &TableName| sheets.tables.get(name).unwrap_or(&empty);
     let sources = publication.balances.iter().map(|(name, balance)| {
         let made_from = publication.tables.get(&TableName::raw(name)).map(|t| &t.made_from);
         let word = |key: &str| made_from.and_then(|m| m.get(key));
@@ -193,42 +177,11 @@ fn view(shop: &Workshop, one: &Report, publication: &Publication, sheets: &Sheet
         reproducible: publication.reproducible,
         sources: sources.collect(),
         checks: publication.checks.clone(),
-        kpis: shop.pipeline.kpis.iter().map(|kpi| series(shop, kpi, rows(&kpi.table))).collect(),
+        kpis: kpis::series(shop, &sheets.values),
+        alerts: publication.alerts.clone(),
+        restatements: kpis::restatements(shop, &sheets.values),
         tables: one.data.iter().map(|(name, (table, _))| (name.clone(), sheet(rows(table)))).collect(),
     }
-}
-
-fn series(shop: &Workshop, kpi: &Kpi, rows: &Rows) -> KpiSeries {
-    let node = shop.graph.nodes.iter().find(|n| *n.table() == kpi.table);
-    let column = |name: &str| rows.columns.iter().position(|(c, _)| c == name);
-    let (period, dimension) = (column("period"), column("dimension"));
-    let mut points: Vec<KpiPoint> = rows
-        .rows
-        .iter()
-        // Rows of a dimension's values stand beside the whole; a tile shows the whole.
-        .filter(|row| dimension.is_none_or(|at| row[at] == Cell::Null))
-        .filter_map(|row| {
-            let cell = |name: &str| column(name).map_or(&Cell::Null, |at| &row[at]);
-            let number = |name: &str| cell(name).number();
-            let period = match period.map(|at| &row[at])? {
-                Cell::Date(date) => *date,
-                Cell::Text(text) => text.get(..10)?.parse().ok()?,
-                _ => return None,
-            };
-            Some(KpiPoint {
-                period,
-                value: number("value"),
-                numerator: number("numerator"),
-                denominator: number("denominator"),
-                n: cell("n").integer(),
-                low: number("low"),
-                high: number("high"),
-                provisional: *cell("provisional") == Cell::Boolean(true),
-            })
-        })
-        .collect();
-    points.sort_by_key(|p| p.period);
-    KpiSeries { kpi: kpi.clone(), definition: node.and_then(|n| n.stage.head.description.clone()), points }
 }
 
 fn sheet(rows: &Rows) -> Table {

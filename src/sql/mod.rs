@@ -1,11 +1,13 @@
 //! Parses a stage's SQL: canonical form, what it reads and uses, what is refused. Needs neither data nor a session.
 
 mod bind;
+mod columns;
 mod expression;
 mod query;
 mod refuse;
 
 pub use bind::{BindError, Bindings, bind};
+pub use columns::ColumnUse;
 pub use expression::{predicate, quote, quote_text};
 pub use query::{Query, Reference, names, parse};
 

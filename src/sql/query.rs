@@ -12,6 +12,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Location, Span};
 
 use crate::base::{Diagnostic, Diagnostics, ParamName, Place, SourceText, TableName};
+use crate::sql::columns::{ColumnUse, output, uses};
 use crate::sql::refuse;
 
 /// A stage's statement: one query, with everything a plan needs to know about it.
@@ -25,6 +26,10 @@ pub struct Query {
     pub params: BTreeMap<ParamName, Place>,
     /// Names of the functions it calls, lower-case.
     pub functions: BTreeSet<String>,
+    /// The columns it gives, each where it is named; none where only planning can tell.
+    pub output: Option<Vec<(String, Place)>>,
+    /// The columns it names.
+    pub uses: Vec<ColumnUse>,
 }
 
 /// Where a table is named.
@@ -108,7 +113,11 @@ pub fn parse(file: &Arc<SourceText>) -> Result<Query, Diagnostics> {
         return Err(diagnostics);
     }
     let functions = found.functions;
-    Ok(Query { canonical: statement.to_string(), statement, reads, params, functions })
+    let (output, uses) = match &statement {
+        Statement::Query(query) => (output(file, query), uses(query)),
+        _ => (None, Vec::new()),
+    };
+    Ok(Query { canonical: statement.to_string(), statement, reads, params, functions, output, uses })
 }
 
 /// The tables any one query names, for a person's question: nothing is refused here but what does not parse.
@@ -166,7 +175,7 @@ struct Collector<'a> {
     refused: Diagnostics,
 }
 
-fn normal(ident: &Ident) -> String {
+pub(super) fn normal(ident: &Ident) -> String {
     if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
 }
 
@@ -244,6 +253,28 @@ mod tests {
         );
         let names: Vec<_> = query.reads.keys().map(ToString::to_string).collect();
         assert_eq!(names, ["core.customers", "core.refunds", "raw.orders"]);
+    }
+
+    #[test]
+    fn columns_given_and_columns_used() {
+        let query = parsed(
+            "WITH a AS (SELECT customer_key, cost FROM core.orders)
+             SELECT a.customer_key, c.city, upper(c.name) AS label, (SELECT max(net) FROM core.lines l WHERE l.k = c.k) AS net
+             FROM a JOIN core.customers AS c ON c.customer_key = a.customer_key WHERE segment = 'x'",
+        );
+        let given: Vec<_> = query.output.expect("all are named").into_iter().map(|(name, _)| name).collect();
+        assert_eq!(given, ["customer_key", "city", "label", "net"]);
+        let of = |name: &str| -> Vec<String> {
+            let uses = query.uses.iter().filter(|u| u.name == name);
+            uses.flat_map(|u| u.of.iter().map(move |t| format!("{t}{}", if u.elsewhere { "?" } else { "" }))).collect()
+        };
+        assert_eq!(of("cost"), ["core.orders"]);
+        assert_eq!(of("city"), ["core.customers"]);
+        // An inner query's column of an outer table, and a column that may be of the common table expression.
+        assert_eq!(of("k"), ["core.lines", "core.customers"]);
+        assert_eq!(of("segment"), ["core.customers?"]);
+        assert!(parsed("SELECT * FROM core.orders").output.is_none());
+        assert!(parsed("SELECT 1 + 1 FROM core.orders").output.is_none());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Runs one step: SQL → table, table → checked table. Publishes nothing.
 
 mod check;
+mod contract;
 mod error;
 mod make;
 mod offline;

@@ -13,6 +13,7 @@ use crate::engine::{Effort, Engine, EngineError, Tables};
 use crate::plan::{Graph, Node};
 use crate::sql::{Bindings, bind, quote};
 use crate::stage::check::predicate;
+use crate::stage::contract::against_contract;
 
 /// The columns of every table of a pipeline.
 pub type Schemas = BTreeMap<TableName, SchemaRef>;
@@ -32,6 +33,7 @@ pub async fn plan_offline(
         let table = TableName::raw(&source.name);
         checks(engine, &table, &source.checks, &schemas, &mut diagnostics).await;
     }
+    let on_core = graph.stands_on_core();
     for node in &graph.nodes {
         // A stage that reads one that could not be planned says nothing new.
         if !node.query.reads.keys().all(|t| schemas.contains_key(t)) {
@@ -40,6 +42,9 @@ pub async fn plan_offline(
         match schema_of(engine, node, &bindings, &schemas).await {
             Ok(schema) => {
                 key_and_docs(node, &schema, &mut diagnostics);
+                if on_core {
+                    against_contract(node, &schema, &mut diagnostics);
+                }
                 schemas.insert(node.table().clone(), schema);
                 checks(engine, node.table(), &node.stage.head.checks, &schemas, &mut diagnostics).await;
             }

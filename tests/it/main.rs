@@ -12,6 +12,7 @@
 mod check;
 mod cli;
 mod faults;
+mod kpis;
 mod nights;
 mod project;
 mod rooms;

@@ -12,9 +12,10 @@ columns:
   net: quantity × unit price, signed
   is_cancelled: whether the line stands on a credit note
   valid: the KPI rules' verdict; no credit note, something was bought for money, and the customer is known
+key: [order_id, line_id]
 incremental: month
 checks:
-  - not_null: [order_id, line_id, bdate]
+  - not_null: bdate
   - expression: "NOT valid OR (net > 0 AND customer_key IS NOT NULL)"
 */
 WITH lines AS (

@@ -85,17 +85,31 @@ fn the_pipeline() {
             ("vat", ParamValue::Decimal("0.20".to_owned())),
         ]
     );
-    let units: Vec<_> =
-        pipeline.kpis.iter().map(|k| (k.label.as_str(), k.unit.clone(), k.direction, k.target)).collect();
+    let units: Vec<_> = pipeline
+        .kpis
+        .iter()
+        .filter(|k| k.shown)
+        .map(|k| (k.label.as_str(), k.unit.clone(), k.direction, k.target))
+        .collect();
     assert_eq!(
         units,
         [
             ("Net revenue", Unit::Money("£".to_owned()), Direction::Up, Some(100_000.0)),
             ("Repeat rate", Unit::Share, Direction::Neither, None),
-            ("Tickets", Unit::Count, Direction::Down, None),
+            ("Tickets", Unit::Money("$".to_owned()), Direction::Down, None),
             ("Nps", Unit::Score, Direction::Neither, None),
         ]
     );
+    let names: Vec<_> = pipeline.kpis.iter().map(|k| (k.name.as_str(), k.shown, k.named)).collect();
+    assert_eq!(names[3..], [("nps", true, true), ("paying_share", false, false)]);
+    // What the pipeline does not say of a pack's KPI is the pack's word.
+    let revenue = &pipeline.kpis[0];
+    assert_eq!((revenue.comparison, revenue.minimum_n), (Comparison::LastYear, 50));
+    assert_eq!(revenue.labels["zh-Hans"], "净收入");
+    assert_eq!(revenue.definitions["en"], "What was sold, less what came back");
+    let above = AlertRule::Above(Bound::Value(1_000_000.0));
+    assert_eq!(revenue.alerts, [AlertRule::Below(Bound::Target), above, AlertRule::Change(-0.1)]);
+    assert_eq!(pipeline.kpis[4].alerts, [AlertRule::Below(Bound::Value(0.3)), AlertRule::Change(-0.05)]);
     let report = &pipeline.reports[0];
     assert_eq!((report.subject.as_str(), report.recipients.len()), ("Your customers", 2));
     assert_eq!(report.data["growth"].0.to_string(), "growth.customers");
@@ -140,7 +154,14 @@ fn the_source() {
 
 #[test]
 fn the_head() {
-    let stage = project().packs.remove(&"shop".parse().expect("a name")).expect("the pack").remove(0);
+    let stage = project().packs.remove(&"shop".parse().expect("a name")).expect("the pack").stages.remove(0);
+    let words = Words {
+        grain: Some("one row per order".to_owned()),
+        formula: Some("gross − discount".to_owned()),
+        rules: vec!["orders without a customer stay".to_owned()],
+        reference: vec!["Farris 2010".to_owned(), "MASB".to_owned()],
+    };
+    assert_eq!(stage.head.words, words);
     assert_eq!(stage.table.to_string(), "core.orders");
     assert_eq!(
         (stage.head.key.as_slice(), stage.head.incremental),

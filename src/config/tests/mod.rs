@@ -12,12 +12,13 @@ use crate::system::{Environment, ProjectFiles};
 
 use super::{Project, load};
 
-const GOOD: [(&str, &str); 7] = [
+const GOOD: [(&str, &str); 8] = [
     ("matins.yaml", include_str!("good/matins.yaml")),
     ("pipelines/customer-health.yaml", include_str!("good/customer-health.yaml")),
     ("sql/shop/core/orders.sql", include_str!("good/orders.sql")),
     ("sql/crm/kpis/kpi/net_revenue.sql", "SELECT 1 AS value"),
     ("sql/crm/kpis/kpi/net_revenue.test.yaml", "not: [read"),
+    ("sql/crm/kpis/pack.yaml", include_str!("good/pack.yaml")),
     ("report-templates/executive.html", "<p>"),
     ("report-templates/parts/head.html", "<p>"),
 ];

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::super::keys::{HEAD, PIPELINE, PROJECT};
+use super::super::keys::{HEAD, PACK_FILE, PIPELINE, PROJECT};
 use super::super::shape::{Object, Shape, asked};
 use super::super::{SchemaKind, schema};
 use super::{GOOD, files, read};
@@ -31,7 +31,7 @@ fn inside(shape: &'static Shape, into: &mut BTreeSet<(&'static str, String)>) {
 #[test]
 fn every_declared_key_is_read_and_every_read_key_is_declared() {
     let mut expected = BTreeSet::new();
-    for object in [&PROJECT, &PIPELINE, &HEAD] {
+    for object in [&PROJECT, &PIPELINE, &HEAD, &PACK_FILE] {
         declared(object, &mut expected);
     }
     asked::take();
@@ -42,9 +42,12 @@ fn every_declared_key_is_read_and_every_read_key_is_declared() {
 /// Every key of the good project is in the schema, and every object of the schema is closed and explained.
 #[test]
 fn the_schema_knows_what_the_decoder_knows() {
-    for (kind, object) in
-        [(SchemaKind::Project, &PROJECT), (SchemaKind::Pipeline, &PIPELINE), (SchemaKind::Stage, &HEAD)]
-    {
+    for (kind, object) in [
+        (SchemaKind::Project, &PROJECT),
+        (SchemaKind::Pipeline, &PIPELINE),
+        (SchemaKind::Stage, &HEAD),
+        (SchemaKind::Pack, &PACK_FILE),
+    ] {
         let mut expected = BTreeSet::new();
         declared(object, &mut expected);
         let expected: BTreeSet<String> = expected.into_iter().map(|(_, key)| key).collect();

@@ -31,6 +31,8 @@ fn publication(id: &str, end: DateTime<FixedOffset>) -> Publication {
         tables: std::collections::BTreeMap::new(),
         balances: std::collections::BTreeMap::new(),
         checks: Vec::new(),
+        kpis: None,
+        alerts: Vec::new(),
     }
 }
 

@@ -23,5 +23,9 @@ checks:
   - row_change: {down: 20%, up: 150%}
     severity: info
   - query: "SELECT * FROM core.orders WHERE net < 0 AND gross < 0"
+grain: one row per order
+formula: gross − discount
+rules: orders without a customer stay
+reference: [Farris 2010, MASB]
 */
 SELECT order_id FROM raw.orders
