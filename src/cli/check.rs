@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::base::{Diagnostics, Level};
+use crate::base::Diagnostics;
 use crate::cli::args::{CheckArgs, Cli};
 use crate::cli::project::files;
 use crate::cli::screen::Screen;

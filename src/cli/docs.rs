@@ -65,7 +65,7 @@ fn read(path: &Path) -> Option<String> {
 fn pages_in(folder: &Path) -> BTreeSet<String> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let names = entries.map(|e| e.file_name().to_string_lossy().into_owned());
-    names.filter(|name| name.ends_with(".md")).collect()
+    names.filter(|name| Path::new(name).extension().is_some_and(|e| e == "md")).collect()
 }
 
 fn write(path: &Path, text: &str) -> Result<(), RunError> {

@@ -96,7 +96,7 @@ fn show(screen: &Screen, found: &Explained) {
         screen.print(&figure(&found.kpi.label, value, unit));
     }
     let line = |what: &str, text: &str| {
-        screen.print(&format!("  {what:<10} {}", text.split_whitespace().collect::<Vec<_>>().join(" ")))
+        screen.print(&format!("  {what:<10} {}", text.split_whitespace().collect::<Vec<_>>().join(" ")));
     };
     line("snapshot", &format!("{} as of {}, by run {}", found.snapshot, found.as_of, found.run));
     if let Some(definition) = definition(found) {

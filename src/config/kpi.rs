@@ -105,8 +105,7 @@ pub(super) fn of_pipeline<'p>(
 
 /// One KPI as its fields say it; what they do not say is the pack's word, or the default.
 fn one(reading: &mut Reading<'_>, fields: Fields<'_>, name: KpiName, base: Option<Kpi>) -> Option<Kpi> {
-    let place =
-        if fields.node.text().is_some() { reading.place(&fields.node.span) } else { reading.place(&name_span(fields)) };
+    let place = reading.place(&name_span(fields));
     let given = fields.get("table");
     let own_table = given.and_then(|n| table(reading, n));
     let unit = fields.get("unit").and_then(unit);

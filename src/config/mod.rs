@@ -6,7 +6,7 @@
 
 mod check;
 mod column;
-mod core;
+mod contract;
 mod keys;
 mod kpi;
 mod model;
@@ -24,7 +24,7 @@ mod tests;
 mod tree;
 mod words;
 
-pub use core::{CORE, CoreColumn, CoreTable, CoreType, core_table};
+pub use contract::{CORE, CoreColumn, CoreTable, CoreType, core_table};
 pub use model::*;
 pub use project::load;
 pub use schema::{SchemaKind, schema};

@@ -1,5 +1,6 @@
 //! Small tables as whole Parquet files in memory: values that are kept for ever, and tables small enough to be read at once.
 
+use arrow::array::RecordBatchReader;
 use arrow::error::ArrowError;
 use bytes::Bytes;
 use datafusion::error::DataFusionError;

@@ -163,10 +163,8 @@ fn sources(table: &TableName, queries: &BTreeMap<TableName, Query>) -> String {
         }
     }
     let joined = |names: BTreeSet<String>| names.into_iter().collect::<Vec<_>>().join(", ");
-    let by_way_of = match between.is_empty() {
-        true => String::new(),
-        false => format!(", by way of {}", joined(between.iter().map(|b| format!("`{b}`")).collect())),
-    };
+    let joined_between = joined(between.into_iter().map(|b| format!("`{b}`")).collect());
+    let by_way_of = if joined_between.is_empty() { String::new() } else { format!(", by way of {joined_between}") };
     format!("{}{by_way_of}", joined(core))
 }
 

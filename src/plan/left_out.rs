@@ -26,9 +26,10 @@ pub(super) fn leave_out(
         return BTreeMap::new();
     }
     let mut lacking: BTreeMap<TableName, BTreeSet<String>> = BTreeMap::new();
-    for node in nodes.values() {
+    let all = &*nodes;
+    for node in all.values() {
         let tables = node.query.reads.keys().filter(|t| !known.contains(t) && core_table(t).is_some());
-        let lacks: BTreeSet<String> = tables.map(ToString::to_string).chain(columns(node, nodes)).collect();
+        let lacks: BTreeSet<String> = tables.map(ToString::to_string).chain(columns(node, all)).collect();
         if !lacks.is_empty() {
             lacking.insert(node.table().clone(), lacks);
         }

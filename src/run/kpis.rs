@@ -6,9 +6,11 @@ use chrono::NaiveDate;
 use futures::future::try_join_all;
 
 use crate::base::{Diagnostic, Diagnostics, Fingerprint, KpiName, TableName};
-use crate::config::{Kpi, Pipeline};
+use crate::config::{Kpi, Pipeline, Severity, Unit};
 use crate::engine::{Cell, Kind, Rows, from_parquet, to_parquet};
-use crate::lake::{Create, DataFile, Lake, LakeError, Publication, PublishedTable, Sealed, paths};
+use crate::lake::{
+    CheckOutcome, CheckStatus, Create, DataFile, Lake, LakeError, Publication, PublishedTable, Sealed, paths,
+};
 use crate::report::{ColumnType, KpiPoint, KpiSeries, Restatement, TableColumn, alerts};
 use crate::run::look::Known;
 use crate::run::publish::Edition;
@@ -125,6 +127,7 @@ pub async fn keep(
         restate(&mut values, &read(&shop.lake, file).await?, *snapshot);
     }
     let publication = &mut edition.publication;
+    publication.checks.extend(made(shop).flat_map(|kpi| conventions(kpi, &values)));
     let rows: Vec<Vec<Cell>> = values.iter().map(|v| row(v, number, &publication.as_of)).collect();
     let bytes = to_parquet(&FILE_COLUMNS, &rows)?;
     let path = paths::kpis(&shop.pipeline.name, number);
@@ -270,6 +273,37 @@ fn date(cell: &Cell) -> Option<NaiveDate> {
 
 fn text(cell: &Cell) -> Option<String> {
     if *cell == Cell::Null { None } else { Some(cell.text()) }
+}
+
+/// What every KPI promises (catalogue B0.8), where its values break it: a share is its numerator over its denominator, and of
+/// nobody there is none; an interval holds its value.
+fn conventions(kpi: &Kpi, values: &[KpiValue]) -> Vec<CheckOutcome> {
+    let own: Vec<&KpiPoint> = values.iter().filter(|v| v.kpi == kpi.name).map(|v| &v.point).collect();
+    let near = |a: f64, b: f64| (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1.0);
+    let no_ratio = |p: &KpiPoint| match (p.value, p.numerator, p.denominator) {
+        (Some(value), Some(over), Some(under)) => {
+            kpi.unit == Unit::Share && (under == 0.0 || !near(value, over / under))
+        }
+        _ => false,
+    };
+    let outside = |p: &KpiPoint| match (p.low, p.value, p.high) {
+        (Some(low), Some(value), Some(high)) => {
+            (value < low && !near(low, value)) || (value > high && !near(high, value))
+        }
+        _ => false,
+    };
+    let count = |bad: &dyn Fn(&KpiPoint) -> bool| own.iter().filter(|p| bad(p)).count() as u64;
+    let broken = [("value = numerator ÷ denominator", count(&no_ratio)), ("low ≤ value ≤ high", count(&outside))];
+    let outcome = |(rule, bad_rows): (&str, u64)| CheckOutcome {
+        table: kpi.table.clone(),
+        check: format!("KPI {}: {rule}", kpi.name),
+        severity: Severity::Warn,
+        status: CheckStatus::Noted,
+        bad_rows,
+        rows: own.len() as u64,
+        note: None,
+    };
+    broken.into_iter().filter(|(_, bad)| *bad > 0).map(outcome).collect()
 }
 
 /// Notes on each value what snapshot `snapshot` published for it, where that was for a closed period and is another value.

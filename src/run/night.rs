@@ -236,9 +236,10 @@ async fn leased(
             return Err(failure);
         }
     };
+    let kept = session.keep_kpis(shop, &mut edition, &interval, head.as_ref()).await;
     let checks = edition.publication.checks.clone();
     let balances = edition.publication.balances.clone();
-    let published = match session.keep_kpis(shop, &mut edition, &interval, head.as_ref()).await {
+    let published = match kept {
         Ok(()) => shop.lease.publish(shop, edition.publication, &edition.sealed, !keep_lease).await,
         Err(error) => Err(error),
     };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use datafusion::sql::sqlparser::ast::{Expr, Query as Ast, SelectItem, SetExpr, Spanned, TableFactor, Visit, Visitor};
+use datafusion::sql::sqlparser::ast::{Expr, Query as Ast, SelectItem, SetExpr, TableFactor, Visit, Visitor};
 
 use crate::base::{Place, SourceText, TableName};
 

@@ -30,9 +30,10 @@ pub(super) fn against_contract(node: &Node, schema: &SchemaRef, out: &mut Diagno
     let mut wanted = contract.key.to_vec();
     wanted.sort_unstable();
     if key != wanted {
-        let said = match key.is_empty() {
-            true => "its head has none".to_owned(),
-            false => format!("its head says {}", node.stage.head.key.join(", ")),
+        let said = if key.is_empty() {
+            "its head has none".to_owned()
+        } else {
+            format!("its head says {}", node.stage.head.key.join(", "))
         };
         let of_key = node
             .stage
