@@ -94,8 +94,8 @@ fn what_a_company_has_no_data_for_is_left_out_by_name() {
     assert_eq!(
         told(&project, 0),
         [
-            "note left-out pipelines/shop.yaml:11:15 `kpi.margin` of pack `crm/sales` is left out for want of `core.orders.cost`; it costs the KPI margin",
-            "note left-out pipelines/shop.yaml:11:15 `kpi.tickets`, `kpi.tickets_again` of pack `crm/sales` are left out for want of `core.tickets`; it costs the KPI tickets",
+            "note left-out pipelines/shop.yaml:12:15 `kpi.margin` of pack `crm/sales` is left out for want of `core.orders.cost`; it costs the KPI margin",
+            "note left-out pipelines/shop.yaml:12:15 `kpi.tickets`, `kpi.tickets_again` of pack `crm/sales` are left out for want of `core.tickets`; it costs the KPI tickets",
         ]
     );
     let plan = project.matins(&["plan", "--as-of", "2024-02-01", "--json"]).ok().json();
@@ -135,8 +135,8 @@ fn a_companys_tables_are_held_to_the_contract() {
     assert_eq!(
         mistakes,
         [
-            "error core-type sql/shop/core/orders.sql:4:78 `core.orders.bdate` must be DATE, not Timestamp(ns)",
-            "error core-type sql/shop/core/orders.sql:5:14 `core.orders.channel` must be VARCHAR, not Null",
+            "error core-type sql/shop/core/orders.sql:4:77 `core.orders.bdate` must be DATE, not Timestamp(ns)",
+            "error core-type sql/shop/core/orders.sql:5:21 `core.orders.channel` must be VARCHAR, not Null",
             "error core-type sql/shop/core/orders.sql:5:6 `core.orders.valid` must be BOOLEAN, not Int64",
             "error core-key sql/shop/core/orders.sql:2:6 the key of `core.orders` is order_id; its head says customer_key, order_id",
         ]
