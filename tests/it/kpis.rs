@@ -111,7 +111,7 @@ fn what_a_company_has_no_data_for_is_left_out_by_name() {
     let mistakes = told(&project, 2);
     assert_eq!(
         mistakes[0],
-        "error left-out pipelines/shop.yaml:11:17 KPI `tickets` needs `kpi.tickets`, which is left out for want of `core.tickets`"
+        "error left-out pipelines/shop.yaml:12:17 KPI `tickets` needs `kpi.tickets`, which is left out for want of `core.tickets`"
     );
 }
 
