@@ -39,6 +39,8 @@ pub enum Verb {
     Explain(ExplainArgs),
     /// List runs, or show one.
     Runs(RunsArgs),
+    /// See what became of each message, and decide on those that stand still.
+    Outbox(OutboxArgs),
     /// Let readers follow an earlier snapshot, until it is released.
     Rollback(RollbackArgs),
     /// Delete what no snapshot reaches any more.
@@ -140,6 +142,45 @@ pub struct RunsArgs {
     pub pipeline: Option<String>,
     #[arg(long, default_value_t = 20)]
     pub limit: usize,
+}
+
+#[derive(Debug, Args)]
+pub struct OutboxArgs {
+    #[command(subcommand)]
+    pub what: OutboxVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum OutboxVerb {
+    /// List messages, the newest last.
+    List {
+        /// Only those in this state: pending, sending, accepted, deferred, failed, unknown or suppressed.
+        #[arg(long)]
+        state: Option<String>,
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
+    /// Show one message and every step of its life.
+    Show {
+        id: String,
+        /// Print the message itself, as it was or will be sent.
+        #[arg(long)]
+        eml: bool,
+    },
+    /// Send a message once more, although it was sent or may have been.
+    Resend { id: String },
+    /// Say that a message is not to be sent, or that it has been dealt with.
+    Suppress {
+        id: String,
+        /// Why, for whoever looks later.
+        #[arg(long)]
+        why: Option<String>,
+    },
+    /// Deliver what is due, and announce reports that are late; what `serve` does at each tick.
+    Deliver {
+        /// The pipeline whose reports may be late; `default_pipeline` when not given.
+        pipeline: Option<String>,
+    },
 }
 
 #[derive(Debug, Args)]

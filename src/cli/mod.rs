@@ -8,6 +8,7 @@ mod explain;
 mod gc;
 mod init;
 mod night;
+mod outbox;
 mod plan;
 mod progress;
 mod project;
@@ -63,6 +64,7 @@ async fn dispatch(cli: &Cli, screen: &Screen) -> u8 {
         Verb::Explain(args) => explain::explain(cli, screen, &system, args).await,
         Verb::Docs(args) => docs::docs(cli, screen, &system, args),
         Verb::Runs(args) => runs::runs(cli, screen, &system, args).await,
+        Verb::Outbox(args) => outbox::outbox(cli, screen, &system, args).await,
         Verb::Rollback(args) => rollback::rollback(cli, screen, &system, args).await,
         Verb::Gc(args) => gc::gc(cli, screen, &system, args).await,
         Verb::Sample(args) => sample::sample(screen, args),

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::base::{Observer, PipelineName, human_count, human_duration};
 use crate::cli::args::{Cli, RunArgs};
+use crate::cli::outbox::{line, sent_json};
 use crate::cli::progress::Progress;
 use crate::cli::project::{interval, pipeline, project};
 use crate::cli::screen::{Screen, outcome_line};
@@ -39,7 +40,7 @@ pub fn as_json(pipeline: &PipelineName, lake: &Lake, night: &Night) -> Value {
     let reports: Vec<_> = night
         .reports
         .iter()
-        .map(|r| json!({ "report": r.report, "path": shown_path(lake, &r.path), "messages": r.delivered }))
+        .map(|r| json!({ "report": r.report, "path": shown_path(lake, &r.path), "messages": r.messages.iter().map(sent_json).collect::<Vec<_>>() }))
         .collect();
     json!({
         "pipeline": pipeline,
@@ -106,8 +107,8 @@ fn summary(screen: &Screen, pipeline: &PipelineName, lake: &Lake, night: &Night)
     }
     for report in &night.reports {
         screen.print(&format!("  report   {}", shown_path(lake, &report.path)));
-        for message in &report.delivered {
-            screen.print(&format!("  mail     {message}"));
+        for message in &report.messages {
+            screen.print(&format!("  mail     {}", line(message)));
         }
     }
 }

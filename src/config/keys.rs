@@ -78,6 +78,55 @@ pub(super) static MAIL: Object = object(
     &[
         may("from", Shape::Form(ADDRESS), "the sender, as in `Matins <matins@example.com>`"),
         may("folder", Shape::Text, "the folder that messages are written to (default `mail`)"),
+        may("transport", Shape::Object(&TRANSPORT), "how messages leave (default: files in `folder`)"),
+        may(
+            "allow",
+            Shape::List(&Shape::Form(ADDRESS)),
+            "the only recipients there are: addresses, or `*@example.com`; messages to others are suppressed",
+        ),
+        may("dkim", Shape::Object(&DKIM), "signs every message"),
+        may(
+            "unsubscribe",
+            Shape::OneOrMany(&Shape::Form("^(mailto:|https://)")),
+            "`mailto:…`, or `https://…` that takes a POST (RFC 8058); `{recipient}` in it is the address",
+        ),
+        may("give_up_after_hours", Shape::Whole(1), "how long a message that is refused for now is tried (default 24)"),
+    ],
+);
+
+pub(super) static TRANSPORT: Object =
+    one_of("`transport`", &["smtp"], &[may("smtp", Shape::Object(&SMTP), "a mail server")]);
+
+pub(super) static SMTP: Object = object(
+    "`smtp`",
+    &[
+        must("host", Shape::Setting, "the server's name"),
+        may("port", Shape::Whole(1), "its port (default: 587, 465 for `tls`, 25 for `none`)"),
+        may(
+            "security",
+            Shape::OneOf(&["starttls", "tls", "none"]),
+            "`starttls` refuses to go on without it; `none` only where nobody can listen (default `starttls`)",
+        ),
+        may("user", Shape::Setting, "the login"),
+        may("password", Shape::Setting, "write it as `${VARIABLE}`"),
+        may("connections", Shape::Whole(1), "how many at once (default 4)"),
+        may("timeout_s", Shape::Whole(1), "how long an answer may take (default 60)"),
+        may("ca", Shape::Text, "a PEM file of certificates to trust besides the usual ones"),
+    ],
+);
+
+pub(super) static DKIM: Object = one_of(
+    "`dkim`",
+    &["key", "key_file"],
+    &[
+        must("domain", Shape::Text, "the domain that signs"),
+        must("selector", Shape::Text, "the name of the key in its DNS"),
+        may("key", Shape::Setting, "the private key, as `${VARIABLE}`"),
+        may(
+            "key_file",
+            Shape::Text,
+            "the file of the private key: RSA as PKCS#1 PEM, or Ed25519 as base64 of 32 bytes",
+        ),
     ],
 );
 
@@ -403,8 +452,33 @@ pub(super) static REPORT: Object = object(
         may("title", Shape::Text, "what stands at its top (default: its name)"),
         must("template", Shape::Text, "its path below `report-templates/`"),
         may("subject", Shape::Text, "the subject of its mail (default: its title)"),
-        may("recipients", Shape::OneOrMany(&Shape::Form(ADDRESS)), "who gets it"),
+        may(
+            "recipients",
+            Shape::OneOrMany(&Shape::Either(&Shape::Form(ADDRESS), &RECIPIENT)),
+            "who gets it: an address, or a mapping with `address`, `locale` and `filter`",
+        ),
+        may(
+            "deliver_by",
+            Shape::Form("^[0-9]{1,2}:[0-9]{2}$"),
+            "the local time by which it must be out, as in `07:30`; later, a short notice says that it is delayed",
+        ),
+        may("workbook", Shape::Boolean, "whether its tables are attached as a workbook (default `true`)"),
         may("data", Shape::Map(WORD, &Shape::Form(TABLE)), "the tables it shows, by the name its template uses"),
+    ],
+);
+
+pub(super) const LOCALES: &[&str] = &["en", "zh-Hans"];
+
+pub(super) static RECIPIENT: Object = object(
+    "a recipient",
+    &[
+        must("address", Shape::Form(ADDRESS), "the mail address"),
+        may("locale", Shape::OneOf(LOCALES), "the language of words, numbers and dates (default `en`)"),
+        may(
+            "filter",
+            Shape::Map(WORD, &Shape::Literal),
+            "the rows this recipient sees: `column: value`, in every table of the report that has the column",
+        ),
     ],
 );
 

@@ -9,6 +9,7 @@ mod column;
 mod contract;
 mod keys;
 mod kpi;
+mod mail;
 mod model;
 mod number;
 mod pack;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, NaiveTime};
 use chrono_tz::Tz;
 
 use crate::base::{
@@ -57,12 +57,81 @@ pub struct Store {
 pub struct Mail {
     pub from: String,
     pub transport: MailTransport,
+    /// Lower-case addresses and `*@domain`; everybody when not given.
+    pub allow: Option<Vec<String>>,
+    pub dkim: Option<Dkim>,
+    /// `mailto:` and `https://` addresses; `{recipient}` stands for the recipient's.
+    pub unsubscribe: Vec<String>,
+    /// How long a message that is refused for now is tried again.
+    pub give_up_after_hours: u32,
+}
+
+impl Mail {
+    /// Whether the allow-list lets a message go to this bare address.
+    pub fn allows(&self, address: &str) -> bool {
+        let address = address.to_lowercase();
+        let fits = |pattern: &String| match pattern.strip_prefix('*') {
+            Some(ending) => address.ends_with(ending),
+            None => *pattern == address,
+        };
+        self.allow.as_ref().is_none_or(|patterns| patterns.iter().any(fits))
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MailTransport {
     /// One `.eml` a message, in this folder relative to the project's root.
     Folder(PathBuf),
+    Smtp(Smtp),
+}
+
+/// A mail server, and how to talk to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Smtp {
+    pub host: Setting,
+    pub port: u16,
+    pub security: Security,
+    /// Both or neither.
+    pub login: Option<(Setting, Secret)>,
+    /// At once.
+    pub connections: usize,
+    /// For each answer of the server.
+    pub timeout_s: u32,
+    /// PEM certificates trusted besides the usual ones; relative to the project's root.
+    pub ca: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Security {
+    /// TLS after a greeting in the clear, or nothing is sent.
+    StartTls,
+    Tls,
+    None,
+}
+
+/// Signs messages (RFC 6376).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dkim {
+    pub domain: String,
+    pub selector: String,
+    pub key: DkimKey,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DkimKey {
+    Text(Secret),
+    /// Relative to the project's root.
+    File(PathBuf),
+}
+
+/// A setting that is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub Setting);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
 }
 
 /// `pipelines/<name>.yaml`.
@@ -440,8 +509,44 @@ pub struct Report {
     /// What the template calls each table it shows.
     pub data: BTreeMap<String, (TableName, Place)>,
     pub subject: String,
-    pub recipients: Vec<String>,
+    pub recipients: Vec<Recipient>,
+    /// Local wall-clock time, after which a notice says that the report is delayed.
+    pub deliver_by: Option<NaiveTime>,
+    /// Whether its tables are attached to the mail.
+    pub workbook: bool,
     pub place: Place,
+}
+
+/// Who gets a report, in which language, and which rows of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipient {
+    /// As written: `someone@example.com`, or with a name before it.
+    pub address: String,
+    pub locale: Locale,
+    /// Column and value, in every table of the report that has the column; everything when empty.
+    pub filter: BTreeMap<String, String>,
+    pub place: Place,
+}
+
+/// A language, with the numbers and dates that go with it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Locale {
+    #[default]
+    En,
+    /// Chinese in simplified characters; amounts in 万 and 亿.
+    ZhHans,
+}
+
+impl Locale {
+    pub const ALL: [Self; 2] = [Self::En, Self::ZhHans];
+
+    /// As BCP 47 has it.
+    pub fn tag(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::ZhHans => "zh-Hans",
+        }
+    }
 }
 
 /// When a pipeline runs by itself.

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use chrono::Weekday;
+use chrono::{NaiveTime, Weekday};
 
 use crate::base::{
     Cadence, Diagnostics, PackName, ParamName, PipelineName, Place, ReportName, SourceName, SourceText, StoreName,
     TableName,
 };
 
-use super::keys::{INTERVALS, PIPELINE, REPORT, SAMPLE, SCHEDULE};
-use super::model::{ParamValue, Pipeline, Report, Sample, Schedule};
+use super::keys::{INTERVALS, PIPELINE, RECIPIENT, REPORT, SAMPLE, SCHEDULE};
+use super::model::{Locale, ParamValue, Pipeline, Recipient, Report, Sample, Schedule};
 use super::project::Surroundings;
 use super::shape::{Fields, Reading, Shape};
 use super::tree::{Node, parse};
@@ -221,7 +221,9 @@ fn reports(reading: &mut Reading<'_>, fields: Fields<'_>, around: &Surroundings<
         let title = fields.text("title").map(str::to_owned);
         let subject = fields.text("subject").map(str::to_owned);
         let recipients = fields.get("recipients").map(Node::items).unwrap_or_default();
-        let recipients = recipients.iter().filter_map(|n| address(reading, n)).collect();
+        let recipients = recipients.iter().filter_map(|n| recipient(reading, n)).collect();
+        let deliver_by = fields.get("deliver_by").and_then(|n| time_of_day(reading, n));
+        let workbook = fields.boolean("workbook").unwrap_or(true);
         let mut data = BTreeMap::new();
         for entry in fields.get("data").map(Node::entries).unwrap_or_default() {
             if !is_word(&entry.key) {
@@ -240,10 +242,34 @@ fn reports(reading: &mut Reading<'_>, fields: Fields<'_>, around: &Surroundings<
             let title = title.unwrap_or_else(|| spoken(name.as_str()));
             let subject = subject.unwrap_or_else(|| title.clone());
             let place = reading.place(&name_span(fields));
-            reports.push(Report { name, title, template: template.to_owned(), data, subject, recipients, place });
+            let template = template.to_owned();
+            reports.push(Report { name, title, template, data, subject, recipients, deliver_by, workbook, place });
         }
     }
     reports
+}
+
+fn recipient(reading: &mut Reading<'_>, node: &Node) -> Option<Recipient> {
+    let place = reading.place(&node.span);
+    if node.scalar().is_some() {
+        let address = address(reading, node)?;
+        return Some(Recipient { address, locale: Locale::default(), filter: BTreeMap::new(), place });
+    }
+    let fields = Fields::new(node, &RECIPIENT);
+    let address = fields.get("address").and_then(|n| address(reading, n));
+    let locale = Locale::ALL.into_iter().find(|l| fields.text("locale") == Some(l.tag())).unwrap_or_default();
+    let filter = fields.get("filter").map(Node::entries).unwrap_or_default();
+    let filter = filter.iter().filter_map(|e| Some((e.key.clone(), e.node.text()?.to_owned()))).collect();
+    Some(Recipient { address: address?, locale, filter, place })
+}
+
+fn time_of_day(reading: &mut Reading<'_>, node: &Node) -> Option<NaiveTime> {
+    let time = NaiveTime::parse_from_str(node.text()?, "%H:%M").ok();
+    if time.is_none() {
+        let message = format!("`{}` is not a time of day", reading.shown(node));
+        reading.error("bad-time", &node.span, message, "write hours and minutes, as in `07:30`");
+    }
+    time
 }
 
 pub(super) fn unique(

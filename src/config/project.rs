@@ -1,7 +1,6 @@
 //! The files of a project → the project: `matins.yaml` itself, and everything that needs more than one file to judge.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono_tz::Tz;
@@ -9,8 +8,9 @@ use chrono_tz::Tz;
 use crate::base::{Diagnostic, Diagnostics, PackName, PipelineName, Place, SourceText, StoreName};
 use crate::system::{Environment, ProjectFiles};
 
-use super::keys::{MAIL, PROJECT, STORE};
-use super::model::{Mail, MailTransport, Pack, Project, Setting, Store, Unset};
+use super::keys::{PROJECT, STORE};
+use super::mail::mail;
+use super::model::{Pack, Project, Setting, Store, Unset};
 use super::shape::{Fields, Reading, Shape};
 use super::tree::{Node, Value, parse};
 use super::words::{name, zone};
@@ -152,7 +152,7 @@ fn stores_known(node: &Node) -> bool {
 }
 
 /// A text whose variables may be unset; `None` when it is no text at all.
-fn setting(reading: &Reading<'_>, node: &Node) -> Option<Setting> {
+pub(super) fn setting(reading: &Reading<'_>, node: &Node) -> Option<Setting> {
     let scalar = node.scalar()?;
     Some(match &scalar.unset {
         Some(variable) => Err(Unset { variable: variable.clone(), place: reading.place(&node.span) }),
@@ -195,20 +195,6 @@ fn memory(reading: &mut Reading<'_>, node: &Node) -> Option<crate::base::ByteSiz
             None
         }
     }
-}
-
-fn mail(reading: &mut Reading<'_>, fields: Fields<'_>) -> Mail {
-    let mut mail =
-        Mail { from: "Matins <matins@localhost>".to_owned(), transport: MailTransport::Folder(PathBuf::from("mail")) };
-    let Some(node) = fields.get("mail") else { return mail };
-    let fields = Fields::new(node, &MAIL);
-    if let Some(from) = fields.get("from").and_then(|n| super::words::address(reading, n)) {
-        mail.from = from;
-    }
-    if let Some(folder) = fields.text("folder") {
-        mail.transport = MailTransport::Folder(PathBuf::from(folder));
-    }
-    mail
 }
 
 fn default_pipeline(

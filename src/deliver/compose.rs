@@ -1,88 +1,169 @@
-//! The bytes of one message. The same letter is the same bytes: its id, date and boundary come from what it is about.
+//! The bytes of one message. The same letter is the same bytes: its id, date and boundaries come from what it is about.
 
 use std::time::{Duration, SystemTime};
 
+use chrono::{DateTime, Utc};
 use lettre::Address;
-use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
-use lettre::message::{Mailbox, Message as Mime, MultiPart, SinglePart};
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::{Attachment, Mailbox, Message as Mime, MultiPart, SinglePart};
 
-use super::DeliverError;
-use crate::base::{AsOf, Fingerprint, PipelineName, Recipe, ReportName};
+use super::{DeliverError, Signer};
+use crate::base::{AsOf, Fingerprint, PipelineName, Recipe};
 use crate::config::Mail;
+use crate::lake::{Envelope, MessageKind};
 use crate::report::Rendered;
 
 /// What a message is about: two letters with the same one are the same message, sent again.
 #[derive(Debug, Clone)]
 pub struct Letter<'a> {
+    pub kind: MessageKind,
     pub pipeline: &'a PipelineName,
-    pub report: &'a ReportName,
-    /// The end of the interval. The message is dated by it.
+    /// The report's name, or the alert rule's.
+    pub subject_of: &'a str,
+    /// The end of the interval.
     pub as_of: &'a AsOf,
     pub recipient: &'a str,
-    /// 0, and raised by a person who wants it sent again.
-    pub revision: u32,
+    /// In the Date header: the interval's end for a report, so that its bytes are the same whenever they are made.
+    pub date: DateTime<Utc>,
 }
 
-/// One message to one recipient, ready to be delivered and kept.
+/// One message to one recipient, ready to be kept and delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    pub key: Fingerprint,
-    /// With its angle brackets, as it stands in the header.
-    pub id: String,
-    pub as_of: AsOf,
-    pub pipeline: PipelineName,
-    pub report: ReportName,
-    pub recipient: String,
-    pub revision: u32,
+    pub envelope: Envelope,
     pub eml: Vec<u8>,
 }
 
-/// The name of a message in the outbox.
-pub fn message_key(letter: &Letter<'_>) -> Fingerprint {
-    Recipe::new("message/1")
+/// What is in a message, besides its head.
+#[derive(Debug, Clone, Copy)]
+pub enum Content<'a> {
+    Report(&'a Rendered),
+    /// One short text.
+    Plain {
+        subject: &'a str,
+        text: &'a str,
+    },
+}
+
+/// The name of a message in the outbox. It begins with the day, so that names sort by it.
+pub fn message_id(letter: &Letter<'_>, revision: u32) -> String {
+    format!("{}-{}", letter.as_of.to_string().replace(':', ""), message_key(letter, revision))
+}
+
+/// The message of an envelope sent once more by a person: the same bytes under the next revision's name. The Message-ID
+/// stays, so that a mailbox which has it already can tell.
+pub fn next_revision(last: &Envelope, now: DateTime<Utc>) -> Envelope {
+    let revision = last.revision + 1;
+    let base = last.id.split("-r").next().unwrap_or(&last.id);
+    Envelope { id: format!("{base}-r{revision}"), revision, enqueued_at: now, ..last.clone() }
+}
+
+fn message_key(letter: &Letter<'_>, revision: u32) -> Fingerprint {
+    let recipe = Recipe::new("message/1")
         .text("pipeline", letter.pipeline.as_str())
-        .text("report", letter.report.as_str())
+        .text("report", letter.subject_of)
         .text("as of", &letter.as_of.0.to_rfc3339())
         // Addresses that differ in case are one mailbox everywhere but in theory.
         .text("recipient", &letter.recipient.trim().to_lowercase())
-        .bytes("revision", &letter.revision.to_le_bytes())
-        .finish()
+        .bytes("revision", &revision.to_le_bytes());
+    match letter.kind {
+        MessageKind::Report => recipe,
+        MessageKind::Delayed => recipe.text("kind", "delayed"),
+        MessageKind::Withheld => recipe.text("kind", "withheld"),
+        MessageKind::Alert => recipe.text("kind", "alert"),
+    }
+    .finish()
 }
 
-/// Text first, then HTML: a reader shows the last part it understands.
-pub fn compose(mail: &Mail, letter: &Letter<'_>, rendered: &Rendered) -> Result<Message, DeliverError> {
-    let key = message_key(letter);
+/// mixed(alternative(text, related(HTML, pictures)), workbook), each layer only where it has something to hold. Text comes
+/// first: a reader shows the last part it understands.
+pub fn compose(
+    mail: &Mail,
+    signer: Option<&Signer>,
+    letter: &Letter<'_>,
+    content: Content<'_>,
+    now: DateTime<Utc>,
+) -> Result<Message, DeliverError> {
+    let id = message_id(letter, 0);
     let from = mailbox(&mail.from)?;
     let to = mailbox(letter.recipient)?;
-    let id = format!("<{key}@{}>", from.email.domain());
-    let part = |kind, body: &str| SinglePart::builder().header(kind).body(body.to_owned());
-    let body = MultiPart::alternative()
-        .boundary(format!("matins-{key}"))
-        .singlepart(part(ContentType::TEXT_PLAIN, &rendered.text))
-        .singlepart(part(ContentType::TEXT_HTML, &rendered.html));
-    let mime = Mime::builder()
-        .from(from)
-        .to(to)
-        .subject(rendered.subject.replace(['\r', '\n'], " "))
-        .date(date(letter.as_of))
-        .message_id(Some(id.clone()))
+    let header_id = format!("<{id}@{}>", from.email.domain());
+    let subject = match content {
+        Content::Report(rendered) => &rendered.subject,
+        Content::Plain { subject, .. } => subject,
+    };
+    let subject = subject.replace(['\r', '\n'], " ");
+    let mut head = Mime::builder()
+        .from(from.clone())
+        .to(to.clone())
+        .subject(&*subject)
+        .date(date(letter.date))
+        .message_id(Some(header_id.clone()))
         // No out-of-office note answers it (RFC 3834).
-        .header(AutoSubmitted)
-        .multipart(body)
-        .map_err(|e| DeliverError::Compose { recipient: letter.recipient.to_owned(), why: e.to_string() })?;
-    Ok(Message {
-        key,
+        .raw_header(raw("Auto-Submitted", "auto-generated".to_owned()))
+        .raw_header(raw("List-Id", format!("<{}.{}.{}>", letter.subject_of, letter.pipeline, from.email.domain())));
+    let ways: Vec<String> =
+        mail.unsubscribe.iter().map(|way| way.replace("{recipient}", &escaped(to.email.as_ref()))).collect();
+    if !ways.is_empty() {
+        let all: Vec<String> = ways.iter().map(|way| format!("<{way}>")).collect();
+        head = head.raw_header(raw("List-Unsubscribe", all.join(", ")));
+        // One click needs an address that takes a POST (RFC 8058).
+        if ways.iter().any(|way| way.starts_with("https:")) {
+            head = head.raw_header(raw("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()));
+        }
+    }
+    let mime = match content {
+        Content::Report(rendered) => head.multipart(parts(&id, rendered)),
+        Content::Plain { text, .. } => {
+            head.singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(text.to_owned()))
+        }
+    };
+    let mut mime =
+        mime.map_err(|e| DeliverError::Compose { recipient: letter.recipient.to_owned(), why: e.to_string() })?;
+    if let Some(signer) = signer {
+        signer.sign(&mut mime);
+    }
+    let envelope = Envelope {
         id,
-        as_of: *letter.as_of,
+        kind: letter.kind,
         pipeline: letter.pipeline.clone(),
-        report: letter.report.clone(),
-        revision: letter.revision,
+        subject_of: letter.subject_of.to_owned(),
+        as_of: letter.as_of.to_string(),
         recipient: letter.recipient.trim().to_owned(),
-        eml: mime.formatted(),
-    })
+        revision: 0,
+        message_id: header_id,
+        subject,
+        from: from.email.to_string(),
+        to: to.email.to_string(),
+        enqueued_at: now,
+    };
+    Ok(Message { envelope, eml: mime.formatted() })
 }
 
-fn mailbox(text: &str) -> Result<Mailbox, DeliverError> {
+fn parts(id: &str, rendered: &Rendered) -> MultiPart {
+    let text = SinglePart::builder().header(ContentType::TEXT_PLAIN).body(rendered.text.clone());
+    let html = SinglePart::builder().header(ContentType::TEXT_HTML).body(rendered.mail_html.clone());
+    let alternative = MultiPart::alternative().boundary(format!("matins-a-{id}")).singlepart(text);
+    let alternative = if rendered.images.is_empty() {
+        alternative.singlepart(html)
+    } else {
+        let related = MultiPart::related().boundary(format!("matins-r-{id}")).singlepart(html);
+        let png = ContentType::parse("image/png").unwrap_or(ContentType::TEXT_PLAIN);
+        let related = rendered.images.iter().fold(related, |all, image| {
+            all.singlepart(Attachment::new_inline(image.id.clone()).body(image.png.clone(), png.clone()))
+        });
+        alternative.multipart(related)
+    };
+    let Some(workbook) = &rendered.workbook else { return alternative };
+    let kind = ContentType::parse("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet");
+    let kind = kind.unwrap_or(ContentType::TEXT_PLAIN);
+    MultiPart::mixed()
+        .boundary(format!("matins-m-{id}"))
+        .multipart(alternative)
+        .singlepart(Attachment::new(workbook.name.clone()).body(workbook.bytes.clone(), kind))
+}
+
+pub(super) fn mailbox(text: &str) -> Result<Mailbox, DeliverError> {
     let bad = |why: String| DeliverError::Address { address: text.to_owned(), why };
     let text = text.trim();
     // A company's own machines have names without a dot, which the parser of whole mailboxes knows too.
@@ -97,24 +178,17 @@ fn mailbox(text: &str) -> Result<Mailbox, DeliverError> {
 }
 
 /// What the header can say ends with the year 9999.
-fn date(as_of: &AsOf) -> SystemTime {
-    let seconds = u64::try_from(as_of.0.timestamp()).unwrap_or(0).min(253_402_300_799);
+fn date(at: DateTime<Utc>) -> SystemTime {
+    let seconds = u64::try_from(at.timestamp()).unwrap_or(0).min(253_402_300_799);
     SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
-#[derive(Clone)]
-struct AutoSubmitted;
+fn raw(name: &'static str, value: String) -> HeaderValue {
+    HeaderValue::new(HeaderName::new_from_ascii_str(name), value)
+}
 
-impl Header for AutoSubmitted {
-    fn name() -> HeaderName {
-        HeaderName::new_from_ascii_str("Auto-Submitted")
-    }
-
-    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(Self)
-    }
-
-    fn display(&self) -> HeaderValue {
-        HeaderValue::new(Self::name(), "auto-generated".to_owned())
-    }
+/// An address as a part of a URL.
+fn escaped(text: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
+    text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
 }

@@ -4,7 +4,9 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use super::{DeliverError, Message};
+use super::DeliverError;
+use crate::base::Fingerprint;
+use crate::lake::{Envelope, MessageKind};
 
 /// A folder of `.eml` files, which any mail program opens.
 #[derive(Debug, Clone)]
@@ -32,28 +34,38 @@ pub enum Outcome {
 impl FolderTransport {
     /// `2011-12-10-customer-health-executive-board@example.com.eml`. An address's odder characters become `_`, with a
     /// mark that tells such addresses apart.
-    pub fn path_of(&self, message: &Message) -> PathBuf {
-        let as_of = message.as_of.to_string().replace(':', "");
+    pub fn path_of(&self, envelope: &Envelope) -> PathBuf {
+        let Envelope { as_of, pipeline, subject_of, recipient, revision, kind, id, .. } = envelope;
+        let as_of = as_of.replace(':', "");
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '@' | '.' | '-' | '_');
-        let recipient: String = message.recipient.chars().map(|c| if plain(c) { c } else { '_' }).take(100).collect();
-        let mark = if recipient == message.recipient { String::new() } else { format!("-{}", message.key.short()) };
-        let again = if message.revision == 0 { String::new() } else { format!("-again-{}", message.revision) };
-        let Message { pipeline, report, .. } = message;
-        self.folder.join(format!("{as_of}-{pipeline}-{report}-{recipient}{mark}{again}.eml"))
+        let shown: String = recipient.chars().map(|c| if plain(c) { c } else { '_' }).take(100).collect();
+        let mark = if shown == *recipient {
+            String::new()
+        } else {
+            format!("-{}", Fingerprint::of_bytes(id.as_bytes()).short())
+        };
+        let what = match kind {
+            MessageKind::Report => "",
+            MessageKind::Delayed => "-delayed",
+            MessageKind::Withheld => "-withheld",
+            MessageKind::Alert => "-alert",
+        };
+        let again = if *revision == 0 { String::new() } else { format!("-again-{revision}") };
+        self.folder.join(format!("{as_of}-{pipeline}-{subject_of}{what}-{shown}{mark}{again}.eml"))
     }
 
     /// Create-only, and the whole file or none of it: a message is never seen half written, and never written twice.
     /// Blocks the thread for one small file.
-    pub fn deliver(&self, message: &Message) -> Result<Delivered, DeliverError> {
-        let path = self.path_of(message);
+    pub fn deliver(&self, envelope: &Envelope, eml: &[u8]) -> Result<Delivered, DeliverError> {
+        let path = self.path_of(envelope);
         let failed = |source| DeliverError::Folder { path: path.clone(), source };
         fs::create_dir_all(&self.folder).map_err(failed)?;
-        if let Some(outcome) = there(&path, message).map_err(failed)? {
+        if let Some(outcome) = there(&path, eml).map_err(failed)? {
             return Ok(Delivered { path, outcome });
         }
         // Written beside its place, under the name of the one message it can be.
-        let beside = self.folder.join(format!(".{}.part", message.key));
-        write(&beside, &message.eml).map_err(failed)?;
+        let beside = self.folder.join(format!(".{}.part", envelope.id));
+        write(&beside, eml).map_err(failed)?;
         let linked = fs::hard_link(&beside, &path);
         let removed = fs::remove_file(&beside);
         match linked {
@@ -64,7 +76,7 @@ impl FolderTransport {
             }
             // Somebody was faster: a message is there, and that is what was wanted.
             Err(e) if e.kind() == ErrorKind::AlreadyExists => {
-                let outcome = there(&path, message).map_err(failed)?.unwrap_or(Outcome::Already);
+                let outcome = there(&path, eml).map_err(failed)?.unwrap_or(Outcome::Already);
                 Ok(Delivered { path, outcome })
             }
             Err(e) => Err(failed(e)),
@@ -73,9 +85,9 @@ impl FolderTransport {
 }
 
 /// What is there already, if anything.
-fn there(path: &Path, message: &Message) -> std::io::Result<Option<Outcome>> {
+fn there(path: &Path, eml: &[u8]) -> std::io::Result<Option<Outcome>> {
     match fs::read(path) {
-        Ok(bytes) => Ok(Some(if bytes == message.eml { Outcome::Already } else { Outcome::Earlier })),
+        Ok(bytes) => Ok(Some(if bytes == eml { Outcome::Already } else { Outcome::Earlier })),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
         Err(e) => Err(e),
     }

@@ -1,11 +1,15 @@
-//! A rendered report → one message a recipient → the folder it is put in. Renders nothing, and mails nobody: the only
-//! transport there is writes files.
+//! A rendered report → one message a recipient → a folder of files, or a mail server. Renders nothing, retries nothing, and
+//! keeps no states: `run` does, because it holds the clock and the outbox.
 
 mod compose;
 mod folder;
+mod sign;
+mod smtp;
 
-pub use compose::{Letter, Message, compose, message_key};
+pub use compose::{Content, Letter, Message, compose, message_id, next_revision};
 pub use folder::{Delivered, FolderTransport, Outcome};
+pub use sign::Signer;
+pub use smtp::{Fault, SmtpServer, SmtpSession};
 
 use std::path::PathBuf;
 
@@ -18,6 +22,10 @@ pub enum DeliverError {
     Compose { recipient: String, why: String },
     #[error("{}: {source}", path.display())]
     Folder { path: PathBuf, source: std::io::Error },
+    #[error("the DKIM key of {domain}: {why}")]
+    SigningKey { domain: String, why: String },
+    #[error("TLS with {host}: {why}")]
+    Tls { host: String, why: String },
 }
 
 impl DeliverError {
@@ -27,7 +35,7 @@ impl DeliverError {
                 use std::io::ErrorKind::{Interrupted, ResourceBusy, StorageFull, TimedOut, WouldBlock};
                 matches!(source.kind(), Interrupted | ResourceBusy | StorageFull | TimedOut | WouldBlock)
             }
-            Self::Address { .. } | Self::Compose { .. } => false,
+            Self::Address { .. } | Self::Compose { .. } | Self::SigningKey { .. } | Self::Tls { .. } => false,
         }
     }
 }

@@ -5,36 +5,58 @@ use mail_parser::{MessageParser, MimeHeaders};
 use super::*;
 use crate::base::AsOf;
 use crate::config::{Mail, MailTransport};
+use crate::lake::MessageKind;
 use crate::report::Rendered;
 
 fn mail() -> Mail {
-    Mail { from: "Matins <matins@localhost>".into(), transport: MailTransport::Folder("mail".into()) }
+    Mail {
+        from: "Matins <matins@localhost>".into(),
+        transport: MailTransport::Folder("mail".into()),
+        allow: None,
+        dkim: None,
+        unsubscribe: vec![],
+        give_up_after_hours: 24,
+    }
 }
 
 fn rendered() -> Rendered {
     let html = format!("<p>客户 £1.24M {}</p>", "long ".repeat(400));
     Rendered {
+        mail_html: html.clone(),
         html,
+        images: vec![],
+        workbook: None,
         text: "客户 £1.24M\n.\nFrom here on\n".into(),
         subject: "客户健康 · 2011-12-09 · Net revenue +4.2\u{202f}%".into(),
     }
 }
 
-fn composed(recipient: &str, revision: u32, rendered: &Rendered) -> Result<Message, DeliverError> {
+fn composed(recipient: &str, rendered: &Rendered) -> Result<Message, DeliverError> {
+    composed_by(&mail(), None, recipient, rendered)
+}
+
+fn composed_by(
+    mail: &Mail,
+    signer: Option<&Signer>,
+    recipient: &str,
+    rendered: &Rendered,
+) -> Result<Message, DeliverError> {
     let as_of = AsOf::parse("2011-12-10", chrono_tz::Europe::London).expect("a date");
-    let (pipeline, report) = ("customer-health".parse().expect("a name"), "executive".parse().expect("a name"));
-    compose(&mail(), &Letter { pipeline: &pipeline, report: &report, as_of: &as_of, recipient, revision }, rendered)
+    let pipeline = "customer-health".parse().expect("a name");
+    let (kind, date) = (MessageKind::Report, as_of.0.to_utc());
+    let letter = Letter { kind, pipeline: &pipeline, subject_of: "executive", as_of: &as_of, recipient, date };
+    compose(mail, signer, &letter, Content::Report(rendered), date)
 }
 
 #[test]
 fn a_message_holds_both_parts_and_says_that_no_person_wrote_it() {
-    let message = composed("The Board <board@example.com>", 0, &rendered()).expect("a message");
+    let message = composed("The Board <board@example.com>", &rendered()).expect("a message");
     let parsed = MessageParser::default().parse(&message.eml).expect("a mail");
     assert_eq!(parsed.subject(), Some(rendered().subject.as_str()));
     assert_eq!(parsed.body_html(0).as_deref().map(str::trim_end), Some(rendered().html.as_str()));
     assert_eq!(parsed.body_text(0).expect("text").replace("\r\n", "\n").trim_end(), rendered().text.trim_end());
     assert_eq!(parsed.root_part().content_type().and_then(|c| c.subtype()), Some("alternative"));
-    assert_eq!(parsed.message_id().map(|id| format!("<{id}>")), Some(message.id.clone()));
+    assert_eq!(parsed.message_id().map(|id| format!("<{id}>")), Some(message.envelope.message_id.clone()));
     assert_eq!(parsed.date().map(mail_parser::DateTime::to_rfc3339).as_deref(), Some("2011-12-10T00:00:00Z"));
     let raw = String::from_utf8(message.eml.clone()).expect("ASCII");
     assert!(raw.contains("Auto-Submitted: auto-generated\r\n") && raw.contains("Subject: =?utf-8?"), "{raw}");
@@ -43,21 +65,81 @@ fn a_message_holds_both_parts_and_says_that_no_person_wrote_it() {
 
 #[test]
 fn the_same_letter_is_the_same_bytes_and_another_one_has_another_id() {
-    let one = composed("board@example.com", 0, &rendered()).expect("a message");
-    assert_eq!(one, composed("board@example.com", 0, &rendered()).expect("a message"));
-    assert_ne!(one.id, composed("cfo@example.com", 0, &rendered()).expect("a message").id);
-    assert_ne!(one.id, composed("board@example.com", 1, &rendered()).expect("a message").id);
+    let one = composed("board@example.com", &rendered()).expect("a message");
+    assert_eq!(one, composed("board@example.com", &rendered()).expect("a message"));
+    let id = |m: Result<Message, DeliverError>| m.expect("a message").envelope.id;
+    assert_ne!(one.envelope.id, id(composed("cfo@example.com", &rendered())));
     let other = Rendered { text: "other".into(), ..rendered() };
-    assert_eq!(one.id, composed("board@example.com", 0, &other).expect("a message").id);
+    assert_eq!(one.envelope.id, id(composed("Board@Example.com", &other)));
+    // Sent again by a person: another name in the outbox, the same Message-ID.
+    let (second, third) = (next_revision(&one.envelope, one.envelope.enqueued_at), 2);
+    assert_eq!(second.id, format!("{}-r1", one.envelope.id));
+    assert_eq!(next_revision(&second, second.enqueued_at).id, format!("{}-r{third}", one.envelope.id));
+    assert_eq!(second.message_id, one.envelope.message_id);
+}
+
+#[test]
+fn pictures_and_a_workbook_travel_in_their_layers() {
+    let image = crate::report::Image { id: "growth@matins".into(), png: vec![137, 80, 78, 71] };
+    let workbook = crate::report::Workbook { name: "客户健康 2011-12-09.xlsx".into(), bytes: b"PK".to_vec() };
+    let full = Rendered { images: vec![image], workbook: Some(workbook), ..rendered() };
+    let message = composed("board@example.com", &full).expect("a message");
+    assert_eq!(message, composed("board@example.com", &full).expect("a message"), "byte for byte");
+    let parsed = MessageParser::default().parse(&message.eml).expect("a mail");
+    let kinds: Vec<_> = parsed
+        .parts
+        .iter()
+        .filter_map(|p| p.content_type().map(|c| format!("{}/{}", c.ctype(), c.subtype().unwrap_or_default())))
+        .collect();
+    let sheet = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+    let expected =
+        ["multipart/mixed", "multipart/alternative", "text/plain", "multipart/related", "text/html", "image/png"];
+    assert_eq!(kinds[..6], expected);
+    assert_eq!(kinds[6], sheet);
+    let attached = parsed.attachments().find(|a| a.attachment_name().is_some()).expect("the workbook");
+    assert_eq!((attached.attachment_name(), attached.contents()), (Some("客户健康 2011-12-09.xlsx"), &b"PK"[..]));
+    let picture = parsed.parts.iter().find_map(mail_parser::MessagePart::content_id);
+    assert_eq!(picture, Some("growth@matins"));
+}
+
+#[test]
+fn a_list_can_be_left_with_one_click_only_over_https() {
+    let headers = |ways: &[&str]| {
+        let mail = Mail { unsubscribe: ways.iter().map(|w| (*w).to_owned()).collect(), ..mail() };
+        let eml = composed_by(&mail, None, "a+b@example.com", &rendered()).expect("a message").eml;
+        String::from_utf8(eml).expect("ASCII").split("\r\n\r\n").next().unwrap_or_default().replace("\r\n ", " ")
+    };
+    let none = headers(&[]);
+    assert!(!none.contains("List-Unsubscribe") && none.contains("List-Id: <executive.customer-health.localhost>"));
+    let mailto = headers(&["mailto:stop@example.com?subject=stop"]);
+    assert!(mailto.contains("List-Unsubscribe: <mailto:stop@example.com?subject=stop>"), "{mailto}");
+    assert!(!mailto.contains("List-Unsubscribe-Post"));
+    let https = headers(&["https://example.com/stop?who={recipient}", "mailto:stop@example.com"]);
+    assert!(https.contains("<https://example.com/stop?who=a%2Bb%40example.com>, <mailto:stop@example.com>"), "{https}");
+    assert!(https.contains("List-Unsubscribe-Post: List-Unsubscribe=One-Click"));
+}
+
+#[test]
+fn a_signature_names_what_it_covers_and_a_bad_key_says_what_is_wanted() {
+    // The test key of RFC 8463, appendix A.2.
+    let signer = Signer::new("example.com", "night", "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=").expect("a key");
+    let mail = Mail { unsubscribe: vec!["https://example.com/stop".into()], ..mail() };
+    let message = composed_by(&mail, Some(&signer), "board@example.com", &rendered()).expect("a message");
+    let text = String::from_utf8(message.eml).expect("ASCII").replace("\r\n ", " ");
+    let line = text.lines().find(|l| l.starts_with("DKIM-Signature:")).expect("a signature");
+    assert!(line.contains("a=ed25519-sha256; d=example.com; s=night; c=relaxed/relaxed"), "{line}");
+    assert!(line.contains("from:to:subject:date:message-id") && line.contains("list-unsubscribe-post"), "{line}");
+    let error = Signer::new("example.com", "night", "no key").expect_err("refused").to_string();
+    assert!(error.contains("PKCS#1") && !error.contains("no key"), "{error}");
 }
 
 #[test]
 fn an_address_or_subject_cannot_add_a_header() {
-    let address = composed("a@example.com\r\nBcc: b@example.com", 0, &rendered());
+    let address = composed("a@example.com\r\nBcc: b@example.com", &rendered());
     assert!(matches!(address, Err(DeliverError::Address { .. })));
-    assert!(matches!(composed("nobody", 0, &rendered()), Err(DeliverError::Address { .. })));
+    assert!(matches!(composed("nobody", &rendered()), Err(DeliverError::Address { .. })));
     let subject = Rendered { subject: "a\r\nBcc: b@example.com".into(), ..rendered() };
-    let message = composed("a@example.com", 0, &subject).expect("a message");
+    let message = composed("a@example.com", &subject).expect("a message");
     assert!(MessageParser::default().parse(&message.eml).expect("a mail").bcc().is_none());
 }
 
@@ -65,23 +147,21 @@ fn an_address_or_subject_cannot_add_a_header() {
 fn a_message_is_put_into_the_folder_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let transport = FolderTransport { folder: folder.path().join("mail") };
-    let message = composed("board@example.com", 0, &rendered()).expect("a message");
-    let first = transport.deliver(&message).expect("delivered");
+    let Message { envelope, eml } = composed("board@example.com", &rendered()).expect("a message");
+    let first = transport.deliver(&envelope, &eml).expect("delivered");
     assert_eq!(first.outcome, Outcome::Written);
     assert_eq!(
         first.path.file_name().and_then(|n| n.to_str()),
         Some("2011-12-10-customer-health-executive-board@example.com.eml")
     );
-    assert_eq!(transport.deliver(&message).expect("delivered").outcome, Outcome::Already);
-    let restated =
-        composed("board@example.com", 0, &Rendered { text: "other".into(), ..rendered() }).expect("a message");
-    assert_eq!(transport.deliver(&restated).expect("delivered").outcome, Outcome::Earlier);
-    assert_eq!(std::fs::read(&first.path).expect("a file"), message.eml);
-    let again = composed("board@example.com", 1, &rendered()).expect("a message");
-    assert_eq!(transport.deliver(&again).expect("delivered").outcome, Outcome::Written);
+    assert_eq!(transport.deliver(&envelope, &eml).expect("delivered").outcome, Outcome::Already);
+    assert_eq!(transport.deliver(&envelope, b"other").expect("delivered").outcome, Outcome::Earlier);
+    assert_eq!(std::fs::read(&first.path).expect("a file"), eml);
+    let again = next_revision(&envelope, envelope.enqueued_at);
+    assert_eq!(transport.deliver(&again, &eml).expect("delivered").outcome, Outcome::Written);
     // A recipient's name is no path.
-    let odd = composed("\"../../x\" <a+b@example.com>", 0, &rendered()).expect("a message");
-    assert!(transport.path_of(&odd).parent() == Some(&transport.folder));
-    transport.deliver(&odd).expect("delivered");
+    let odd = composed("\"../../x\" <a+b@example.com>", &rendered()).expect("a message");
+    assert!(transport.path_of(&odd.envelope).parent() == Some(&transport.folder));
+    transport.deliver(&odd.envelope, &odd.eml).expect("delivered");
     assert_eq!(std::fs::read_dir(&transport.folder).expect("a folder").count(), 3, "nothing half written stays");
 }

@@ -30,6 +30,6 @@ pub use error::{ChainError, LakeError, TakeError};
 pub use gc::{Doomed, GcPhase, GcPolicy, GcReport, gc, gc_doomed};
 pub use held::{Beater, Held};
 pub use lake::{Create, Lake};
-pub use outbox::{MessageState, MessageStep, OutboxMessage};
+pub use outbox::{Envelope, MessageKind, MessageState, MessageStep, OutboxMessage};
 pub use store::{RootedStore, open_store};
 pub use types::*;

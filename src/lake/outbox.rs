@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 
+use crate::base::PipelineName;
 use crate::system::Process;
 
 use super::disk::Stored;
@@ -14,12 +15,12 @@ use super::error::LakeError;
 use super::lake::{AT_ONCE, Create, Lake};
 use super::paths;
 
-/// Where a message stands. There is no way back, and none from what is final: to send again is a new message.
+/// Where a message stands. There is no way back, and none from what was accepted: to send again is a new message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MessageState {
     Pending,
-    /// Written before the mail server is given the bytes. Whoever finds it left so cannot know: `unknown`.
+    /// Written before the mail server is given the bytes (DATA). Whoever finds it left so cannot know: `unknown`.
     Sending,
     Accepted,
     /// Refused for now; it may be tried again.
@@ -32,18 +33,80 @@ pub enum MessageState {
 }
 
 impl MessageState {
+    /// Whether nothing happens to it by itself any more.
     pub fn is_final(self) -> bool {
         !matches!(self, Self::Pending | Self::Sending | Self::Deferred)
+    }
+
+    /// Whether a person should look at it.
+    pub fn is_trouble(self) -> bool {
+        matches!(self, Self::Deferred | Self::Failed | Self::Unknown | Self::Sending)
     }
 
     fn may_become(self, next: Self) -> bool {
         use MessageState::{Accepted, Deferred, Failed, Pending, Sending, Suppressed, Unknown};
         match self {
-            Pending | Deferred => matches!(next, Sending | Suppressed | Failed),
+            Pending | Deferred => matches!(next, Sending | Deferred | Suppressed | Failed),
             Sending => matches!(next, Accepted | Deferred | Failed | Unknown),
-            Accepted | Failed | Unknown | Suppressed => false,
+            // A person who has dealt with it otherwise.
+            Failed | Unknown => next == Suppressed,
+            Accepted | Suppressed => false,
         }
     }
+}
+
+impl std::fmt::Display for MessageState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Pending => "pending",
+            Self::Sending => "sending",
+            Self::Accepted => "accepted",
+            Self::Deferred => "deferred",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+            Self::Suppressed => "suppressed",
+        })
+    }
+}
+
+/// What kind of message it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MessageKind {
+    Report,
+    /// Instead of a report that is not out in time.
+    Delayed,
+    /// Instead of a report whose data did not pass its checks.
+    Withheld,
+    /// From a rule that watches the figures or the program.
+    Alert,
+}
+
+/// What a message is and whom it is for; kept beside its bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Envelope {
+    /// Its name in the outbox. Names sort by `as_of`.
+    pub id: String,
+    pub kind: MessageKind,
+    pub pipeline: PipelineName,
+    /// The report's name, or the alert rule's.
+    pub subject_of: String,
+    pub as_of: String,
+    /// As written in the pipeline, with the name before it if there is one.
+    pub recipient: String,
+    /// 0, and raised by a person who sends it again.
+    pub revision: u32,
+    /// The Message-ID of the header, with its angle brackets.
+    pub message_id: String,
+    pub subject: String,
+    /// Bare, as the mail server is told.
+    pub from: String,
+    pub to: String,
+    pub enqueued_at: DateTime<Utc>,
+}
+
+impl Stored for Envelope {
+    const KIND: &'static str = "message-envelope";
 }
 
 /// One step of a message's life.
@@ -57,24 +120,36 @@ pub struct MessageStep {
     pub nonce: String,
     /// What the server said, for a person.
     pub note: Option<String>,
+    /// For one that is deferred.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_try: Option<DateTime<Utc>>,
 }
 
 impl Stored for MessageStep {
     const KIND: &'static str = "message-step";
 }
 
-/// A message and the last step of its life; none while it is pending.
+/// A message and its life so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboxMessage {
-    pub id: String,
+    pub envelope: Envelope,
     pub state: MessageState,
+    /// The number of steps, and the last of them; none while it is pending.
+    pub steps: u32,
     pub last: Option<MessageStep>,
 }
 
 impl Lake {
     /// Keeps a message's final bytes. `false` when there is one of this id: it was written by an earlier try, and stands.
-    pub async fn enqueue(&self, id: &str, bytes: Vec<u8>) -> Result<bool, LakeError> {
+    pub async fn enqueue(&self, envelope: &Envelope, bytes: Vec<u8>) -> Result<bool, LakeError> {
+        let id = &envelope.id;
         check_id(id)?;
+        if self.exists(&paths::message(id)).await? {
+            return Ok(false);
+        }
+        self.create(&paths::message_due(id), Vec::new()).await?;
+        self.create_json(&paths::message_envelope(id), envelope).await?;
+        // The bytes are last: a message that can be seen is whole.
         Ok(self.create(&paths::message(id), bytes).await? == Create::Created)
     }
 
@@ -85,11 +160,31 @@ impl Lake {
     /// Takes a message one step further. `false` when somebody else took it elsewhere first, or its state does not allow it.
     pub async fn advance(&self, id: &str, step: &MessageStep) -> Result<bool, LakeError> {
         let (number, last) = self.last_step(id).await?;
-        let state = last.map_or(MessageState::Pending, |l| l.state);
+        self.advance_from(id, number, last.map_or(MessageState::Pending, |l| l.state), step).await
+    }
+
+    /// The same, from a step that was seen: `false` when the message has gone on since.
+    pub async fn advance_from(
+        &self,
+        id: &str,
+        number: u32,
+        state: MessageState,
+        step: &MessageStep,
+    ) -> Result<bool, LakeError> {
+        check_id(id)?;
         if !state.may_become(step.state) {
             return Ok(false);
         }
-        Ok(self.create_json(&paths::message_state(id, number + 1), step).await? == Create::Created)
+        let ours = self.create_json(&paths::message_state(id, number + 1), step).await? == Create::Created;
+        if ours && step.state.is_final() {
+            self.settle(id).await?;
+        }
+        Ok(ours)
+    }
+
+    /// Takes a message off the list of those that want something done.
+    pub async fn settle(&self, id: &str) -> Result<(), LakeError> {
+        self.delete(&[paths::message_due(id)]).await
     }
 
     /// Where a message stands; nothing when there is none.
@@ -98,14 +193,39 @@ impl Lake {
         if !self.exists(&paths::message(id)).await? {
             return Ok(None);
         }
-        let (_, last) = self.last_step(id).await?;
-        let state = last.as_ref().map_or(MessageState::Pending, |l| l.state);
-        Ok(Some(OutboxMessage { id: id.to_owned(), state, last }))
+        let Some(envelope) = self.read_json(&paths::message_envelope(id)).await? else { return Ok(None) };
+        let (steps, last) = self.last_step(id).await?;
+        let state = last.as_ref().map_or(MessageState::Pending, |l: &MessageStep| l.state);
+        Ok(Some(OutboxMessage { envelope, state, steps, last }))
     }
 
-    /// Every message, in order of id.
-    pub async fn list_outbox(&self) -> Result<Vec<OutboxMessage>, LakeError> {
-        futures::stream::iter(self.list_folders(paths::OUTBOX).await?)
+    /// Every step of a message's life, oldest first.
+    pub async fn message_history(&self, id: &str) -> Result<Vec<MessageStep>, LakeError> {
+        let (steps, _) = self.last_step(id).await?;
+        let read = (1..=steps).map(|n| async move { self.read_json(&paths::message_state(id, n)).await });
+        futures::stream::iter(read)
+            .buffered(AT_ONCE)
+            .try_filter_map(|found| async move { Ok(found) })
+            .try_collect()
+            .await
+    }
+
+    /// The last messages, in order of id, which is the order of their `as_of`.
+    pub async fn list_outbox(&self, limit: usize) -> Result<Vec<OutboxMessage>, LakeError> {
+        let all = self.list_folders(paths::OUTBOX).await?;
+        let from = all.len().saturating_sub(limit);
+        self.messages(all.into_iter().skip(from).collect()).await
+    }
+
+    /// The messages that are not settled, in order of id.
+    pub async fn unsettled(&self) -> Result<Vec<OutboxMessage>, LakeError> {
+        let listed = self.list(paths::OUTBOX_DUE).await?;
+        let ids: Vec<String> = listed.iter().filter_map(|o| Some(o.location.filename()?.to_owned())).collect();
+        self.messages(ids).await
+    }
+
+    async fn messages(&self, ids: Vec<String>) -> Result<Vec<OutboxMessage>, LakeError> {
+        futures::stream::iter(ids)
             .map(|id| async move { self.message(&id).await })
             .buffered(AT_ONCE)
             .try_filter_map(|found| async move { Ok(found) })
@@ -143,15 +263,37 @@ mod tests {
     use crate::lake::testing::{both_kinds, holder, now};
 
     fn step(state: MessageState, nonce: &str) -> MessageStep {
-        MessageStep { state, at: now(), by: holder(), nonce: nonce.to_owned(), note: None }
+        MessageStep { state, at: now(), by: holder(), nonce: nonce.to_owned(), note: None, next_try: None }
+    }
+
+    fn envelope(id: &str) -> Envelope {
+        let (pipeline, text) = ("shop".parse().expect("a name"), String::new);
+        let (from, to) = ("a@example.com".to_owned(), "b@example.com".to_owned());
+        let (kind, id, revision, recipient) = (MessageKind::Report, id.to_owned(), 0, to.clone());
+        let (subject_of, as_of, message_id, subject) = (text(), text(), text(), text());
+        let enqueued_at = now();
+        Envelope {
+            id,
+            kind,
+            pipeline,
+            subject_of,
+            as_of,
+            recipient,
+            revision,
+            message_id,
+            subject,
+            from,
+            to,
+            enqueued_at,
+        }
     }
 
     #[tokio::test]
     async fn a_message_enters_sending_once() {
         use MessageState::{Accepted, Pending, Sending, Suppressed};
         for (lake, _folder) in both_kinds() {
-            assert!(lake.enqueue("m1@matins", b"mail".to_vec()).await.expect("kept"));
-            assert!(!lake.enqueue("m1@matins", b"other".to_vec()).await.expect("kept"));
+            assert!(lake.enqueue(&envelope("m1@matins"), b"mail".to_vec()).await.expect("kept"));
+            assert!(!lake.enqueue(&envelope("m1@matins"), b"other".to_vec()).await.expect("kept"));
             assert_eq!(lake.message("m1@matins").await.expect("read").expect("there").state, Pending);
             let steps = (step(Sending, "a"), step(Sending, "b"), step(Suppressed, "c"));
             let (a, b, c) = tokio::join!(
@@ -163,7 +305,7 @@ mod tests {
             assert_eq!(won, 1);
             assert!(lake.message("nobody").await.expect("read").is_none());
             let sent = lake.advance("m1@matins", &step(Accepted, "d")).await.expect("advanced");
-            let listed = lake.list_outbox().await.expect("listed");
+            let listed = lake.list_outbox(10).await.expect("listed");
             assert_eq!(listed.len(), 1);
             assert!(listed[0].state.is_final());
             assert_eq!(sent, listed[0].state == Accepted);
@@ -174,11 +316,11 @@ mod tests {
     #[tokio::test]
     async fn a_deferred_message_may_be_tried_again() {
         let lake = crate::lake::testing::in_memory();
-        lake.enqueue("m", b"mail".to_vec()).await.expect("kept");
+        lake.enqueue(&envelope("m"), b"mail".to_vec()).await.expect("kept");
         for (n, state) in [MessageState::Sending, MessageState::Deferred, MessageState::Sending].into_iter().enumerate()
         {
             assert!(lake.advance("m", &step(state, &n.to_string())).await.expect("advanced"));
         }
-        assert!(lake.enqueue("../x", Vec::new()).await.is_err());
+        assert!(lake.enqueue(&envelope("../x"), Vec::new()).await.is_err());
     }
 }

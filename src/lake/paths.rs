@@ -18,6 +18,8 @@ pub const QUARANTINE: &str = "quarantine";
 pub const SNAPSHOTS: &str = "snapshots";
 pub const RUNS: &str = "runs";
 pub const OUTBOX: &str = "outbox";
+/// One empty object for each message that is not settled, so that nobody reads the whole outbox to find them.
+pub const OUTBOX_DUE: &str = "outbox-due";
 pub const REPORTS: &str = "reports";
 pub const GC: &str = "gc";
 
@@ -102,6 +104,16 @@ pub fn report(pipeline: &PipelineName, as_of: &str, number: u64, report: &Report
 
 pub fn message(id: &str) -> String {
     format!("{OUTBOX}/{id}/message.eml")
+}
+
+/// What the message is and whom it is for.
+pub fn message_envelope(id: &str) -> String {
+    format!("{OUTBOX}/{id}/envelope.json")
+}
+
+/// A hint: put before the message, deleted after its last step.
+pub fn message_due(id: &str) -> String {
+    format!("{OUTBOX_DUE}/{id}")
 }
 
 pub fn message_states(id: &str) -> String {

@@ -20,7 +20,7 @@ pub use alerts::alerts;
 pub use check::{check, check_without_rows};
 pub use input::{Cell, ColumnType, KpiPoint, KpiSeries, ReportInput, Restatement, SourceLine, Table, TableColumn};
 pub use number::of_unit;
-pub use template::{Rendered, ReportError, Templates, compile, render};
+pub use template::{Image, Rendered, ReportError, Templates, Workbook, compile, render};
 
 #[cfg(test)]
 mod tests;

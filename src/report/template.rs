@@ -22,10 +22,31 @@ pub struct Templates {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rendered {
     pub html: String,
+    /// The page as mail programs can show it.
+    pub mail_html: String,
+    /// The pictures that `mail_html` names by `cid:`.
+    pub images: Vec<Image>,
     /// The same for those who read plain text; complete, not a pointer to the other.
     pub text: String,
     /// One line.
     pub subject: String,
+    /// The tables of the report, where it attaches them.
+    pub workbook: Option<Workbook>,
+}
+
+/// A picture of a mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// Its Content-ID, without brackets.
+    pub id: String,
+    pub png: Vec<u8>,
+}
+
+/// A file that travels with a mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Workbook {
+    pub name: String,
+    pub bytes: Vec<u8>,
 }
 
 /// Why a report has no page. `check` finds most of these by day.
@@ -118,7 +139,15 @@ pub fn render(templates: &Templates, report: &Report, input: &ReportInput) -> Re
     let beside = report.template.rsplit_once('.').map_or(&*report.template, |(stem, _)| stem);
     let beside = format!("{beside}.txt");
     let text = if templates.sources.contains_key(&beside) { rendered(&beside)? } else { plain::text(input, &view) };
-    Ok(Rendered { html: rendered(&report.template)?, text, subject: subject(report, input, &view) })
+    let html = rendered(&report.template)?;
+    Ok(Rendered {
+        mail_html: html.clone(),
+        images: vec![],
+        html,
+        text,
+        subject: subject(report, input, &view),
+        workbook: None,
+    })
 }
 
 /// `Customer health · 2011-12-09 · Net revenue +4.2 % · 2 remarks`.

@@ -171,7 +171,9 @@ fn report() -> Report {
             .map(|(n, t)| ((*n).to_owned(), (t.parse().expect("a table"), place())))
             .collect(),
         subject: "Customer health".into(),
-        recipients: vec!["board@example.com".into()],
+        recipients: vec![],
+        deliver_by: None,
+        workbook: true,
         place: place(),
     }
 }

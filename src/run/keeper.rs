@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use crate::base::{Event, RunId};
 use crate::lake::lease::{Sighting, Verdict, last_beat, take, take_over, watch};
-use crate::lake::{ChainError, Held, Manifest, Publication, Sealed, TakeError};
+use crate::lake::{ChainError, Held, Lake, Manifest, Publication, Sealed, TakeError};
 use crate::run::retry::retry;
 use crate::run::{RunError, Workshop};
 
@@ -164,6 +164,14 @@ impl Keeper {
             *kept = None;
         }
         Ok(number)
+    }
+
+    /// Asks whether the lease is still ours, where it is held: before anything that the chain cannot fence, as a mail.
+    pub async fn verify(&self, lake: &Lake) -> Result<(), RunError> {
+        match self.0.lock().await.as_ref() {
+            Some(mine) => Ok(mine.held.verify(lake).await?),
+            None => Ok(()),
+        }
     }
 
     /// Gives the lease back, if it is held and still ours.

@@ -9,6 +9,9 @@ mod kpis;
 mod look;
 mod night;
 mod open;
+pub mod outbox;
+#[cfg(test)]
+mod outbox_tests;
 mod publish;
 mod query;
 mod report;
@@ -26,5 +29,5 @@ pub use night::{Night, Options, Session, backfill, plan_interval, run_interval};
 pub use open::{Workshop, engine, open, open_exports, open_lake};
 pub use publish::{notable, total};
 pub use query::query;
-pub use report::{Rendered, report};
+pub use report::{Rendered, report, tell_delays};
 pub use sample::{ensure_sample, write_sample};

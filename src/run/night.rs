@@ -14,7 +14,7 @@ use crate::run::error::describe;
 use crate::run::keeper::Editions;
 use crate::run::look::{self, Known};
 use crate::run::publish::Edition;
-use crate::run::report::{Rendered, report};
+use crate::run::report::{Rendered, report, withhold};
 use crate::run::work::work;
 use crate::run::{RunError, Workshop, kpis, publish};
 
@@ -219,6 +219,12 @@ async fn leased(
     let mut edition = match edition {
         Ok(edition) => edition,
         Err((blocked, outcomes)) => {
+            if options.mail
+                && let Err(error) = withhold(shop, &interval, &blocked).await
+            {
+                let message = format!("the notice that the report is withheld: {}", describe(&error));
+                shop.observer.see(&Event::Warning { message });
+            }
             let failure = RunError::Blocked(blocked);
             finish(
                 shop,

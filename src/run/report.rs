@@ -4,16 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef};
-use chrono::NaiveDate;
+use chrono::{DateTime, Days, NaiveDate, NaiveTime};
+use chrono_tz::Tz;
 
-use crate::base::{AsOf, Diagnostics, TableName};
-use crate::config::{Kpi, MailTransport, Pipeline, Report};
-use crate::deliver::{FolderTransport, Letter, compose};
+use crate::base::{AsOf, Diagnostics, Interval, TableName, start_of_day};
+use crate::config::{Kpi, Pipeline, Report};
+use crate::deliver::{Content, Letter, compose, message_id};
 use crate::engine::{Cell, Effort, Engine, PartsTable, Rows, Tables, collect};
-use crate::lake::{MessageState, MessageStep, Publication, paths};
+use crate::lake::{Blocked, MessageKind, Publication, paths};
 use crate::report::{self, ColumnType, ReportInput, SourceLine, Table, TableColumn, Templates};
 use crate::run::error::describe;
 use crate::run::kpis::{self, KpiValue};
+use crate::run::outbox::{self, Post};
 use crate::run::query::published_table;
 use crate::run::{RunError, Workshop};
 
@@ -26,11 +28,12 @@ pub struct Rendered {
     pub report: String,
     /// Below the lake.
     pub path: String,
-    /// Where the messages lie now.
-    pub delivered: Vec<String>,
+    /// Its messages, and where each stands.
+    pub messages: Vec<outbox::Sent>,
 }
 
-/// Renders every report of a snapshot that is not there yet, and with `mail` puts its messages into the outbox.
+/// Renders every report of a snapshot that is not there yet, and with `mail` puts its messages into the outbox and delivers
+/// what is due.
 pub async fn report(
     shop: &Workshop,
     publication: &Publication,
@@ -42,11 +45,11 @@ pub async fn report(
     for one in &shop.pipeline.reports {
         let folder = paths::report(&shop.pipeline.name, &publication.as_of.replace(':', ""), number, &one.name);
         let path = format!("{folder}/all.en.html");
-        // The page is written last, so one that stands is whole and its messages are in the outbox.
+        // Written last: where it stands, the page is whole and its messages are in the outbox.
         let done = format!("{folder}/{}.json", if mail { "delivered" } else { "rendered" });
         if let Some(bytes) = shop.lake.get(&done).await? {
-            let delivered = serde_json::from_slice(&bytes).unwrap_or_default();
-            all.push(Rendered { report: one.name.to_string(), path, delivered });
+            let ids: Vec<String> = serde_json::from_slice(&bytes).unwrap_or_default();
+            all.push((one.name.to_string(), path, ids));
             continue;
         }
         if input.is_none() {
@@ -58,12 +61,22 @@ pub async fn report(
         let rendered = report::render(&templates, one, &view)
             .map_err(|e| RunError::Report { report: one.name.to_string(), why: e.to_string() })?;
         shop.lake.put(&path, rendered.html.clone().into_bytes()).await?;
-        let delivered = if mail { deliver(shop, one, &view, &rendered, &folder).await? } else { vec![] };
-        let record = serde_json::to_vec(&delivered).unwrap_or_default();
-        shop.lake.put(&done, record).await?;
-        all.push(Rendered { report: one.name.to_string(), path, delivered });
+        let ids = if mail { enqueue(shop, one, &view, &rendered, &folder).await? } else { vec![] };
+        shop.lake.put(&done, serde_json::to_vec(&ids).unwrap_or_default()).await?;
+        all.push((one.name.to_string(), path, ids));
     }
-    Ok(all)
+    let post = Post::of(shop);
+    if all.iter().any(|(_, _, ids)| !ids.is_empty()) {
+        outbox::deliver_due(&post, outbox::PATIENCE_OF_A_RUN).await?;
+    }
+    let (mut reports, mut everything) = (Vec::new(), Vec::new());
+    for (report, path, ids) in all {
+        let messages = outbox::standing(&post, &ids).await?;
+        everything.extend(messages.iter().cloned());
+        reports.push(Rendered { report, path, messages });
+    }
+    outbox::verdict(&everything)?;
+    Ok(reports)
 }
 
 /// What a check of a report needs of a table.
@@ -213,49 +226,111 @@ fn shown(cell: &Cell) -> report::Cell {
     }
 }
 
-/// Writes each recipient's message to the outbox, marks it as being sent, and hands it to the transport.
-///
-/// The mark is create-only: whoever makes it sends, once. A folder takes a message twice without harm, so one that a dead
-/// process left marked is handed on again.
-async fn deliver(
+/// Composes each recipient's message and writes it to the outbox. Gives back their ids.
+async fn enqueue(
     shop: &Workshop,
     one: &Report,
     view: &ReportInput,
     rendered: &report::Rendered,
     folder: &str,
 ) -> Result<Vec<String>, RunError> {
-    let mut places = Vec::new();
+    let signer = outbox::signer(&shop.project)?;
+    let now = shop.system.clock.now();
+    let mut messages = Vec::new();
     for recipient in &one.recipients {
-        let letter =
-            Letter { pipeline: &shop.pipeline.name, report: &one.name, as_of: &view.as_of, recipient, revision: 0 };
-        let undelivered = |why: String| RunError::NotDelivered(format!("{recipient}: {why}"));
-        let message = compose(&shop.project.mail, &letter, rendered).map_err(|e| undelivered(e.to_string()))?;
-        let id = message.key.to_string();
-        shop.lake.put(&format!("{folder}/{recipient}.en.eml"), message.eml.clone()).await?;
-        shop.lake.enqueue(&id, message.eml.clone()).await?;
-        let MailTransport::Folder(mail) = &shop.project.mail.transport;
-        let transport = FolderTransport { folder: shop.project.root.join(mail) };
-        let place = transport.path_of(&message).display().to_string();
-        let ours = step(shop, &id, MessageState::Sending, None).await?;
-        let last = shop.lake.message(&id).await?.and_then(|m| m.last);
-        let orphan = last.is_some_and(|l| l.state == MessageState::Sending && shop.system.machine.is_dead(&l.by));
-        if ours || orphan {
-            let sent = tokio::task::spawn_blocking(move || transport.deliver(&message)).await;
-            match sent.map_err(|e| RunError::Panicked(e.to_string()))? {
-                Ok(_) => step(shop, &id, MessageState::Accepted, Some(place.clone())).await?,
-                Err(error) => {
-                    step(shop, &id, MessageState::Deferred, Some(error.to_string())).await?;
-                    return Err(undelivered(describe(&error)));
-                }
-            };
-        }
-        places.push(place);
+        let letter = Letter {
+            kind: MessageKind::Report,
+            pipeline: &shop.pipeline.name,
+            subject_of: one.name.as_str(),
+            as_of: &view.as_of,
+            recipient: &recipient.address,
+            date: view.as_of.0.to_utc(),
+        };
+        let composed = compose(&shop.project.mail, signer.as_ref(), &letter, Content::Report(rendered), now);
+        let message =
+            composed.map_err(|e| RunError::NotDelivered(format!("{}: {}", recipient.address, describe(&e))))?;
+        let tag = recipient.locale.tag();
+        shop.lake.put(&format!("{folder}/{}.{tag}.eml", message.envelope.to), message.eml.clone()).await?;
+        messages.push(message);
     }
-    Ok(places)
+    outbox::enqueue(&Post::of(shop), messages).await
 }
 
-async fn step(shop: &Workshop, id: &str, state: MessageState, note: Option<String>) -> Result<bool, RunError> {
-    let by = shop.system.machine.process();
-    let step = MessageStep { state, at: shop.system.clock.now(), by, nonce: shop.system.ids.next(), note };
-    Ok(shop.lake.advance(id, &step).await?)
+/// Sends a notice in place of every report of an interval whose data did not pass its checks; once for each interval.
+pub async fn withhold(shop: &Workshop, interval: &Interval, blocked: &Blocked) -> Result<(), RunError> {
+    let failed: Vec<String> =
+        blocked.0.iter().map(|o| format!("- {} on {}: {} of {} rows", o.check, o.table, o.bad_rows, o.rows)).collect();
+    let why = format!("Checks that failed:\n{}", failed.join("\n"));
+    for one in &shop.pipeline.reports {
+        instead(shop, one, interval, MessageKind::Withheld, &why).await?;
+    }
+    Ok(())
+}
+
+async fn instead(
+    shop: &Workshop,
+    one: &Report,
+    interval: &Interval,
+    kind: MessageKind,
+    why: &str,
+) -> Result<Vec<outbox::Sent>, RunError> {
+    let as_of = interval.as_of();
+    let letters: Vec<Letter<'_>> = one
+        .recipients
+        .iter()
+        .map(|recipient| Letter {
+            kind,
+            pipeline: &shop.pipeline.name,
+            subject_of: one.name.as_str(),
+            as_of: &as_of,
+            recipient: &recipient.address,
+            date: shop.system.clock.now(),
+        })
+        .collect();
+    let start = AsOf(interval.start).to_string();
+    let (subject, text) = outbox::notice(kind, &one.title, &start, why);
+    outbox::send_plain(&Post::of(shop), &letters, &subject, &text).await
+}
+
+/// Sends a notice in place of every report that should be out by now and is not. For whoever watches the time: a scheduler
+/// at each tick, or `matins outbox deliver`.
+pub async fn tell_delays(shop: &Workshop) -> Result<Vec<outbox::Sent>, RunError> {
+    let now = shop.system.clock.now().with_timezone(&shop.pipeline.time_zone);
+    let interval = shop.pipeline.interval.last_closed(now);
+    let mut sent = Vec::new();
+    for one in &shop.pipeline.reports {
+        let Some(by) = one.deliver_by else { continue };
+        if now < deadline(&interval, by) || shop.lake.head(&shop.pipeline.name).await?.is_none() {
+            continue;
+        }
+        let as_of = interval.as_of();
+        let mut missing = false;
+        for recipient in &one.recipients {
+            let letter = |kind| Letter {
+                kind,
+                pipeline: &shop.pipeline.name,
+                subject_of: one.name.as_str(),
+                as_of: &as_of,
+                recipient: &recipient.address,
+                date: as_of.0.to_utc(),
+            };
+            // A message that waits for the mail server cannot be announced by another one.
+            let report = shop.lake.message(&message_id(&letter(MessageKind::Report), 0)).await?;
+            let withheld = shop.lake.message(&message_id(&letter(MessageKind::Withheld), 0)).await?;
+            missing |= report.is_none() && withheld.is_none();
+        }
+        if missing {
+            let why = format!("It should have been out by {}.", by.format("%H:%M"));
+            sent.extend(instead(shop, one, &interval, MessageKind::Delayed, &why).await?);
+        }
+    }
+    Ok(sent)
+}
+
+/// The first such time of day after the interval's end.
+fn deadline(interval: &Interval, by: NaiveTime) -> DateTime<Tz> {
+    let end = interval.end;
+    let day = if end.time() <= by { end.date_naive() } else { end.date_naive() + Days::new(1) };
+    let wall = format!("{day}T{}", by.format("%H:%M"));
+    AsOf::parse(&wall, end.timezone()).map_or_else(|_| start_of_day(day, end.timezone()), |at| at.0)
 }

@@ -1,7 +1,5 @@
 //! Every key of the format, and what it becomes.
 
-use std::path::PathBuf;
-
 use chrono::{NaiveDate, Weekday};
 
 use super::super::*;
@@ -33,7 +31,10 @@ fn the_project() {
     assert_eq!(project.time_zone, chrono_tz::Europe::London);
     assert_eq!(project.memory, Some(ByteSize(2 << 30)));
     assert_eq!(project.default_pipeline.expect("a default").as_str(), "customer-health");
-    assert_eq!(project.mail.transport, MailTransport::Folder(PathBuf::from("mail")));
+    let MailTransport::Smtp(smtp) = &project.mail.transport else { panic!("a mail server") };
+    assert_eq!((smtp.port, smtp.security, smtp.connections), (587, Security::StartTls, 8));
+    assert!(smtp.login.as_ref().is_some_and(|(user, password)| user.is_ok() && password.0.is_err()));
+    assert!(project.mail.allows("a@Example.com") && !project.mail.allows("a@other.org"));
     let stores: Vec<_> = project.stores.values().collect();
     assert_eq!(stores[0].url, Ok("s3://bucket/exports".to_owned()));
     assert_eq!(stores[1].options["allow_http"], Ok("true".to_owned()));
@@ -112,6 +113,12 @@ fn the_pipeline() {
     assert_eq!(pipeline.kpis[4].alerts, [AlertRule::Below(Bound::Value(0.3)), AlertRule::Change(-0.05)]);
     let report = &pipeline.reports[0];
     assert_eq!((report.subject.as_str(), report.recipients.len()), ("Your customers", 2));
+    let board = &report.recipients[0];
+    assert_eq!(
+        (board.address.as_str(), board.locale, board.filter["region"].as_str()),
+        ("board@example.com", Locale::ZhHans, "North")
+    );
+    assert_eq!(report.deliver_by, chrono::NaiveTime::from_hms_opt(7, 30, 0));
     assert_eq!(report.data["growth"].0.to_string(), "growth.customers");
 }
 
