@@ -47,6 +47,8 @@ pub enum Verb {
     Gc(GcArgs),
     /// Write the exports of the fictional company.
     Sample(SampleArgs),
+    /// List the functions Matins adds to SQL.
+    Functions(FunctionsArgs),
     /// Print the JSON Schema that editors use.
     Schema(SchemaArgs),
     /// Write the pages about the project's KPIs and the core contract, from its packs.
@@ -219,6 +221,15 @@ pub struct SampleArgs {
     /// The day after the last day of business.
     #[arg(long, default_value = "2025-01-01")]
     pub as_of: chrono::NaiveDate,
+}
+
+#[derive(Debug, Args)]
+pub struct FunctionsArgs {
+    /// Only those whose name holds this.
+    pub name: Option<String>,
+    /// Print docs/functions.md.
+    #[arg(long, conflicts_with = "name")]
+    pub markdown: bool,
 }
 
 #[derive(Debug, Args)]

@@ -5,6 +5,7 @@ mod backfill;
 mod check;
 mod docs;
 mod explain;
+mod functions;
 mod gc;
 mod init;
 mod night;
@@ -68,6 +69,10 @@ async fn dispatch(cli: &Cli, screen: &Screen) -> u8 {
         Verb::Rollback(args) => rollback::rollback(cli, screen, &system, args).await,
         Verb::Gc(args) => gc::gc(cli, screen, &system, args).await,
         Verb::Sample(args) => sample::sample(screen, args),
+        Verb::Functions(args) => {
+            functions::functions(screen, args);
+            Ok(())
+        }
         Verb::Schema(args) => {
             schema::schema(screen, args);
             Ok(())

@@ -1,6 +1,7 @@
 //! The one `DataFusion` session: tuning, our functions, memory and spilling. Knows no pipelines.
 
 pub mod exact;
+pub mod functions;
 
 mod error;
 mod file;

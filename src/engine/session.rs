@@ -22,7 +22,7 @@ use datafusion::sql::sqlparser::ast::Statement;
 use object_store::ObjectStore;
 
 use crate::base::TableName;
-use crate::engine::{EngineError, exact};
+use crate::engine::{EngineError, exact, functions};
 
 /// What the engine may use.
 #[derive(Debug, Clone)]
@@ -73,6 +73,7 @@ impl Engine {
         for function in exact::functions() {
             register(&mut state, function)?;
         }
+        functions::register(&mut state).map_err(|e| EngineError::new(e, 0))?;
         Ok(Self { state, runtime, settings })
     }
 

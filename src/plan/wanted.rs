@@ -7,7 +7,7 @@ use chrono::{Datelike, NaiveDate};
 use crate::base::{Fingerprint, Interval, Recipe, SourceName, TableName};
 use crate::config::{Check, Mode, ParamValue, Period, Pipeline, Rule, Severity, Source};
 use crate::plan::{Export, Graph, Inventory, Node, contract_fingerprint, raw_fingerprint};
-use crate::sql::{Bindings, FUNCTIONS};
+use crate::sql::{Bindings, functions};
 
 /// Everything a run at one instant stands on and makes.
 #[derive(Debug, Clone)]
@@ -214,11 +214,12 @@ fn want(
 ) -> WantedTable {
     let head = &node.stage.head;
     let moving: Vec<&Check> = head.checks.iter().filter(|c| c.severity == Severity::Quarantine).collect();
+    let versions = functions::versions(&node.query.functions);
     let mut made_from = BTreeMap::from([
         ("sql".to_owned(), Recipe::new("sql/1").text("sql", &node.query.canonical).finish().short()),
         ("head".to_owned(), head_meaning(node, &moving).short()),
         ("time zone".to_owned(), pipeline.time_zone.name().to_owned()),
-        ("functions".to_owned(), FUNCTIONS.to_owned()),
+        ("functions".to_owned(), versions.clone()),
     ]);
     for name in node.query.params.keys() {
         made_from.insert(format!("${name}"), bindings.0.get(name).map(value_text).unwrap_or_default());
@@ -227,7 +228,7 @@ fn want(
         .text("sql", &node.query.canonical)
         .made_from("head", &head_meaning(node, &moving))
         .text("zone", pipeline.time_zone.name())
-        .text("functions", FUNCTIONS);
+        .text("functions", &versions);
     for name in node.query.params.keys() {
         recipe = recipe.text("param", name.as_str()).text("value", &made_from[&format!("${name}")]);
     }

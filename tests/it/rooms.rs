@@ -12,6 +12,8 @@ const ROOMS: &[&str] = &[
 /// Who may name an outside crate. `sql` has datafusion's parser, and nothing else of it.
 const CRATES: &[(&str, &[&str])] = &[
     ("datafusion", &["sql", "engine", "source", "stage"]),
+    ("statrs", &["engine"]),
+    ("argmin", &["engine"]),
     ("tera", &["report"]),
     ("lettre", &["deliver"]),
     ("clap", &["cli"]),

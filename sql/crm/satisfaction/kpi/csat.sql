@@ -46,14 +46,8 @@ SELECT
     k AS numerator,
     n AS denominator,
     n,
-    CASE WHEN hits = 0 THEN 0.0 ELSE
-        (hits + 1.920729410347062 - 1.959963984540054 * sqrt(hits * (trials - hits) / trials + 0.960364705173531))
-        / (trials + 3.841458820694124)
-    END AS low,
-    CASE WHEN hits = trials THEN 1.0 ELSE
-        (hits + 1.920729410347062 + 1.959963984540054 * sqrt(hits * (trials - hits) / trials + 0.960364705173531))
-        / (trials + 3.841458820694124)
-    END AS high,
+    wilson_low(hits, trials) AS low,
+    wilson_high(hits, trials) AS high,
     provisional
 FROM shares
 ORDER BY period

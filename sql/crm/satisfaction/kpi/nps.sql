@@ -31,14 +31,6 @@ waves AS (
     FROM answers
     WHERE place = 1
     GROUP BY month
-),
-shares AS (
-    SELECT
-        month, n, promoters, detractors,
-        CAST(n AS DOUBLE) + 3.0 AS adjusted_n,
-        (CAST(promoters AS DOUBLE) + 0.75) / (CAST(n AS DOUBLE) + 3.0) AS p,
-        (CAST(detractors AS DOUBLE) + 0.75) / (CAST(n AS DOUBLE) + 3.0) AS d
-    FROM waves
 )
 SELECT
     m.month AS period,
@@ -46,9 +38,9 @@ SELECT
     s.promoters - s.detractors AS numerator,
     coalesce(s.n, 0) AS denominator,
     coalesce(s.n, 0) AS n,
-    100.0 * (s.p - s.d - 1.959963984540054 * sqrt((s.p + s.d - (s.p - s.d) * (s.p - s.d)) / s.adjusted_n)) AS low,
-    100.0 * (s.p - s.d + 1.959963984540054 * sqrt((s.p + s.d - (s.p - s.d) * (s.p - s.d)) / s.adjusted_n)) AS high,
+    nps_low(s.promoters, s.detractors, s.n) AS low,
+    nps_high(s.promoters, s.detractors, s.n) AS high,
     m.provisional
 FROM core.months AS m
-LEFT JOIN shares AS s ON s.month = m.month
+LEFT JOIN waves AS s ON s.month = m.month
 ORDER BY period

@@ -1,0 +1,187 @@
+//! Holt–Winters: level, trend and season, each smoothed; start values as R's `HoltWinters` takes them from the first two
+//! seasons; intervals of Yar & Chatfield (1990); a backtest against the value one season before.
+
+use super::optimum;
+
+/// How a season acts on the level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Season {
+    Additive,
+    Multiplicative,
+}
+
+/// A fitted series.
+#[derive(Debug, Clone)]
+pub(super) struct Smoothed {
+    pub alpha: f64,
+    pub beta: f64,
+    pub gamma: f64,
+    pub sse: f64,
+    pub level: f64,
+    pub trend: f64,
+    /// Of the next season, period by period.
+    pub seasonals: Vec<f64>,
+    /// Errors one step ahead, and their number.
+    errors: Vec<f64>,
+    season: Season,
+}
+
+/// One period ahead.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ahead {
+    pub value: f64,
+    /// Standard deviation of its error.
+    pub deviation: f64,
+}
+
+/// Where smoothing starts: before the second season.
+struct Start {
+    level: f64,
+    trend: f64,
+    seasonals: Vec<f64>,
+}
+
+/// Fits the three weights to a series of two seasons at least. None where a multiplicative season meets a level of 0.
+pub(super) fn fit(series: &[f64], length: usize, season: Season) -> Option<Smoothed> {
+    let start = start(series, length, season)?;
+    let scale = series.iter().map(|v| v * v).sum::<f64>().max(f64::MIN_POSITIVE);
+    let starts = [[0.3, 0.1, 0.1], [0.7, 0.05, 0.7], [0.1, 0.02, 0.9]];
+    let best = optimum::within_unit_box(&starts, 0.1, |weights| smooth(series, &start, season, *weights).sse / scale)?;
+    let [alpha, beta, gamma] = best.at.as_slice() else { return None };
+    let found = smooth(series, &start, season, [*alpha, *beta, *gamma]);
+    found.sse.is_finite().then_some(found)
+}
+
+/// Classical decomposition of the first two seasons: a centred moving average, its line, and mean distances from it.
+fn start(series: &[f64], length: usize, season: Season) -> Option<Start> {
+    let first = series.get(..2 * length)?;
+    let half = length / 2;
+    // An even season is centred by giving half a weight to both its ends.
+    let trend: Vec<f64> = (half..2 * length - half)
+        .map(|at| {
+            let window = &first[at - half..=(at + half).min(2 * length - 1)];
+            let sum: f64 = window.iter().sum();
+            if length.is_multiple_of(2) {
+                (sum - 0.5 * (window[0] + window[length])) / float(length)
+            } else {
+                sum / float(length)
+            }
+        })
+        .collect();
+    let n = float(trend.len());
+    let middle = n.midpoint(1.0);
+    let mean = trend.iter().sum::<f64>() / n;
+    let (mut across, mut along) = (0.0, 0.0);
+    for (at, value) in trend.iter().enumerate() {
+        let step = float(at + 1) - middle;
+        across += step * (value - mean);
+        along += step * step;
+    }
+    let slope = if along > 0.0 { across / along } else { 0.0 };
+    let mut figure = vec![(0.0, 0.0); length];
+    for (at, value) in trend.iter().enumerate() {
+        let apart = match season {
+            Season::Additive => first[at + half] - value,
+            Season::Multiplicative => first[at + half] / value,
+        };
+        let (sum, count) = &mut figure[(at + half) % length];
+        *sum += apart;
+        *count += 1.0;
+    }
+    let figure: Vec<f64> = figure.iter().map(|(sum, count)| sum / count).collect();
+    let centre = figure.iter().sum::<f64>() / float(length);
+    let seasonals: Vec<f64> = match season {
+        Season::Additive => figure.iter().map(|f| f - centre).collect(),
+        Season::Multiplicative => figure.iter().map(|f| f / centre).collect(),
+    };
+    let finite = seasonals.iter().all(|s| s.is_finite());
+    finite.then_some(Start { level: mean - slope * middle, trend: slope, seasonals })
+}
+
+fn smooth(series: &[f64], start: &Start, season: Season, [alpha, beta, gamma]: [f64; 3]) -> Smoothed {
+    let length = start.seasonals.len();
+    let (mut level, mut trend, mut seasonals) = (start.level, start.trend, start.seasonals.clone());
+    let mut errors = Vec::with_capacity(series.len() - length);
+    for (at, value) in series.iter().enumerate().skip(length) {
+        let s = seasonals[at % length];
+        let before = level;
+        match season {
+            Season::Additive => {
+                errors.push(value - (level + trend + s));
+                level = alpha * (value - s) + (1.0 - alpha) * (level + trend);
+                seasonals[at % length] = gamma * (value - level) + (1.0 - gamma) * s;
+            }
+            Season::Multiplicative => {
+                errors.push(value - (level + trend) * s);
+                level = alpha * (value / s) + (1.0 - alpha) * (level + trend);
+                seasonals[at % length] = gamma * (value / level) + (1.0 - gamma) * s;
+            }
+        }
+        trend = beta * (level - before) + (1.0 - beta) * trend;
+    }
+    seasonals.rotate_left(series.len() % length);
+    let sse = errors.iter().map(|e| e * e).sum();
+    Smoothed { alpha, beta, gamma, sse, level, trend, seasonals, errors, season }
+}
+
+impl Smoothed {
+    /// The next periods. A multiplicative season scales the error of earlier steps by the ratio of the seasons.
+    pub(super) fn ahead(&self, horizon: usize) -> Vec<Ahead> {
+        let length = self.seasonals.len();
+        let n = float(self.errors.len());
+        let mean = self.errors.iter().sum::<f64>() / n;
+        let variance = self.errors.iter().map(|e| (e - mean) * (e - mean)).sum::<f64>() / (n - 1.0).max(1.0);
+        let weight = |j: usize| {
+            let again = if j.is_multiple_of(length) { self.gamma * (1.0 - self.alpha) } else { 0.0 };
+            if j == 0 { 1.0 } else { self.alpha * (1.0 + float(j) * self.beta) + again }
+        };
+        (0..horizon)
+            .map(|step| {
+                let line = self.level + float(step + 1) * self.trend;
+                let s = self.seasonals[step % length];
+                let value = match self.season {
+                    Season::Additive => line + s,
+                    Season::Multiplicative => line * s,
+                };
+                let spread: f64 = (0..=step)
+                    .map(|j| {
+                        let ratio = match self.season {
+                            Season::Additive => 1.0,
+                            Season::Multiplicative => s / self.seasonals[(step - j) % length],
+                        };
+                        (weight(j) * ratio).powi(2)
+                    })
+                    .sum();
+                Ahead { value, deviation: (variance * spread).sqrt() }
+            })
+            .collect()
+    }
+}
+
+/// The value one season before the periods ahead.
+pub(super) fn naive(series: &[f64], length: usize, horizon: usize) -> Vec<f64> {
+    let last = &series[series.len() - length..];
+    (0..horizon).map(|step| last[step % length]).collect()
+}
+
+/// Absolute errors over the last season, forecast from each of its periods up to `horizon` ahead with weights fitted anew,
+/// relative to those of `naive`. None where two seasons do not come before it, or `naive` makes no error.
+pub(super) fn backtest(series: &[f64], length: usize, horizon: usize, season: Season) -> Option<f64> {
+    let first = series.len().saturating_sub(length).max(2 * length);
+    let (mut ours, mut theirs) = (0.0, 0.0);
+    for origin in first..series.len() {
+        let (known, coming) = series.split_at(origin);
+        let steps = coming.len().min(horizon);
+        let forecast = fit(known, length, season)?.ahead(steps);
+        for ((ahead, naive), actual) in forecast.iter().zip(naive(known, length, steps)).zip(coming) {
+            ours += (ahead.value - actual).abs();
+            theirs += (naive - actual).abs();
+        }
+    }
+    (theirs > 0.0).then(|| ours / theirs)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "periods of a series")]
+fn float(n: usize) -> f64 {
+    n as f64
+}

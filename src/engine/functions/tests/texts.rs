@@ -1,0 +1,75 @@
+//! Sentiment against VADER's own scores, and signs of wrong encodings.
+
+use super::{error, near, values};
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// Scores by vaderSentiment 3.3.2; the first four are in its README.
+const VADER: &[(&str, f64)] = &[
+    ("VADER is smart, handsome, and funny.", 0.8316),
+    ("VADER is smart, handsome, and funny!", 0.8439),
+    ("VADER is not smart, handsome, nor funny.", -0.7424),
+    ("The book was good.", 0.4404),
+    ("VADER is very smart, handsome, and funny.", 0.8545),
+    ("VADER is VERY SMART, handsome, and FUNNY!!!", 0.9342),
+    ("VADER is VERY SMART, uber handsome, and FRIGGIN FUNNY!!!", 0.9469),
+    ("At least it isn't a horrible book.", 0.431),
+    ("The book was only kind of good.", 0.3832),
+    ("The plot was good, but the characters are uncompelling and the dialog is not great.", -0.7042),
+    ("Today SUX!", -0.5461),
+    ("Today only kinda sux! But I'll get by, lol", 0.5249),
+    ("Make sure you :) or :D today!", 0.8633),
+    ("Not bad at all", 0.431),
+    ("No problem here, no good or bad news", 0.4023),
+    ("It was never so good as this", 0.6626),
+    ("Without doubt the worst service I have ever seen????", -0.6059),
+    ("Delivery was late and the box was broken, but the support team was kind and fast.", 0.7964),
+    ("yeah right, that was to die for", -0.4019),
+    ("the least helpful agent", -0.3252),
+    ("I would not say it was sort of terrible", -0.5256),
+    ("", 0.0),
+    ("The parcel came.", 0.0),
+    ("Nothing was great, nobody cared; what a shame?!", -0.5975),
+    ("They had no solution nor hope", 0.0202),
+    ("The quality is good but the price is not good and I am sad but happy", -0.0667),
+];
+
+#[tokio::test]
+async fn english_scores_are_vaders() {
+    for (text, score) in VADER {
+        let found = values(&format!("sentiment({}, 'en')", quoted(text))).await;
+        assert!((found[0] - score).abs() < 5e-5, "{text}: {score}, not {}", found[0]);
+    }
+    assert!(error("SELECT sentiment('x', 'fr')").await.contains("`fr` is not a language"));
+}
+
+#[tokio::test]
+async fn chinese_texts_fall_on_the_right_side() {
+    for text in ["质量非常好，很满意！", "品質很好，推薦", "没有问题，物流很快", "客服態度不錯", "一点也不贵"]
+    {
+        assert!(values(&format!("sentiment('{text}', 'zh')")).await[0] > 0.2, "{text}");
+    }
+    for text in ["质量太差了，再也不买", "服務差，很失望", "不好用", "并不满意", "东西不错，但是客服态度恶劣，投诉无门"]
+    {
+        assert!(values(&format!("sentiment('{text}', 'zh')")).await[0] < -0.2, "{text}");
+    }
+    let found = values(
+        "sentiment('今天收到了包裹', 'zh'), sentiment('', 'zh'),
+         sentiment('非常好', 'zh') - sentiment('好', 'zh'), sentiment('有点慢', 'zh') - sentiment('慢', 'zh')",
+    )
+    .await;
+    near(&found[..2], &[0.0, 0.0], 0.0);
+    assert!(found[2] > 0.0 && found[3] > 0.0, "{found:?}");
+}
+
+#[tokio::test]
+async fn wrong_encodings_are_seen_and_right_ones_are_not() {
+    let found = values(
+        "mojibake_score('CafÃ© OlÃ©'), mojibake_score('锟斤拷锟斤拷'), mojibake_score('x\u{fffd}'), mojibake_score('æ˜¾ç¤º'),
+         mojibake_score('Café «été», Åse, 张三，好'), mojibake_score('')",
+    )
+    .await;
+    near(&found, &[4.0 / 10.0, 1.0, 0.5, 1.0, 0.0, 0.0], 1e-12);
+}
