@@ -11,6 +11,7 @@ use crate::cli::project::{pipeline, project};
 use crate::cli::screen::{Screen, outcome_line};
 use crate::config::Unit;
 use crate::lake::CheckStatus;
+use crate::plan::statement;
 use crate::report::of_unit;
 use crate::run::{Explained, KpiValue, RunError, explain as ask, open};
 use crate::system::System;
@@ -160,7 +161,7 @@ fn show(screen: &Screen, found: &Explained) {
     for outcome in noted {
         screen.print(&format!("  {}", outcome_line(outcome)));
     }
-    screen.print(&format!("\n{}\n{}", found.stage.file.path.display(), found.stage.file.text.trim()));
+    screen.print(&format!("\n{}\n{}", found.stage.file.path.display(), statement(&found.stage.file)));
 }
 
 /// `Retention 34.2 % in 2011-11-01 (n = 1,204; 412 ÷ 1,204; 95 % interval 31.5 % to 36.9 %)`.

@@ -7,7 +7,7 @@ use crate::base::{Diagnostic, KpiName, TableName};
 use super::keys::{ALERT, KPI, UNIT, WORDING};
 use super::model::{AlertRule, Bound, Comparison, Direction, Kpi, Pack, Unit};
 use super::number;
-use super::pipeline::{name_span, spoken, table, unique};
+use super::pipeline::{name_span, spoken, table};
 use super::shape::{Fields, Reading};
 use super::tree::Node;
 use super::words::name;
@@ -25,7 +25,11 @@ pub(super) fn of_pack(reading: &mut Reading<'_>, fields: Fields<'_>, pack: &Pack
         let Some(name) = fields.get("name").and_then(|n| name::<KpiName>(reading, n.text()?, &n.span)) else {
             continue;
         };
-        unique(reading, &mut names, name.as_str(), "KPIs", fields);
+        if !names.insert(name.clone()) {
+            let message = format!("two KPIs of this pack are called `{name}`");
+            reading.error("duplicate-name", &name_span(fields), message, "give one of them another name");
+            continue;
+        }
         let Some(kpi) = one(reading, fields, name, None) else { continue };
         if !pack.stages.iter().any(|s| s.table == kpi.table) {
             let tables: Vec<String> = pack.stages.iter().map(|s| s.table.to_string()).collect();
@@ -128,7 +132,8 @@ fn one(reading: &mut Reading<'_>, fields: Fields<'_>, name: KpiName, base: Optio
             label: spoken(name.as_str()),
             labels: BTreeMap::new(),
             definitions: BTreeMap::new(),
-            unit: unit.clone()?,
+            // One that was given and is none has been reported.
+            unit: unit.clone().unwrap_or(Unit::Count),
             direction: Direction::Neither,
             comparison: Comparison::Previous,
             minimum_n: MINIMUM_N,

@@ -272,13 +272,7 @@ fn time_of_day(reading: &mut Reading<'_>, node: &Node) -> Option<NaiveTime> {
     time
 }
 
-pub(super) fn unique(
-    reading: &mut Reading<'_>,
-    names: &mut HashSet<String>,
-    name: &str,
-    kind: &str,
-    fields: Fields<'_>,
-) {
+fn unique(reading: &mut Reading<'_>, names: &mut HashSet<String>, name: &str, kind: &str, fields: Fields<'_>) {
     if !names.insert(name.to_owned()) {
         let message = format!("two {kind} of this pipeline are called `{name}`");
         reading.error("duplicate-name", &name_span(fields), message, "give one of them another name");

@@ -111,7 +111,9 @@ fn page(pack: &PackName, kpi: &Kpi, stage: &Stage, queries: &BTreeMap<TableName,
         line("alert", &format!("when it is {}, beyond what chance makes", alerts.join(", or ")));
     }
     line("table", &format!("`{}`", kpi.table));
-    line("grain", head.words.grain.as_deref().or(head.description.as_deref()).unwrap_or("not said"));
+    if let Some(grain) = &head.words.grain {
+        line("grain", grain);
+    }
     if !head.key.is_empty() {
         line("key", &head.key.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", "));
     }
@@ -208,8 +210,8 @@ fn link(stage: &Stage) -> String {
     format!("../../{}", stage.file.path.display())
 }
 
-/// The statement without the head.
-fn statement(file: &SourceText) -> &str {
+/// A stage's statement without its head.
+pub fn statement(file: &SourceText) -> &str {
     let text = file.text.as_str();
     let head = text.find("/*").filter(|at| text[*at + 2..].trim_start().starts_with("matins"));
     let after = head.and_then(|at| text[at..].find("*/").map(|end| at + end + 2)).unwrap_or(0);

@@ -11,7 +11,7 @@ mod wanted;
 
 pub use export::{Export, Inventory, contract_fingerprint, raw_fingerprint};
 pub use graph::{Graph, Node, graph};
-pub use handbook::handbook;
+pub use handbook::{handbook, statement};
 pub use left_out::{LeftOut, costs};
 pub use steps::{Before, Existing, Plan, Step, Task, plan};
 pub use wanted::{

@@ -6,7 +6,7 @@
 use crate::config::{AlertRule, Bound, Comparison, Kpi, Unit};
 use crate::lake::{Alert, AlertKind};
 
-use super::headline::{Walk, relative, rests_on_people};
+use super::headline::{Walk, apart, relative, rests_on_people};
 use super::input::{KpiPoint, KpiSeries};
 use super::number::{grouped, of_unit};
 
@@ -60,7 +60,7 @@ fn of_one(series: &KpiSeries, since: &str) -> Vec<Alert> {
             Unit::Count | Unit::Money(_) | Unit::Days | Unit::Hours => relative(value, was)?,
         };
         let far = if by < 0.0 { moved <= by } else { moved >= by };
-        let sure = difference(now, then).is_none_or(|(low, high)| low > 0.0 || high < 0.0);
+        let sure = apart(now, then).unwrap_or(true);
         let what = if by < 0.0 { AlertKind::Fell } else { AlertKind::Rose };
         let side = if by < 0.0 { "below" } else { "above" };
         let size = match kpi.unit {

@@ -3,10 +3,11 @@
 use chrono::{Datelike, Days, Months, NaiveDate};
 use serde::Serialize;
 
+use super::alerts::difference;
 use super::chart::{Spark, spark};
 use super::input::{KpiPoint, KpiSeries};
 use super::number::{NOTHING, grouped, of_unit, percent_change, points_of_share, short_date, signed, tame};
-use crate::config::{Direction, Unit};
+use crate::config::{Comparison, Direction, Unit};
 
 /// Below this a share or a score is not shown (catalogue B0.9).
 pub(super) const TOO_FEW: i64 = 10;
@@ -39,6 +40,8 @@ pub(super) struct Headline {
     interval: Option<String>,
     pub prior: Change,
     year: Change,
+    /// The one of the two that the KPI is compared with.
+    change: Change,
     target: Option<Target>,
     /// The period that is not over, so far.
     provisional: Option<SoFar>,
@@ -164,10 +167,10 @@ pub(super) fn rests_on_people(unit: &Unit) -> bool {
     matches!(unit, Unit::Share | Unit::Score)
 }
 
-/// Whether two intervals have no value in common; None where one is not known.
+/// Whether two values differ by more than chance makes: the interval of their difference does not hold nought. None where
+/// an interval is not known.
 pub(super) fn apart(one: &KpiPoint, other: &KpiPoint) -> Option<bool> {
-    let (one, other) = (one.low.zip(one.high)?, other.low.zip(other.high)?);
-    Some(one.0 > other.1 || one.1 < other.0)
+    difference(one, other).map(|(low, high)| low > 0.0 || high < 0.0)
 }
 
 fn shown(point: &KpiPoint, unit: &Unit) -> Option<f64> {
@@ -202,7 +205,11 @@ pub(super) fn headline(series: &KpiSeries) -> Headline {
     let year = compare(latest.and_then(|p| walk.year_before(p)), latest.and_then(|p| walk.same_last_year(p.period)));
     let period_text = latest.map_or_else(String::new, |p| walk.period_text(p.period));
     let label = tame(&kpi.label);
-    let summary = summary(&label, &text, &period_text, note.as_deref(), &prior);
+    let change = match kpi.comparison {
+        Comparison::Previous => prior.clone(),
+        Comparison::LastYear => year.clone(),
+    };
+    let summary = summary(&label, &text, &period_text, note.as_deref(), &change);
     Headline {
         name: kpi.name.to_string(),
         unit: match unit {
@@ -225,6 +232,7 @@ pub(super) fn headline(series: &KpiSeries) -> Headline {
         interval: latest.filter(|_| value.is_some()).and_then(|p| bounds(p, unit)),
         prior,
         year,
+        change,
         target: kpi.target.map(|t| target(value, latest, t, unit, kpi.direction)),
         provisional: so_far(&walk, unit),
         spark: latest.and_then(|p| sparkline(&walk, p, unit)),

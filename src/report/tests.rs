@@ -397,7 +397,7 @@ fn the_executive_report_says_what_the_numbers_bear_out() {
         // Clear of last month's interval, and so in colour; the repeat rate's change is not.
         "<b class=\"good\">▲&nbsp;+6.1\u{202f}pp</b>",
         "<b class=\"even\">▲&nbsp;+0.2\u{202f}pp</b>",
-        "Monthly retention rose by 6.1\u{202f}pp to 44.2\u{202f}% in Nov 2011, from 38.1\u{202f}% in Oct 2011.",
+        "Monthly retention rose by 6.1\u{202f}pp to 44.2\u{202f}% in Nov 2011, from 38.1\u{202f}% in Oct 2011",
         "n&nbsp;=&nbsp;2,660",
         "541,909",
         "Every source balances",
