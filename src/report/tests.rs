@@ -10,7 +10,7 @@ use super::check::{Fill, fixture};
 use super::*;
 use crate::base::{AsOf, Fingerprint, Level, Place, SourceText, start_of_day};
 use crate::config::{Comparison, Direction, Kpi, Report, Severity, Unit};
-use crate::lake::{Balance, CheckOutcome, CheckStatus};
+use crate::lake::{Alert, AlertKind, Balance, CheckOutcome, CheckStatus};
 
 fn shipped() -> BTreeMap<String, Arc<SourceText>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("report-templates");
@@ -209,7 +209,7 @@ fn input() -> ReportInput {
             kpi("repeat_rate", "12-month repeat rate", Unit::Share, Direction::Up, Some(0.65)),
             |b| 0.652 - 0.002 * f64::from(b),
             3921,
-            Some(0.015),
+            Some(0.018),
         ),
         series(
             kpi("retention", "Monthly retention", Unit::Share, Direction::Up, Some(0.4)),
@@ -397,7 +397,7 @@ fn the_executive_report_says_what_the_numbers_bear_out() {
         // Clear of last month's interval, and so in colour; the repeat rate's change is not.
         "<b class=\"good\">▲&nbsp;+6.1\u{202f}pp</b>",
         "<b class=\"even\">▲&nbsp;+0.2\u{202f}pp</b>",
-        "Monthly retention rose by 6.1\u{202f}pp to 44.2\u{202f}% in Nov 2011, from 38.1\u{202f}% in Oct 2011",
+        "Monthly retention rose by 6.1\u{202f}pp to 44.2\u{202f}% in Nov 2011, from 38.1\u{202f}% in Oct 2011.",
         "n&nbsp;=&nbsp;2,660",
         "541,909",
         "Every source balances",
@@ -414,6 +414,38 @@ fn the_executive_report_says_what_the_numbers_bear_out() {
     assert!(page.html.contains("under 5") && !page.html.contains("£90<"));
     assert!(page.text.contains("Net revenue: £1.23M (Nov 2011, n = 2,660)"), "{}", page.text);
     assert!(!page.html.contains("<script") && !page.html.contains("http"), "neither scripts nor anything from outside");
+}
+
+#[test]
+fn alerts_and_restatements_are_told() {
+    let mut input = input();
+    let retention = input.kpis[4].kpi.clone();
+    let restated = |value: f64, n: i64| Restatement {
+        kpi: retention.clone(),
+        period: month(3),
+        was: Some(0.40),
+        value: Some(value),
+        n: Some(n),
+    };
+    // A change of half a per cent or less is noted and not told, and so is the figure of a handful of people.
+    input.restatements = vec![restated(0.4019, 900), restated(0.39, 9), restated(0.372, 900)];
+    input.alerts = vec![Alert {
+        kpi: retention.name.clone(),
+        period: month(1),
+        what: AlertKind::Below,
+        value: 0.44,
+        against: 0.5,
+        message: "Monthly retention <b> lay below 50 %".into(),
+        since: "2011-12-01".into(),
+    }];
+    let page = rendered(&input);
+    for text in [&page.html.replace("&lt;b&gt;", "<b>"), &page.text] {
+        assert!(text.contains("Monthly retention <b> lay below 50 %"), "{text}");
+        let sentence =
+            "Monthly retention of the period from 1 Sep 2011 was published as 40.0\u{202f}% and is now 37.2\u{202f}%.";
+        assert_eq!(text.matches(sentence).count(), 1, "{text}");
+    }
+    assert!(page.html.contains("&lt;b&gt;"), "a text from outside is escaped");
 }
 
 #[test]
