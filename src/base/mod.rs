@@ -12,6 +12,7 @@ pub use diagnostic::{Diagnostic, Diagnostics, Level, Place, SourceText, closest}
 pub use event::{Event, Observer, StepOutcome};
 pub use fingerprint::{Fingerprint, Recipe};
 pub use name::{
-    BadName, KpiName, PackName, ParamName, PipelineName, ReportName, RunId, SourceName, StoreName, TableName,
+    BadName, ChannelName, KpiName, PackName, ParamName, PipelineName, ReportName, RunId, SourceName, StoreName,
+    TableName,
 };
 pub use units::{ByteSize, human_bytes, human_count, human_duration};

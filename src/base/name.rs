@@ -80,6 +80,8 @@ names! {
     PackName, "pack name", &['-', '_', '/'];
     /// `as_of` in `$as_of`.
     ParamName, "parameter name", &['_'];
+    /// `ops`: a place that takes posts, in `channels:` of `matins.yaml`.
+    ChannelName, "channel name", &['-', '_'];
     ReportName, "report name", &['-', '_'];
     KpiName, "KPI name", &['_'];
     /// Sorts by time: a version 7 UUID with an `r` before it.

@@ -178,6 +178,12 @@ pub enum OutboxVerb {
         #[arg(long)]
         why: Option<String>,
     },
+    /// List mailboxes that sent a message back, to which nothing more is sent.
+    Bounces {
+        /// Let messages go to this address again.
+        #[arg(long, value_name = "ADDRESS")]
+        forget: Option<String>,
+    },
     /// Deliver what is due, and announce reports that are late; what `serve` does at each tick.
     Deliver {
         /// The pipeline whose reports may be late; `default_pipeline` when not given.

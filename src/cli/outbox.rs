@@ -9,7 +9,7 @@ use crate::cli::args::{Cli, OutboxArgs, OutboxVerb};
 use crate::cli::progress::Progress;
 use crate::cli::project::{pipeline, project};
 use crate::cli::screen::Screen;
-use crate::lake::OutboxMessage;
+use crate::lake::{Bounce, OutboxMessage};
 use crate::run::outbox::{Post, Sent, deliver_due, resend, suppress, verdict};
 use crate::run::{Keeper, RunError, open, open_lake, tell_delays};
 use crate::system::System;
@@ -25,10 +25,11 @@ pub async fn outbox(cli: &Cli, screen: &Screen, system: &System, args: &OutboxAr
             let of = |m: &OutboxMessage| state.as_ref().is_none_or(|s| *s == m.state.to_string());
             list(screen, &all.into_iter().filter(of).collect::<Vec<_>>());
         }
-        OutboxVerb::Show { id, eml: true } => match post.lake.message_bytes(id).await? {
-            Some(bytes) => screen.print(&String::from_utf8_lossy(&bytes)),
-            None => return Err(unknown(id)),
-        },
+        OutboxVerb::Show { id, eml: true } => {
+            let message = post.lake.message(id).await?.ok_or_else(|| unknown(id))?;
+            let bytes = post.lake.message_bytes(&message.envelope).await?.ok_or_else(|| unknown(id))?;
+            screen.print(&String::from_utf8_lossy(&bytes));
+        }
         OutboxVerb::Show { id, eml: false } => show(screen, &post, id).await?,
         OutboxVerb::Resend { id } => {
             let sent = resend(&post, id).await?;
@@ -36,6 +37,13 @@ pub async fn outbox(cli: &Cli, screen: &Screen, system: &System, args: &OutboxAr
             verdict(&[sent])?;
         }
         OutboxVerb::Suppress { id, why } => said(screen, &[suppress(&post, id, why.as_deref()).await?]),
+        OutboxVerb::Bounces { forget: Some(address) } => {
+            if !post.lake.forget_bounce(address).await? {
+                return Err(RunError::Usage(format!("nothing came back from {address}; see `matins outbox bounces`")));
+            }
+            screen.print(&format!("messages to {address} are sent again"));
+        }
+        OutboxVerb::Bounces { forget: None } => bounces(screen, &post.lake.bounces().await?),
         OutboxVerb::Deliver { pipeline: name } => {
             let pipeline = pipeline(&project, name.as_deref())?;
             let shop = open(&project, pipeline, system, &post.observer)?;
@@ -72,6 +80,22 @@ fn list(screen: &Screen, all: &[OutboxMessage]) {
         vec![m.envelope.id.clone(), what, m.envelope.to.clone(), state, m.steps.to_string(), said]
     });
     screen.table(&header, &[false, false, false, false, true, false], body.collect());
+}
+
+fn bounces(screen: &Screen, all: &[Bounce]) {
+    if screen.json {
+        screen.print_json(&json!(all));
+        return;
+    }
+    if all.is_empty() {
+        screen.print("no mailbox has sent a message back");
+        return;
+    }
+    let header = ["address", "since", "message", "said"].map(str::to_owned);
+    let body = all.iter().map(|b| {
+        vec![b.address.clone(), b.at.format("%Y-%m-%d %H:%M:%SZ").to_string(), b.message.clone(), b.why.clone()]
+    });
+    screen.table(&header, &[false; 4], body.collect());
 }
 
 fn as_json(message: &OutboxMessage) -> Value {

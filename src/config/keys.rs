@@ -29,6 +29,7 @@ const DASHED: &str = "^[a-z][a-z0-9_-]*$";
 const PACK: &str = "^[a-z][a-z0-9_/-]*$";
 const TABLE: &str = r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$";
 const ADDRESS: &str = "@";
+const DESTINATION: &str = "^(.*@.*|[a-z][a-z0-9_-]*)$";
 const TYPE: &str = r"^(text|integer|float|boolean|date|timestamp|decimal\( *[0-9]+ *, *[0-9]+ *\))$";
 
 pub(super) const INTERVALS: &[&str] = &["hour", "day", "week", "month", "quarter"];
@@ -54,6 +55,16 @@ pub(super) static PROJECT: Object = object(
             "named places in object storage: a URL or a folder, or a mapping with `url` and `options`",
         ),
         may("mail", Shape::Object(&MAIL), "where mail goes"),
+        may(
+            "channels",
+            Shape::Map(DASHED, &Shape::Object(&CHANNEL)),
+            "places that take posts over HTTP, by the names that `recipients` use",
+        ),
+        may(
+            "site",
+            Shape::Form("^https?://"),
+            "where people read the lake's `reports/`, as in `https://reports.example.com`: links in messages begin with it",
+        ),
     ],
 );
 
@@ -91,6 +102,22 @@ pub(super) static MAIL: Object = object(
             "`mailto:…`, or `https://…` that takes a POST (RFC 8058); `{recipient}` in it is the address",
         ),
         may("give_up_after_hours", Shape::Whole(1), "how long a message that is refused for now is tried (default 24)"),
+        may(
+            "bounces",
+            Shape::Text,
+            "a maildir to which notices of non-delivery come; they mark the message and its recipient",
+        ),
+    ],
+);
+
+pub(super) static CHANNEL: Object = one_of(
+    "a channel",
+    &["slack", "webhook"],
+    &[
+        may("slack", Shape::Setting, "the address of a Slack-compatible incoming webhook; write it as `${VARIABLE}`"),
+        may("webhook", Shape::Setting, "the address that takes Matins' own JSON"),
+        may("secret", Shape::Setting, "signs the posts of a `webhook` (HMAC-SHA-256); write it as `${VARIABLE}`"),
+        may("timeout_s", Shape::Whole(1), "how long an answer may take (default 30)"),
     ],
 );
 
@@ -454,30 +481,38 @@ pub(super) static REPORT: Object = object(
         may("subject", Shape::Text, "the subject of its mail (default: its title)"),
         may(
             "recipients",
-            Shape::OneOrMany(&Shape::Either(&Shape::Form(ADDRESS), &RECIPIENT)),
-            "who gets it: an address, or a mapping with `address`, `locale` and `filter`",
+            Shape::OneOrMany(&Shape::Either(&Shape::Form(DESTINATION), &RECIPIENT)),
+            "who gets it: an address, a channel's name, or a mapping with one of them, `locale` and `filter`",
         ),
         may(
             "deliver_by",
             Shape::Form("^[0-9]{1,2}:[0-9]{2}$"),
             "the local time by which it must be out, as in `07:30`; later, a short notice says that it is delayed",
         ),
+        may(
+            "shared",
+            Shape::OneOrMany(&Shape::Form(WORD)),
+            "what of its `data` recipients with a `filter` see whole; `kpis` stands for its KPIs",
+        ),
         may("workbook", Shape::Boolean, "whether its tables are attached as a workbook (default `true`)"),
+        may("pdf", Shape::Boolean, "whether its page is attached as a PDF, made by Chromium (default `false`)"),
         may("data", Shape::Map(WORD, &Shape::Form(TABLE)), "the tables it shows, by the name its template uses"),
     ],
 );
 
 pub(super) const LOCALES: &[&str] = &["en", "zh-Hans"];
 
-pub(super) static RECIPIENT: Object = object(
+pub(super) static RECIPIENT: Object = one_of(
     "a recipient",
+    &["address", "channel"],
     &[
-        must("address", Shape::Form(ADDRESS), "the mail address"),
+        may("address", Shape::Form(ADDRESS), "the mail address"),
+        may("channel", Shape::Form(DASHED), "the name of a channel of `matins.yaml`"),
         may("locale", Shape::OneOf(LOCALES), "the language of words, numbers and dates (default `en`)"),
         may(
             "filter",
             Shape::Map(WORD, &Shape::Literal),
-            "the rows this recipient sees: `column: value`, in every table of the report that has the column",
+            "the rows this recipient sees: `column: value`, in every table of the report that is not `shared`",
         ),
     ],
 );

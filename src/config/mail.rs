@@ -1,13 +1,16 @@
-//! `mail:` of `matins.yaml`: who sends, by which server, and to whom nothing may go.
+//! `mail:` and `channels:` of `matins.yaml`: who sends, by which server, where posts go, and to whom nothing may go.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::keys::{DKIM, MAIL, SMTP, TRANSPORT};
-use super::model::{Dkim, DkimKey, Mail, MailTransport, Secret, Security, Smtp};
+use crate::base::ChannelName;
+
+use super::keys::{CHANNEL, DKIM, MAIL, SMTP, TRANSPORT};
+use super::model::{Channel, ChannelKind, Dkim, DkimKey, Mail, MailTransport, Secret, Security, Smtp};
 use super::project::setting;
 use super::shape::{Fields, Reading};
 use super::tree::Node;
-use super::words::address;
+use super::words::{address, name};
 
 pub(super) fn mail(reading: &mut Reading<'_>, project: Fields<'_>) -> Mail {
     let mut mail = Mail {
@@ -17,6 +20,7 @@ pub(super) fn mail(reading: &mut Reading<'_>, project: Fields<'_>) -> Mail {
         dkim: None,
         unsubscribe: Vec::new(),
         give_up_after_hours: 24,
+        bounces: None,
     };
     let Some(node) = project.get("mail") else { return mail };
     let fields = Fields::new(node, &MAIL);
@@ -39,6 +43,7 @@ pub(super) fn mail(reading: &mut Reading<'_>, project: Fields<'_>) -> Mail {
     mail.dkim = fields.get("dkim").and_then(|n| dkim(reading, n));
     mail.unsubscribe = unsubscribe(reading, fields);
     mail.give_up_after_hours = fields.whole("give_up_after_hours").unwrap_or(mail.give_up_after_hours);
+    mail.bounces = fields.text("bounces").map(PathBuf::from);
     mail
 }
 
@@ -84,6 +89,56 @@ fn smtp(reading: &mut Reading<'_>, node: &Node) -> Option<Smtp> {
         timeout_s: fields.whole("timeout_s").unwrap_or(60),
         ca: fields.text("ca").map(PathBuf::from),
     })
+}
+
+pub(super) fn channels(reading: &mut Reading<'_>, project: Fields<'_>) -> BTreeMap<ChannelName, Channel> {
+    let mut channels = BTreeMap::new();
+    for entry in project.get("channels").map(Node::entries).unwrap_or_default() {
+        let name = name::<ChannelName>(reading, &entry.key, &entry.key_span);
+        let fields = Fields::new(&entry.node, &CHANNEL);
+        let secret = fields.get("secret").and_then(|n| setting(reading, n)).map(Secret);
+        if let (Some(_), Some(_), Some(span)) = (&secret, fields.get("slack"), fields.key_span("secret")) {
+            let message = "a Slack-compatible webhook takes no signature";
+            reading.error("unused-key", span, message, "remove `secret`: its address is the secret");
+        }
+        let kind = if fields.get("slack").is_some() { ChannelKind::Slack } else { ChannelKind::Webhook { secret } };
+        let Some(node) = fields.get("slack").or_else(|| fields.get("webhook")) else { continue };
+        let Some(url) = setting(reading, node) else { continue };
+        if url.as_ref().is_ok_and(|u| !is_web(u)) {
+            let message = "this is no address that takes a post";
+            reading.error("bad-url", &node.span, message, "write `https://…`; `http://` only for this machine");
+        }
+        let timeout_s = fields.whole("timeout_s").unwrap_or(30);
+        if let Some(name) = name {
+            channels.insert(name, Channel { kind, url: Secret(url), timeout_s });
+        }
+    }
+    channels
+}
+
+/// Posts hold figures, so they travel in the clear to this machine only.
+fn is_web(url: &str) -> bool {
+    let host = |rest: &str| rest.split(['/', '?']).next().unwrap_or_default().to_owned();
+    let near = |host: &str| {
+        ["localhost", "127.0.0.1", "[::1]"].iter().any(|n| host == *n || host.starts_with(&format!("{n}:")))
+    };
+    let clean = !url.contains(|c: char| c.is_whitespace() || c.is_control());
+    clean
+        && (url.strip_prefix("https://").is_some_and(|r| !host(r).is_empty())
+            || url.strip_prefix("http://").is_some_and(|r| near(&host(r))))
+}
+
+/// The address of the archive, without a slash at its end.
+pub(super) fn site(reading: &mut Reading<'_>, project: Fields<'_>) -> Option<String> {
+    let node = project.get("site")?;
+    let text = node.text()?;
+    let known = text.starts_with("https://") || text.starts_with("http://");
+    if !known || text.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"')) {
+        let message = format!("`{}` is not the address of a site", reading.shown(node));
+        reading.error("bad-url", &node.span, message, "write it like `https://reports.example.com`");
+        return None;
+    }
+    Some(text.trim_end_matches('/').to_owned())
 }
 
 /// An address, or `*@` and a domain.

@@ -1,6 +1,6 @@
 //! What a project means, after every default is filled in and every mistake has been reported.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use chrono::{NaiveDate, NaiveTime};
 use chrono_tz::Tz;
 
 use crate::base::{
-    ByteSize, Cadence, KpiName, PackName, ParamName, PipelineName, Place, ReportName, SourceName, SourceText,
-    StoreName, TableName,
+    ByteSize, Cadence, ChannelName, KpiName, PackName, ParamName, PipelineName, Place, ReportName, SourceName,
+    SourceText, StoreName, TableName,
 };
 
 /// A folder with `matins.yaml` in it.
@@ -25,6 +25,9 @@ pub struct Project {
     pub memory: Option<ByteSize>,
     pub default_pipeline: Option<PipelineName>,
     pub mail: Mail,
+    pub channels: BTreeMap<ChannelName, Channel>,
+    /// Where the lake's `reports/` is read by people, without a slash at its end: links in messages begin with it.
+    pub site: Option<String>,
     pub pipelines: BTreeMap<PipelineName, Pipeline>,
     /// Every pack found under `sql/`, whether or not a pipeline uses it.
     pub packs: BTreeMap<PackName, Pack>,
@@ -64,6 +67,8 @@ pub struct Mail {
     pub unsubscribe: Vec<String>,
     /// How long a message that is refused for now is tried again.
     pub give_up_after_hours: u32,
+    /// A maildir to which notices of non-delivery come, relative to the project's root.
+    pub bounces: Option<PathBuf>,
 }
 
 impl Mail {
@@ -107,6 +112,41 @@ pub enum Security {
     StartTls,
     Tls,
     None,
+}
+
+/// Whom a message is for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Destination {
+    /// As written: `someone@example.com`, or with a name before it.
+    Address(String),
+    Channel(ChannelName),
+}
+
+impl std::fmt::Display for Destination {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Address(address) => f.write_str(address),
+            Self::Channel(name) => write!(f, "{name}"),
+        }
+    }
+}
+
+/// A place that takes posts over HTTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Channel {
+    pub kind: ChannelKind,
+    /// Whoever knows it can post there.
+    pub url: Secret,
+    /// For the whole answer.
+    pub timeout_s: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChannelKind {
+    /// An incoming webhook that takes what Slack's takes; Mattermost and Rocket.Chat have such too.
+    Slack,
+    /// Matins' own JSON, signed where there is a secret.
+    Webhook { secret: Option<Secret> },
 }
 
 /// Signs messages (RFC 6376).
@@ -512,16 +552,19 @@ pub struct Report {
     pub recipients: Vec<Recipient>,
     /// Local wall-clock time, after which a notice says that the report is delayed.
     pub deliver_by: Option<NaiveTime>,
+    /// What of its `data` every recipient sees whole, whatever rows they are to see; `kpis` stands for its KPIs.
+    pub shared: BTreeSet<String>,
     /// Whether its tables are attached to the mail.
     pub workbook: bool,
+    /// Whether the page is attached as a PDF, where there is a browser that makes one.
+    pub pdf: bool,
     pub place: Place,
 }
 
 /// Who gets a report, in which language, and which rows of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipient {
-    /// As written: `someone@example.com`, or with a name before it.
-    pub address: String,
+    pub to: Destination,
     pub locale: Locale,
     /// Column and value, in every table of the report that has the column; everything when empty.
     pub filter: BTreeMap<String, String>,

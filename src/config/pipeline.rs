@@ -1,18 +1,18 @@
 //! `pipelines/<name>.yaml` → a pipeline, judged against the stores, packs and templates around it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
 use chrono::{NaiveTime, Weekday};
 
 use crate::base::{
-    Cadence, Diagnostics, PackName, ParamName, PipelineName, Place, ReportName, SourceName, SourceText, StoreName,
-    TableName,
+    Cadence, ChannelName, Diagnostics, PackName, ParamName, PipelineName, Place, ReportName, SourceName, SourceText,
+    StoreName, TableName,
 };
 
 use super::keys::{INTERVALS, PIPELINE, RECIPIENT, REPORT, SAMPLE, SCHEDULE};
-use super::model::{Locale, ParamValue, Pipeline, Recipient, Report, Sample, Schedule};
+use super::model::{Destination, Locale, ParamValue, Pipeline, Recipient, Report, Sample, Schedule};
 use super::project::Surroundings;
 use super::shape::{Fields, Reading, Shape};
 use super::tree::{Node, parse};
@@ -221,7 +221,7 @@ fn reports(reading: &mut Reading<'_>, fields: Fields<'_>, around: &Surroundings<
         let title = fields.text("title").map(str::to_owned);
         let subject = fields.text("subject").map(str::to_owned);
         let recipients = fields.get("recipients").map(Node::items).unwrap_or_default();
-        let recipients = recipients.iter().filter_map(|n| recipient(reading, n)).collect();
+        let recipients = recipients.iter().filter_map(|n| recipient(reading, n, around)).collect();
         let deliver_by = fields.get("deliver_by").and_then(|n| time_of_day(reading, n));
         let workbook = fields.boolean("workbook").unwrap_or(true);
         let mut data = BTreeMap::new();
@@ -235,6 +235,7 @@ fn reports(reading: &mut Reading<'_>, fields: Fields<'_>, around: &Surroundings<
                 data.insert(entry.key.clone(), (table, reading.place(&entry.node.span)));
             }
         }
+        let shared = shared(reading, fields, &data);
         if let Some(name) = &name {
             unique(reading, &mut names, name.as_str(), "reports", fields);
         }
@@ -243,24 +244,74 @@ fn reports(reading: &mut Reading<'_>, fields: Fields<'_>, around: &Surroundings<
             let subject = subject.unwrap_or_else(|| title.clone());
             let place = reading.place(&name_span(fields));
             let template = template.to_owned();
-            reports.push(Report { name, title, template, data, subject, recipients, deliver_by, workbook, place });
+            let pdf = fields.boolean("pdf").unwrap_or(false);
+            reports.push(Report {
+                name,
+                title,
+                template,
+                data,
+                subject,
+                recipients,
+                deliver_by,
+                shared,
+                workbook,
+                pdf,
+                place,
+            });
         }
     }
     reports
 }
 
-fn recipient(reading: &mut Reading<'_>, node: &Node) -> Option<Recipient> {
+/// What every recipient sees whole.
+fn shared(
+    reading: &mut Reading<'_>,
+    fields: Fields<'_>,
+    data: &BTreeMap<String, (TableName, Place)>,
+) -> BTreeSet<String> {
+    let mut all = BTreeSet::new();
+    for node in fields.get("shared").map(Node::items).unwrap_or_default() {
+        let Some(text) = node.text() else { continue };
+        if text != "kpis" && !data.contains_key(text) {
+            let message = format!("the report's `data` has no `{}`", reading.shown(node));
+            let known = data.keys().map(String::as_str).chain(["kpis"]);
+            reading.unknown("unknown-data", &node.span, message, text, "it has", known.collect::<Vec<_>>());
+        }
+        all.insert(text.to_owned());
+    }
+    all
+}
+
+/// An address, or the name of a channel of `matins.yaml`.
+pub(super) fn destination(reading: &mut Reading<'_>, node: &Node, around: &Surroundings<'_>) -> Option<Destination> {
+    let text = node.text()?;
+    if text.contains('@') { address(reading, node).map(Destination::Address) } else { channel(reading, node, around) }
+}
+
+fn channel(reading: &mut Reading<'_>, node: &Node, around: &Surroundings<'_>) -> Option<Destination> {
+    let text = node.text()?;
+    let found = around.channels.keys().find(|name| name.as_str() == text).cloned();
+    if found.is_none() {
+        let message = format!("`{}` is neither a mail address nor a channel of `matins.yaml`", reading.shown(node));
+        let known = around.channels.keys().map(ChannelName::as_str);
+        reading.unknown("unknown-channel", &node.span, message, text, "channels", known);
+    }
+    found.map(Destination::Channel)
+}
+
+fn recipient(reading: &mut Reading<'_>, node: &Node, around: &Surroundings<'_>) -> Option<Recipient> {
     let place = reading.place(&node.span);
     if node.scalar().is_some() {
-        let address = address(reading, node)?;
-        return Some(Recipient { address, locale: Locale::default(), filter: BTreeMap::new(), place });
+        let to = destination(reading, node, around)?;
+        return Some(Recipient { to, locale: Locale::default(), filter: BTreeMap::new(), place });
     }
     let fields = Fields::new(node, &RECIPIENT);
-    let address = fields.get("address").and_then(|n| address(reading, n));
+    let address = fields.get("address").and_then(|n| address(reading, n)).map(Destination::Address);
+    let to = address.or_else(|| fields.get("channel").and_then(|n| channel(reading, n, around)));
     let locale = Locale::ALL.into_iter().find(|l| fields.text("locale") == Some(l.tag())).unwrap_or_default();
     let filter = fields.get("filter").map(Node::entries).unwrap_or_default();
     let filter = filter.iter().filter_map(|e| Some((e.key.clone(), e.node.text()?.to_owned()))).collect();
-    Some(Recipient { address: address?, locale, filter, place })
+    Some(Recipient { to: to?, locale, filter, place })
 }
 
 fn time_of_day(reading: &mut Reading<'_>, node: &Node) -> Option<NaiveTime> {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 
-use crate::base::{Diagnostic, Diagnostics, PackName, PipelineName, Place, SourceText, StoreName};
+use crate::base::{ChannelName, Diagnostic, Diagnostics, PackName, PipelineName, Place, SourceText, StoreName};
 use crate::system::{Environment, ProjectFiles};
 
 use super::keys::{PROJECT, STORE};
-use super::mail::mail;
-use super::model::{Pack, Project, Setting, Store, Unset};
+use super::mail::{channels, mail, site};
+use super::model::{Channel, Pack, Project, Setting, Store, Unset};
 use super::shape::{Fields, Reading, Shape};
 use super::tree::{Node, Value, parse};
 use super::words::{name, zone};
@@ -24,6 +24,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) time_zone: Tz,
     /// `None` when `matins.yaml` could not be read, so that nobody is told of stores that may well be there.
     pub(super) stores: Option<&'a BTreeMap<StoreName, Store>>,
+    pub(super) channels: &'a BTreeMap<ChannelName, Channel>,
     pub(super) packs: &'a BTreeMap<PackName, Pack>,
     pub(super) templates: &'a BTreeMap<String, Arc<SourceText>>,
 }
@@ -55,6 +56,8 @@ pub fn load(files: &ProjectFiles, environment: &Environment) -> (Option<Project>
         memory: fields.get("memory").and_then(|n| memory(&mut reading, n)),
         default_pipeline: None,
         mail: mail(&mut reading, fields),
+        channels: channels(&mut reading, fields),
+        site: site(&mut reading, fields),
         pipelines: BTreeMap::new(),
         packs: BTreeMap::new(),
         templates: files
@@ -76,6 +79,7 @@ pub fn load(files: &ProjectFiles, environment: &Environment) -> (Option<Project>
         environment,
         time_zone: project.time_zone,
         stores: stores_known.then_some(&project.stores),
+        channels: &project.channels,
         packs: &project.packs,
         templates: &project.templates,
     };

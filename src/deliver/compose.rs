@@ -9,7 +9,7 @@ use lettre::message::{Attachment, Mailbox, Message as Mime, MultiPart, SinglePar
 
 use super::{DeliverError, Signer};
 use crate::base::{AsOf, Fingerprint, PipelineName, Recipe};
-use crate::config::Mail;
+use crate::config::{Destination, Mail};
 use crate::lake::{Envelope, MessageKind};
 use crate::report::Rendered;
 
@@ -22,7 +22,7 @@ pub struct Letter<'a> {
     pub subject_of: &'a str,
     /// The end of the interval.
     pub as_of: &'a AsOf,
-    pub recipient: &'a str,
+    pub to: &'a Destination,
     /// In the Date header: the interval's end for a report, so that its bytes are the same whenever they are made.
     pub date: DateTime<Utc>,
 }
@@ -31,18 +31,31 @@ pub struct Letter<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     pub envelope: Envelope,
-    pub eml: Vec<u8>,
+    /// As they are kept and sent.
+    pub bytes: Vec<u8>,
 }
 
 /// What is in a message, besides its head.
 #[derive(Debug, Clone, Copy)]
 pub enum Content<'a> {
-    Report(&'a Rendered),
+    Report {
+        rendered: &'a Rendered,
+        files: &'a [Attached],
+    },
     /// One short text.
     Plain {
         subject: &'a str,
         text: &'a str,
     },
+}
+
+/// A file that travels with a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attached {
+    pub name: String,
+    /// As in `application/pdf`.
+    pub media_type: &'static str,
+    pub bytes: Vec<u8>,
 }
 
 /// The name of a message in the outbox. It begins with the day, so that names sort by it.
@@ -64,7 +77,7 @@ fn message_key(letter: &Letter<'_>, revision: u32) -> Fingerprint {
         .text("report", letter.subject_of)
         .text("as of", &letter.as_of.0.to_rfc3339())
         // Addresses that differ in case are one mailbox everywhere but in theory.
-        .text("recipient", &letter.recipient.trim().to_lowercase())
+        .text("recipient", &letter.to.to_string().trim().to_lowercase())
         .bytes("revision", &revision.to_le_bytes());
     match letter.kind {
         MessageKind::Report => recipe,
@@ -75,21 +88,22 @@ fn message_key(letter: &Letter<'_>, revision: u32) -> Fingerprint {
     .finish()
 }
 
-/// mixed(alternative(text, related(HTML, pictures)), workbook), each layer only where it has something to hold. Text comes
+/// A mail: mixed(alternative(text, related(HTML, pictures)), files), each layer only where it has something to hold. Text comes
 /// first: a reader shows the last part it understands.
 pub fn compose(
     mail: &Mail,
     signer: Option<&Signer>,
     letter: &Letter<'_>,
+    address: &str,
     content: Content<'_>,
     now: DateTime<Utc>,
 ) -> Result<Message, DeliverError> {
     let id = message_id(letter, 0);
     let from = mailbox(&mail.from)?;
-    let to = mailbox(letter.recipient)?;
+    let to = mailbox(address)?;
     let header_id = format!("<{id}@{}>", from.email.domain());
     let subject = match content {
-        Content::Report(rendered) => &rendered.subject,
+        Content::Report { rendered, .. } => &rendered.subject,
         Content::Plain { subject, .. } => subject,
     };
     let subject = subject.replace(['\r', '\n'], " ");
@@ -113,13 +127,12 @@ pub fn compose(
         }
     }
     let mime = match content {
-        Content::Report(rendered) => head.multipart(parts(&id, rendered)),
+        Content::Report { rendered, files } => head.multipart(parts(&id, rendered, files)),
         Content::Plain { text, .. } => {
             head.singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(text.to_owned()))
         }
     };
-    let mut mime =
-        mime.map_err(|e| DeliverError::Compose { recipient: letter.recipient.to_owned(), why: e.to_string() })?;
+    let mut mime = mime.map_err(|e| DeliverError::Compose { recipient: address.to_owned(), why: e.to_string() })?;
     if let Some(signer) = signer {
         signer.sign(&mut mime);
     }
@@ -129,7 +142,8 @@ pub fn compose(
         pipeline: letter.pipeline.clone(),
         subject_of: letter.subject_of.to_owned(),
         as_of: letter.as_of.to_string(),
-        recipient: letter.recipient.trim().to_owned(),
+        recipient: address.trim().to_owned(),
+        channel: None,
         revision: 0,
         message_id: header_id,
         subject,
@@ -137,10 +151,10 @@ pub fn compose(
         to: to.email.to_string(),
         enqueued_at: now,
     };
-    Ok(Message { envelope, eml: mime.formatted() })
+    Ok(Message { envelope, bytes: mime.formatted() })
 }
 
-fn parts(id: &str, rendered: &Rendered) -> MultiPart {
+fn parts(id: &str, rendered: &Rendered, files: &[Attached]) -> MultiPart {
     let text = SinglePart::builder().header(ContentType::TEXT_PLAIN).body(rendered.text.clone());
     let html = SinglePart::builder().header(ContentType::TEXT_HTML).body(rendered.mail_html.clone());
     let alternative = MultiPart::alternative().boundary(format!("matins-a-{id}")).singlepart(text);
@@ -154,13 +168,14 @@ fn parts(id: &str, rendered: &Rendered) -> MultiPart {
         });
         alternative.multipart(related)
     };
-    let Some(workbook) = &rendered.workbook else { return alternative };
-    let kind = ContentType::parse("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet");
-    let kind = kind.unwrap_or(ContentType::TEXT_PLAIN);
-    MultiPart::mixed()
-        .boundary(format!("matins-m-{id}"))
-        .multipart(alternative)
-        .singlepart(Attachment::new(workbook.name.clone()).body(workbook.bytes.clone(), kind))
+    if files.is_empty() {
+        return alternative;
+    }
+    let mixed = MultiPart::mixed().boundary(format!("matins-m-{id}")).multipart(alternative);
+    files.iter().fold(mixed, |all, file| {
+        let kind = ContentType::parse(file.media_type).unwrap_or(ContentType::TEXT_PLAIN);
+        all.singlepart(Attachment::new(file.name.clone()).body(file.bytes.clone(), kind))
+    })
 }
 
 pub(super) fn mailbox(text: &str) -> Result<Mailbox, DeliverError> {

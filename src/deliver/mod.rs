@@ -1,13 +1,17 @@
-//! A rendered report → one message a recipient → a folder of files, or a mail server. Renders nothing, retries nothing, and
+//! A rendered report → one message a recipient → a folder of files, a mail server, or a post over HTTP. Renders nothing, retries nothing, and
 //! keeps no states: `run` does, because it holds the clock and the outbox.
 
 mod compose;
 mod folder;
+mod notice;
+mod post;
 mod sign;
 mod smtp;
 
-pub use compose::{Content, Letter, Message, compose, message_id, next_revision};
+pub use compose::{Attached, Content, Letter, Message, compose, message_id, next_revision};
 pub use folder::{Delivered, FolderTransport, Outcome};
+pub use notice::{Notice, notices};
+pub use post::{Hook, Links, compose_post};
 pub use sign::Signer;
 pub use smtp::{Fault, SmtpServer, SmtpSession};
 
@@ -24,6 +28,8 @@ pub enum DeliverError {
     Folder { path: PathBuf, source: std::io::Error },
     #[error("the DKIM key of {domain}: {why}")]
     SigningKey { domain: String, why: String },
+    #[error("posts cannot be made here: {why}")]
+    Http { why: String },
     #[error("TLS with {host}: {why}")]
     Tls { host: String, why: String },
 }
@@ -35,7 +41,11 @@ impl DeliverError {
                 use std::io::ErrorKind::{Interrupted, ResourceBusy, StorageFull, TimedOut, WouldBlock};
                 matches!(source.kind(), Interrupted | ResourceBusy | StorageFull | TimedOut | WouldBlock)
             }
-            Self::Address { .. } | Self::Compose { .. } | Self::SigningKey { .. } | Self::Tls { .. } => false,
+            Self::Address { .. }
+            | Self::Compose { .. }
+            | Self::SigningKey { .. }
+            | Self::Http { .. }
+            | Self::Tls { .. } => false,
         }
     }
 }

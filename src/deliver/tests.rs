@@ -4,7 +4,7 @@ use mail_parser::{MessageParser, MimeHeaders};
 
 use super::*;
 use crate::base::AsOf;
-use crate::config::{Mail, MailTransport};
+use crate::config::{Destination, Mail, MailTransport};
 use crate::lake::MessageKind;
 use crate::report::Rendered;
 
@@ -16,6 +16,7 @@ fn mail() -> Mail {
         dkim: None,
         unsubscribe: vec![],
         give_up_after_hours: 24,
+        bounces: None,
     }
 }
 
@@ -32,7 +33,7 @@ fn rendered() -> Rendered {
 }
 
 fn composed(recipient: &str, rendered: &Rendered) -> Result<Message, DeliverError> {
-    composed_by(&mail(), None, recipient, rendered)
+    composed_by(&mail(), None, recipient, rendered, &[])
 }
 
 fn composed_by(
@@ -40,25 +41,27 @@ fn composed_by(
     signer: Option<&Signer>,
     recipient: &str,
     rendered: &Rendered,
+    files: &[Attached],
 ) -> Result<Message, DeliverError> {
     let as_of = AsOf::parse("2011-12-10", chrono_tz::Europe::London).expect("a date");
     let pipeline = "customer-health".parse().expect("a name");
     let (kind, date) = (MessageKind::Report, as_of.0.to_utc());
-    let letter = Letter { kind, pipeline: &pipeline, subject_of: "executive", as_of: &as_of, recipient, date };
-    compose(mail, signer, &letter, Content::Report(rendered), date)
+    let to = Destination::Address(recipient.to_owned());
+    let letter = Letter { kind, pipeline: &pipeline, subject_of: "executive", as_of: &as_of, to: &to, date };
+    compose(mail, signer, &letter, recipient, Content::Report { rendered, files }, date)
 }
 
 #[test]
 fn a_message_holds_both_parts_and_says_that_no_person_wrote_it() {
     let message = composed("The Board <board@example.com>", &rendered()).expect("a message");
-    let parsed = MessageParser::default().parse(&message.eml).expect("a mail");
+    let parsed = MessageParser::default().parse(&message.bytes).expect("a mail");
     assert_eq!(parsed.subject(), Some(rendered().subject.as_str()));
     assert_eq!(parsed.body_html(0).as_deref().map(str::trim_end), Some(rendered().html.as_str()));
     assert_eq!(parsed.body_text(0).expect("text").replace("\r\n", "\n").trim_end(), rendered().text.trim_end());
     assert_eq!(parsed.root_part().content_type().and_then(|c| c.subtype()), Some("alternative"));
     assert_eq!(parsed.message_id().map(|id| format!("<{id}>")), Some(message.envelope.message_id.clone()));
     assert_eq!(parsed.date().map(mail_parser::DateTime::to_rfc3339).as_deref(), Some("2011-12-10T00:00:00Z"));
-    let raw = String::from_utf8(message.eml.clone()).expect("ASCII");
+    let raw = String::from_utf8(message.bytes.clone()).expect("ASCII");
     assert!(raw.contains("Auto-Submitted: auto-generated\r\n") && raw.contains("Subject: =?utf-8?"), "{raw}");
     assert!(raw.is_ascii() && raw.lines().all(|l| l.len() <= 998));
 }
@@ -81,17 +84,19 @@ fn the_same_letter_is_the_same_bytes_and_another_one_has_another_id() {
 #[test]
 fn pictures_and_a_workbook_travel_in_their_layers() {
     let image = crate::report::Image { id: "growth@matins".into(), png: vec![137, 80, 78, 71] };
-    let workbook = crate::report::Workbook { name: "客户健康 2011-12-09.xlsx".into(), bytes: b"PK".to_vec() };
-    let full = Rendered { images: vec![image], workbook: Some(workbook), ..rendered() };
-    let message = composed("board@example.com", &full).expect("a message");
-    assert_eq!(message, composed("board@example.com", &full).expect("a message"), "byte for byte");
-    let parsed = MessageParser::default().parse(&message.eml).expect("a mail");
+    let sheet = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+    let name = "客户健康 2011-12-09.xlsx".to_owned();
+    let files = [Attached { name, media_type: sheet, bytes: b"PK".to_vec() }];
+    let full = Rendered { images: vec![image], ..rendered() };
+    let message = composed_by(&mail(), None, "board@example.com", &full, &files).expect("a message");
+    let again = composed_by(&mail(), None, "board@example.com", &full, &files).expect("a message");
+    assert_eq!(message, again, "byte for byte");
+    let parsed = MessageParser::default().parse(&message.bytes).expect("a mail");
     let kinds: Vec<_> = parsed
         .parts
         .iter()
         .filter_map(|p| p.content_type().map(|c| format!("{}/{}", c.ctype(), c.subtype().unwrap_or_default())))
         .collect();
-    let sheet = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
     let expected =
         ["multipart/mixed", "multipart/alternative", "text/plain", "multipart/related", "text/html", "image/png"];
     assert_eq!(kinds[..6], expected);
@@ -106,7 +111,7 @@ fn pictures_and_a_workbook_travel_in_their_layers() {
 fn a_list_can_be_left_with_one_click_only_over_https() {
     let headers = |ways: &[&str]| {
         let mail = Mail { unsubscribe: ways.iter().map(|w| (*w).to_owned()).collect(), ..mail() };
-        let eml = composed_by(&mail, None, "a+b@example.com", &rendered()).expect("a message").eml;
+        let eml = composed_by(&mail, None, "a+b@example.com", &rendered(), &[]).expect("a message").bytes;
         String::from_utf8(eml).expect("ASCII").split("\r\n\r\n").next().unwrap_or_default().replace("\r\n ", " ")
     };
     let none = headers(&[]);
@@ -124,8 +129,8 @@ fn a_signature_names_what_it_covers_and_a_bad_key_says_what_is_wanted() {
     // The test key of RFC 8463, appendix A.2.
     let signer = Signer::new("example.com", "night", "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=").expect("a key");
     let mail = Mail { unsubscribe: vec!["https://example.com/stop".into()], ..mail() };
-    let message = composed_by(&mail, Some(&signer), "board@example.com", &rendered()).expect("a message");
-    let text = String::from_utf8(message.eml).expect("ASCII").replace("\r\n ", " ");
+    let message = composed_by(&mail, Some(&signer), "board@example.com", &rendered(), &[]).expect("a message");
+    let text = String::from_utf8(message.bytes).expect("ASCII").replace("\r\n ", " ");
     let line = text.lines().find(|l| l.starts_with("DKIM-Signature:")).expect("a signature");
     assert!(line.contains("a=ed25519-sha256; d=example.com; s=night; c=relaxed/relaxed"), "{line}");
     assert!(line.contains("from:to:subject:date:message-id") && line.contains("list-unsubscribe-post"), "{line}");
@@ -140,14 +145,14 @@ fn an_address_or_subject_cannot_add_a_header() {
     assert!(matches!(composed("nobody", &rendered()), Err(DeliverError::Address { .. })));
     let subject = Rendered { subject: "a\r\nBcc: b@example.com".into(), ..rendered() };
     let message = composed("a@example.com", &subject).expect("a message");
-    assert!(MessageParser::default().parse(&message.eml).expect("a mail").bcc().is_none());
+    assert!(MessageParser::default().parse(&message.bytes).expect("a mail").bcc().is_none());
 }
 
 #[test]
 fn a_message_is_put_into_the_folder_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let transport = FolderTransport { folder: folder.path().join("mail") };
-    let Message { envelope, eml } = composed("board@example.com", &rendered()).expect("a message");
+    let Message { envelope, bytes: eml } = composed("board@example.com", &rendered()).expect("a message");
     let first = transport.deliver(&envelope, &eml).expect("delivered");
     assert_eq!(first.outcome, Outcome::Written);
     assert_eq!(
@@ -162,6 +167,6 @@ fn a_message_is_put_into_the_folder_once() {
     // A recipient's name is no path.
     let odd = composed("\"../../x\" <a+b@example.com>", &rendered()).expect("a message");
     assert!(transport.path_of(&odd.envelope).parent() == Some(&transport.folder));
-    transport.deliver(&odd.envelope, &odd.eml).expect("delivered");
+    transport.deliver(&odd.envelope, &odd.bytes).expect("delivered");
     assert_eq!(std::fs::read_dir(&transport.folder).expect("a folder").count(), 3, "nothing half written stays");
 }

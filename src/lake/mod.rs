@@ -3,6 +3,7 @@
 //! One rule carries it all: an object that decides something is created once and never written over. `lake` has the create,
 //! `markers` use it for what is made, `chain` and `held` for what is published and by whom, `outbox` for what was sent.
 
+mod bounces;
 mod chain;
 mod disk;
 mod durable;
@@ -24,6 +25,7 @@ mod testing;
 mod tests;
 mod types;
 
+pub use bounces::Bounce;
 pub use chain::content_of;
 pub use disk::Stored;
 pub use error::{ChainError, LakeError, TakeError};

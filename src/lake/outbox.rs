@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use futures::{StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 
-use crate::base::PipelineName;
+use crate::base::{ChannelName, PipelineName};
 use crate::system::Process;
 
 use super::disk::Stored;
@@ -15,7 +15,7 @@ use super::error::LakeError;
 use super::lake::{AT_ONCE, Create, Lake};
 use super::paths;
 
-/// Where a message stands. There is no way back, and none from what was accepted: to send again is a new message.
+/// Where a message stands. There is no way back to sending from what was accepted: to send again is a new message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MessageState {
@@ -48,9 +48,12 @@ impl MessageState {
         match self {
             Pending | Deferred => matches!(next, Sending | Deferred | Suppressed | Failed),
             Sending => matches!(next, Accepted | Deferred | Failed | Unknown),
+            // It came back from a server further on.
+            Accepted => next == Failed,
+            Unknown => matches!(next, Failed | Suppressed),
             // A person who has dealt with it otherwise.
-            Failed | Unknown => next == Suppressed,
-            Accepted | Suppressed => false,
+            Failed => next == Suppressed,
+            Suppressed => false,
         }
     }
 }
@@ -94,12 +97,15 @@ pub struct Envelope {
     pub as_of: String,
     /// As written in the pipeline, with the name before it if there is one.
     pub recipient: String,
+    /// The channel it is posted to; none for a mail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<ChannelName>,
     /// 0, and raised by a person who sends it again.
     pub revision: u32,
     /// The Message-ID of the header, with its angle brackets.
     pub message_id: String,
     pub subject: String,
-    /// Bare, as the mail server is told.
+    /// Bare, as the mail server is told; empty for a post.
     pub from: String,
     pub to: String,
     pub enqueued_at: DateTime<Utc>,
@@ -144,17 +150,18 @@ impl Lake {
     pub async fn enqueue(&self, envelope: &Envelope, bytes: Vec<u8>) -> Result<bool, LakeError> {
         let id = &envelope.id;
         check_id(id)?;
-        if self.exists(&paths::message(id)).await? {
+        let path = path_of(envelope);
+        if self.exists(&path).await? {
             return Ok(false);
         }
         self.create(&paths::message_due(id), Vec::new()).await?;
         self.create_json(&paths::message_envelope(id), envelope).await?;
         // The bytes are last: a message that can be seen is whole.
-        Ok(self.create(&paths::message(id), bytes).await? == Create::Created)
+        Ok(self.create(&path, bytes).await? == Create::Created)
     }
 
-    pub async fn message_bytes(&self, id: &str) -> Result<Option<bytes::Bytes>, LakeError> {
-        self.get(&paths::message(id)).await
+    pub async fn message_bytes(&self, envelope: &Envelope) -> Result<Option<bytes::Bytes>, LakeError> {
+        self.get(&path_of(envelope)).await
     }
 
     /// Takes a message one step further. `false` when somebody else took it elsewhere first, or its state does not allow it.
@@ -190,10 +197,10 @@ impl Lake {
     /// Where a message stands; nothing when there is none.
     pub async fn message(&self, id: &str) -> Result<Option<OutboxMessage>, LakeError> {
         check_id(id)?;
-        if !self.exists(&paths::message(id)).await? {
+        let Some(envelope) = self.read_json(&paths::message_envelope(id)).await? else { return Ok(None) };
+        if !self.exists(&path_of(&envelope)).await? {
             return Ok(None);
         }
-        let Some(envelope) = self.read_json(&paths::message_envelope(id)).await? else { return Ok(None) };
         let (steps, last) = self.last_step(id).await?;
         let state = last.as_ref().map_or(MessageState::Pending, |l: &MessageStep| l.state);
         Ok(Some(OutboxMessage { envelope, state, steps, last }))
@@ -244,6 +251,10 @@ impl Lake {
     }
 }
 
+fn path_of(envelope: &Envelope) -> String {
+    if envelope.channel.is_some() { paths::post(&envelope.id) } else { paths::message(&envelope.id) }
+}
+
 /// An id becomes a folder's name, and is the same in every store only if it is plain.
 fn check_id(id: &str) -> Result<(), LakeError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@' | '+' | '=');
@@ -279,6 +290,7 @@ mod tests {
             subject_of,
             as_of,
             recipient,
+            channel: None,
             revision,
             message_id,
             subject,

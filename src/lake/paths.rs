@@ -20,6 +20,8 @@ pub const RUNS: &str = "runs";
 pub const OUTBOX: &str = "outbox";
 /// One empty object for each message that is not settled, so that nobody reads the whole outbox to find them.
 pub const OUTBOX_DUE: &str = "outbox-due";
+/// One object for each mailbox that sent a message back.
+pub const BOUNCES: &str = "bounces";
 pub const REPORTS: &str = "reports";
 pub const GC: &str = "gc";
 
@@ -106,6 +108,11 @@ pub fn message(id: &str) -> String {
     format!("{OUTBOX}/{id}/message.eml")
 }
 
+/// The bytes of a message that is posted to a channel.
+pub fn post(id: &str) -> String {
+    format!("{OUTBOX}/{id}/message.json")
+}
+
 /// What the message is and whom it is for.
 pub fn message_envelope(id: &str) -> String {
     format!("{OUTBOX}/{id}/envelope.json")
@@ -123,6 +130,11 @@ pub fn message_states(id: &str) -> String {
 /// The step, not the state, is in the name: so two processes cannot take two different ways from one state.
 pub fn message_state(id: &str, step: u32) -> String {
     format!("{OUTBOX}/{id}/state/{step:02}.json")
+}
+
+/// Addresses that differ in case are one mailbox; none of them is in a path.
+pub fn bounce(address: &str) -> String {
+    format!("{BOUNCES}/{}.json", Fingerprint::of_bytes(address.trim().to_lowercase().as_bytes()))
 }
 
 pub fn gc_list(id: &str) -> String {

@@ -172,6 +172,8 @@ fn report() -> Report {
             .collect(),
         subject: "Customer health".into(),
         recipients: vec![],
+        shared: std::collections::BTreeSet::new(),
+        pdf: false,
         deliver_by: None,
         workbook: true,
         place: place(),

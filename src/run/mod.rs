@@ -1,5 +1,6 @@
 //! The conductor: the only room that calls rooms in order. Lease, retries, time-outs, events. Holds no SQL and no HTML.
 
+mod bounces;
 mod check;
 mod error;
 mod explain;
@@ -12,6 +13,7 @@ mod open;
 pub mod outbox;
 #[cfg(test)]
 mod outbox_tests;
+mod posting;
 mod publish;
 mod query;
 mod report;

@@ -10,14 +10,16 @@ use futures::{StreamExt, TryStreamExt};
 use tokio::sync::Mutex;
 
 use crate::base::{Event, Observer};
-use crate::config::{Mail, MailTransport, Project, Smtp};
+use crate::config::{Destination, MailTransport, Project, Smtp};
 use crate::deliver::{
-    Content, DeliverError, Fault, FolderTransport, Letter, Message, Signer, SmtpServer, SmtpSession, compose,
-    next_revision,
+    Content, DeliverError, Fault, FolderTransport, Letter, Links, Message, Signer, SmtpServer, SmtpSession, compose,
+    compose_post, next_revision,
 };
 use crate::lake::{Envelope, Lake, MessageKind, MessageState, MessageStep, OutboxMessage};
+use crate::run::bounces::read_bounces;
 use crate::run::error::describe;
 use crate::run::open::known;
+use crate::run::posting::by_post;
 use crate::run::retry::jitter;
 use crate::run::{Keeper, RunError, Workshop};
 use crate::system::System;
@@ -31,6 +33,8 @@ pub const PATIENCE_OF_A_RUN: Duration = Duration::from_secs(20);
 const ORPHAN_AFTER: chrono::Duration = chrono::Duration::hours(1);
 /// Messages written to the outbox side by side.
 const WRITES_AT_ONCE: usize = 16;
+
+const NOT_ALLOWED: &str = "the allow-list of matins.yaml does not name this recipient";
 
 /// What sending needs.
 #[derive(Clone)]
@@ -54,7 +58,7 @@ impl Post {
         }
     }
 
-    fn step(&self, state: MessageState, note: Option<String>) -> MessageStep {
+    pub(super) fn step(&self, state: MessageState, note: Option<String>) -> MessageStep {
         let by = self.system.machine.process();
         let (at, nonce) = (self.system.clock.now(), self.system.ids.next());
         MessageStep { state, at, by, nonce, note, next_try: None }
@@ -82,7 +86,8 @@ impl From<OutboxMessage> for Sent {
 /// behind. Goes on until nothing is due within `patience`. Gives back what it touched.
 pub async fn deliver_due(post: &Post, patience: Duration) -> Result<Vec<Sent>, RunError> {
     let until = Instant::now() + patience;
-    let mut touched = std::collections::BTreeMap::new();
+    let bounced = read_bounces(post).await?;
+    let mut touched: std::collections::BTreeMap<_, _> = bounced.into_iter().map(|s| (s.id.clone(), s)).collect();
     loop {
         let (due, next) = due(post).await?;
         if due.is_empty() {
@@ -109,6 +114,14 @@ async fn due(post: &Post) -> Result<(Vec<OutboxMessage>, Option<DateTime<Utc>>),
     let (mut all, mut next) = (Vec::new(), None::<DateTime<Utc>>);
     for message in post.lake.unsettled().await? {
         let last = message.last.as_ref();
+        let envelope = &message.envelope;
+        let waits = matches!(message.state, MessageState::Pending | MessageState::Deferred);
+        if waits && envelope.channel.is_none() && !post.project.mail.allows(&envelope.to) {
+            // Kept by a process that died before it could say so, or the list has changed since.
+            let step = post.step(MessageState::Suppressed, Some(NOT_ALLOWED.to_owned()));
+            post.lake.advance_from(&envelope.id, message.steps, message.state, &step).await?;
+            continue;
+        }
         match message.state {
             MessageState::Pending => all.push(message),
             MessageState::Deferred => match last.and_then(|l| l.next_try).filter(|at| *at > now) {
@@ -130,14 +143,22 @@ async fn due(post: &Post) -> Result<(Vec<OutboxMessage>, Option<DateTime<Utc>>),
 
 async fn deliver_all(post: &Post, due: Vec<OutboxMessage>) -> Result<Vec<Sent>, RunError> {
     post.lease.verify(&post.lake).await?;
-    match &post.project.mail.transport {
-        MailTransport::Folder(folder) => {
-            let transport = FolderTransport { folder: post.project.root.join(folder) };
-            let each = due.into_iter().map(|message| into_folder(post, &transport, message));
-            futures::stream::iter(each).buffered(WRITES_AT_ONCE).try_collect().await
+    let (posts, mails): (Vec<_>, Vec<_>) = due.into_iter().partition(|m| m.envelope.channel.is_some());
+    let mails = async {
+        match &post.project.mail.transport {
+            _ if mails.is_empty() => Ok(vec![]),
+            MailTransport::Folder(folder) => {
+                let transport = FolderTransport { folder: post.project.root.join(folder) };
+                let each = mails.into_iter().map(|message| into_folder(post, &transport, message));
+                futures::stream::iter(each).buffered(WRITES_AT_ONCE).try_collect().await
+            }
+            MailTransport::Smtp(smtp) => by_smtp(post, smtp, mails).await,
         }
-        MailTransport::Smtp(smtp) => by_smtp(post, smtp, due).await,
-    }
+    };
+    // A mail server that is slow to answer keeps no post waiting.
+    let (mut sent, posted) = futures::future::try_join(mails, by_post(post, posts)).await?;
+    sent.extend(posted);
+    Ok(sent)
 }
 
 /// A folder takes a message twice without harm, so one that a dead process left marked is handed on again.
@@ -152,7 +173,7 @@ async fn into_folder(post: &Post, transport: &FolderTransport, message: OutboxMe
         }
         number += 1;
     }
-    let Some(eml) = post.lake.message_bytes(&id).await? else { return as_it_stands(post, &id).await };
+    let Some(eml) = post.lake.message_bytes(&message.envelope).await? else { return as_it_stands(post, &id).await };
     let (transport, envelope) = (transport.clone(), message.envelope);
     let place = transport.path_of(&envelope).display().to_string();
     let written = tokio::task::spawn_blocking(move || transport.deliver(&envelope, &eml)).await;
@@ -201,7 +222,7 @@ async fn one_by_smtp(
         post.lake.advance_from(id, number, message.state, &post.step(MessageState::Unknown, Some(note))).await?;
         return as_it_stands(post, id).await;
     }
-    let Some(eml) = post.lake.message_bytes(id).await? else { return as_it_stands(post, id).await };
+    let Some(eml) = post.lake.message_bytes(&message.envelope).await? else { return as_it_stands(post, id).await };
     let offered = async {
         if session.as_ref().is_none_or(|s| !s.is_usable()) {
             *session = Some(within(answer_within, server.connect()).await?);
@@ -264,7 +285,7 @@ async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, Fault>>
 }
 
 /// The step of a message that may be tried again: when, or that it has been tried for long enough.
-async fn later(post: &Post, id: &str, number: u32, why: String) -> Result<MessageStep, RunError> {
+pub(super) async fn later(post: &Post, id: &str, number: u32, why: String) -> Result<MessageStep, RunError> {
     let history = post.lake.message_history(id).await?;
     let now = post.system.clock.now();
     let first = history.iter().find(|s| s.state == MessageState::Deferred).map_or(now, |s| s.at);
@@ -279,7 +300,7 @@ async fn later(post: &Post, id: &str, number: u32, why: String) -> Result<Messag
     Ok(MessageStep { next_try: Some(next), ..post.step(MessageState::Deferred, Some(why)) })
 }
 
-async fn as_it_stands(post: &Post, id: &str) -> Result<Sent, RunError> {
+pub(super) async fn as_it_stands(post: &Post, id: &str) -> Result<Sent, RunError> {
     let found = post.lake.message(id).await?;
     found.map(Sent::from).ok_or_else(|| RunError::NotDelivered(format!("message {id} is gone from the outbox")))
 }
@@ -313,14 +334,32 @@ fn not_delivered(error: &DeliverError) -> RunError {
 /// Keeps messages; those the allow-list does not let go are suppressed at once. Gives back their ids.
 pub async fn enqueue(post: &Post, messages: Vec<Message>) -> Result<Vec<String>, RunError> {
     let each = messages.into_iter().map(|message| async move {
-        let Message { envelope, eml } = message;
-        if post.lake.enqueue(&envelope, eml).await? && !post.project.mail.allows(&envelope.to) {
-            let note = "the allow-list of matins.yaml does not name this recipient".to_owned();
+        let Message { envelope, bytes } = message;
+        let new = post.lake.enqueue(&envelope, bytes).await?;
+        if new && let Some(note) = reason_against(post, &envelope).await? {
             post.lake.advance(&envelope.id, &post.step(MessageState::Suppressed, Some(note))).await?;
         }
         Ok::<_, RunError>(envelope.id)
     });
     futures::stream::iter(each).buffered(WRITES_AT_ONCE).try_collect().await
+}
+
+/// Why a mail is not to be sent at all. A person who sends one again knows of its recipient's trouble.
+async fn reason_against(post: &Post, envelope: &Envelope) -> Result<Option<String>, RunError> {
+    if envelope.channel.is_some() {
+        return Ok(None);
+    }
+    if !post.project.mail.allows(&envelope.to) {
+        return Ok(Some(NOT_ALLOWED.to_owned()));
+    }
+    if envelope.revision > 0 {
+        return Ok(None);
+    }
+    let bounce = post.lake.bounce(&envelope.to).await?;
+    Ok(bounce.map(|b| {
+        let day = b.at.format("%Y-%m-%d");
+        format!("a message to {} came back on {day} ({}); see `matins outbox bounces`", b.address, b.why)
+    }))
 }
 
 /// Where messages stand.
@@ -332,18 +371,32 @@ pub async fn standing(post: &Post, ids: &[String]) -> Result<Vec<Sent>, RunError
 /// One short text to several people, once for each `letter`: a rule's alert, a notice. Kept in the outbox like any other
 /// message, and delivered now where that is possible.
 pub async fn send_plain(post: &Post, letters: &[Letter<'_>], subject: &str, text: &str) -> Result<Vec<Sent>, RunError> {
-    let ids = enqueue(post, plain(post, letters, subject, text)?).await?;
+    let content = Content::Plain { subject, text };
+    let ids = enqueue(post, composed(post, letters, content, &Links::default())?).await?;
     deliver_due(post, Duration::ZERO).await?;
     standing(post, &ids).await
 }
 
-fn plain(post: &Post, letters: &[Letter<'_>], subject: &str, text: &str) -> Result<Vec<Message>, RunError> {
-    let mail: &Mail = &post.project.mail;
+/// The final bytes of one content for several people: mails, and posts to channels.
+pub fn composed(
+    post: &Post,
+    letters: &[Letter<'_>],
+    content: Content<'_>,
+    links: &Links,
+) -> Result<Vec<Message>, RunError> {
     let signer = signer(&post.project)?;
     let now = post.system.clock.now();
-    let content = Content::Plain { subject, text };
-    let composed = letters.iter().map(|letter| compose(mail, signer.as_ref(), letter, content, now));
-    composed.collect::<Result<_, _>>().map_err(|e| not_delivered(&e))
+    let one = |letter: &Letter<'_>| match letter.to {
+        Destination::Address(address) => {
+            compose(&post.project.mail, signer.as_ref(), letter, address, content, now).map_err(|e| not_delivered(&e))
+        }
+        Destination::Channel(name) => {
+            let missing = || RunError::NotDelivered(format!("matins.yaml declares no channel `{name}`"));
+            let channel = post.project.channels.get(name).ok_or_else(missing)?;
+            Ok(compose_post(&channel.kind, name, letter, content, links, now))
+        }
+    };
+    letters.iter().map(one).collect()
 }
 
 /// Sends a message once more because a person wants it: the same bytes, as the next revision. One that failed or whose fate
@@ -351,7 +404,7 @@ fn plain(post: &Post, letters: &[Letter<'_>], subject: &str, text: &str) -> Resu
 pub async fn resend(post: &Post, id: &str) -> Result<Sent, RunError> {
     let missing = || RunError::Usage(format!("there is no message `{id}`; see `matins outbox list`"));
     let message = post.lake.message(id).await?.ok_or_else(missing)?;
-    let eml = post.lake.message_bytes(id).await?.ok_or_else(missing)?;
+    let bytes = post.lake.message_bytes(&message.envelope).await?.ok_or_else(missing)?;
     if matches!(message.state, MessageState::Pending | MessageState::Sending | MessageState::Deferred) {
         let state = message.state;
         return Err(RunError::Usage(format!("message `{id}` is {state}: it is sent by itself")));
@@ -360,7 +413,7 @@ pub async fn resend(post: &Post, id: &str) -> Result<Sent, RunError> {
     while post.lake.message(&envelope.id).await?.is_some() {
         envelope = next_revision(&envelope, envelope.enqueued_at);
     }
-    let next = enqueue(post, vec![Message { envelope, eml: eml.to_vec() }]).await?;
+    let next = enqueue(post, vec![Message { envelope, bytes: bytes.to_vec() }]).await?;
     if matches!(message.state, MessageState::Failed | MessageState::Unknown) {
         let note = format!("was {}, sent again as {}", message.state, next.join(", "));
         post.lake.advance(id, &post.step(MessageState::Suppressed, Some(note))).await?;

@@ -12,8 +12,8 @@ use tokio::net::TcpListener;
 use super::outbox::{self, Post, deliver_due, enqueue, resend, suppress};
 use super::{Keeper, RunError};
 use crate::base::{AsOf, Event, Observer, SourceText};
-use crate::config::load;
-use crate::deliver::{Content, Letter, Message, compose};
+use crate::config::{Destination, load};
+use crate::deliver::{Content, Letter, Links, Message};
 use crate::lake::{Lake, MessageKind, MessageState, MessageStep};
 use crate::system::{Clock, Environment, Ids, Machine, Process, ProjectFiles, System};
 
@@ -169,13 +169,23 @@ fn to_server(port: u16, more: &str) -> (Post, Arc<AtomicI64>) {
 fn messages(post: &Post, recipients: &[&str]) -> Vec<Message> {
     let as_of = AsOf::parse("2011-12-10", chrono_tz::Europe::London).expect("a date");
     let pipeline = "shop".parse().expect("a name");
-    let one = |recipient: &&str| {
+    let content = Content::Plain { subject: "s", text: ".\nfor one\n" };
+    let to: Vec<Destination> = recipients
+        .iter()
+        .map(|r| {
+            if r.contains('@') {
+                Destination::Address((*r).into())
+            } else {
+                Destination::Channel(r.parse().expect("a name"))
+            }
+        })
+        .collect();
+    let letter = |to| {
         let (kind, subject_of, as_of, date) = (MessageKind::Report, "executive", &as_of, as_of.0.to_utc());
-        let letter = Letter { kind, pipeline: &pipeline, subject_of, as_of, recipient, date };
-        let content = Content::Plain { subject: "s", text: ".\nfor one\n" };
-        compose(&post.project.mail, None, &letter, content, post.system.clock.now()).expect("composed")
+        Letter { kind, pipeline: &pipeline, subject_of, as_of, to, date }
     };
-    recipients.iter().map(one).collect()
+    let letters: Vec<Letter<'_>> = to.iter().map(letter).collect();
+    outbox::composed(post, &letters, content, &Links::default()).expect("composed")
 }
 
 async fn state(post: &Post, id: &str) -> MessageState {

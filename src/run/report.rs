@@ -9,11 +9,10 @@ use chrono_tz::Tz;
 
 use crate::base::{AsOf, Diagnostics, Interval, TableName, start_of_day};
 use crate::config::{Kpi, Pipeline, Report};
-use crate::deliver::{Content, Letter, compose, message_id};
+use crate::deliver::{Content, Letter, Links, message_id};
 use crate::engine::{Cell, Effort, Engine, PartsTable, Rows, Tables, collect};
 use crate::lake::{Blocked, MessageKind, Publication, paths};
 use crate::report::{self, ColumnType, ReportInput, SourceLine, Table, TableColumn, Templates};
-use crate::run::error::describe;
 use crate::run::kpis::{self, KpiValue};
 use crate::run::outbox::{self, Post};
 use crate::run::query::published_table;
@@ -61,7 +60,7 @@ pub async fn report(
         let rendered = report::render(&templates, one, &view)
             .map_err(|e| RunError::Report { report: one.name.to_string(), why: e.to_string() })?;
         shop.lake.put(&path, rendered.html.clone().into_bytes()).await?;
-        let ids = if mail { enqueue(shop, one, &view, &rendered, &folder).await? } else { vec![] };
+        let ids = if mail { enqueue(shop, one, &view, &rendered).await? } else { vec![] };
         shop.lake.put(&done, serde_json::to_vec(&ids).unwrap_or_default()).await?;
         all.push((one.name.to_string(), path, ids));
     }
@@ -232,28 +231,23 @@ async fn enqueue(
     one: &Report,
     view: &ReportInput,
     rendered: &report::Rendered,
-    folder: &str,
 ) -> Result<Vec<String>, RunError> {
-    let signer = outbox::signer(&shop.project)?;
-    let now = shop.system.clock.now();
-    let mut messages = Vec::new();
-    for recipient in &one.recipients {
-        let letter = Letter {
+    let letters: Vec<Letter<'_>> = one
+        .recipients
+        .iter()
+        .map(|recipient| Letter {
             kind: MessageKind::Report,
             pipeline: &shop.pipeline.name,
             subject_of: one.name.as_str(),
             as_of: &view.as_of,
-            recipient: &recipient.address,
+            to: &recipient.to,
             date: view.as_of.0.to_utc(),
-        };
-        let composed = compose(&shop.project.mail, signer.as_ref(), &letter, Content::Report(rendered), now);
-        let message =
-            composed.map_err(|e| RunError::NotDelivered(format!("{}: {}", recipient.address, describe(&e))))?;
-        let tag = recipient.locale.tag();
-        shop.lake.put(&format!("{folder}/{}.{tag}.eml", message.envelope.to), message.eml.clone()).await?;
-        messages.push(message);
-    }
-    outbox::enqueue(&Post::of(shop), messages).await
+        })
+        .collect();
+    let post = Post::of(shop);
+    let content = Content::Report { rendered, files: &[] };
+    let messages = outbox::composed(&post, &letters, content, &Links::default())?;
+    outbox::enqueue(&post, messages).await
 }
 
 /// Sends a notice in place of every report of an interval whose data did not pass its checks; once for each interval.
@@ -283,7 +277,7 @@ async fn instead(
             pipeline: &shop.pipeline.name,
             subject_of: one.name.as_str(),
             as_of: &as_of,
-            recipient: &recipient.address,
+            to: &recipient.to,
             date: shop.system.clock.now(),
         })
         .collect();
@@ -311,7 +305,7 @@ pub async fn tell_delays(shop: &Workshop) -> Result<Vec<outbox::Sent>, RunError>
                 pipeline: &shop.pipeline.name,
                 subject_of: one.name.as_str(),
                 as_of: &as_of,
-                recipient: &recipient.address,
+                to: &recipient.to,
                 date: as_of.0.to_utc(),
             };
             // A message that waits for the mail server cannot be announced by another one.

@@ -35,6 +35,9 @@ fn the_project() {
     assert_eq!((smtp.port, smtp.security, smtp.connections), (587, Security::StartTls, 8));
     assert!(smtp.login.as_ref().is_some_and(|(user, password)| user.is_ok() && password.0.is_err()));
     assert!(project.mail.allows("a@Example.com") && !project.mail.allows("a@other.org"));
+    assert_eq!(project.site.as_deref(), Some("https://reports.example.com"));
+    let kinds: Vec<_> = project.channels.values().map(|c| (c.timeout_s, c.kind == ChannelKind::Slack)).collect();
+    assert_eq!(kinds, [(5, false), (30, true)]);
     let stores: Vec<_> = project.stores.values().collect();
     assert_eq!(stores[0].url, Ok("s3://bucket/exports".to_owned()));
     assert_eq!(stores[1].options["allow_http"], Ok("true".to_owned()));
@@ -112,12 +115,15 @@ fn the_pipeline() {
     assert_eq!(revenue.alerts, [AlertRule::Below(Bound::Target), above, AlertRule::Change(-0.1)]);
     assert_eq!(pipeline.kpis[4].alerts, [AlertRule::Below(Bound::Value(0.3)), AlertRule::Change(-0.05)]);
     let report = &pipeline.reports[0];
-    assert_eq!((report.subject.as_str(), report.recipients.len()), ("Your customers", 2));
+    assert_eq!((report.subject.as_str(), report.recipients.len()), ("Your customers", 4));
     let board = &report.recipients[0];
     assert_eq!(
-        (board.address.as_str(), board.locale, board.filter["region"].as_str()),
+        (board.to.to_string().as_str(), board.locale, board.filter["region"].as_str()),
         ("board@example.com", Locale::ZhHans, "North")
     );
+    let channels: Vec<_> = report.recipients[2..].iter().map(|r| r.to.clone()).collect();
+    assert_eq!(channels, ["ops", "crm"].map(|n| Destination::Channel(n.parse().expect("a name"))));
+    assert!(report.pdf && report.workbook && report.shared.contains("kpis"));
     assert_eq!(report.deliver_by, chrono::NaiveTime::from_hms_opt(7, 30, 0));
     assert_eq!(report.data["growth"].0.to_string(), "growth.customers");
 }
