@@ -39,6 +39,8 @@ pub enum Verb {
     Explain(ExplainArgs),
     /// List runs, or show one.
     Runs(RunsArgs),
+    /// List the reports that were made, as pages to open.
+    Report(ReportArgs),
     /// See what became of each message, and decide on those that stand still.
     Outbox(OutboxArgs),
     /// Let readers follow an earlier snapshot, until it is released.
@@ -144,6 +146,24 @@ pub struct RunsArgs {
     pub pipeline: Option<String>,
     #[arg(long, default_value_t = 20)]
     pub limit: usize,
+}
+
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    #[command(subcommand)]
+    pub what: ReportVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ReportVerb {
+    /// List reports by date, the newest last.
+    List {
+        pipeline: Option<String>,
+        #[arg(long, default_value_t = 30)]
+        limit: usize,
+    },
+    /// Write the index of the archive anew, from what lies in the lake.
+    Archive { pipeline: Option<String> },
 }
 
 #[derive(Debug, Args)]

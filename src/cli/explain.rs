@@ -13,7 +13,7 @@ use crate::config::Unit;
 use crate::lake::CheckStatus;
 use crate::plan::statement;
 use crate::report::of_unit;
-use crate::run::{Explained, KpiValue, RunError, explain as ask, open};
+use crate::run::{Explained, KpiValue, RunError, balance_of, explain as ask, open, rests_on};
 use crate::system::System;
 
 /// Exports that are shown one by one, the latest ones; `--json` has all.
@@ -72,7 +72,7 @@ fn as_json(found: &Explained) -> serde_json::Value {
             "was": v.was.as_ref().and_then(|w| w.value),
             "was_snapshot": v.was.as_ref().map(|w| w.snapshot),
         })).collect::<Vec<_>>(),
-        "definition": definition(found),
+        "definition": found.definition(),
         "formula": words.formula,
         "rules": words.rules,
         "reference": words.reference,
@@ -87,10 +87,6 @@ fn as_json(found: &Explained) -> serde_json::Value {
     })
 }
 
-fn definition(found: &Explained) -> Option<&String> {
-    found.kpi.definitions.get("en").or(found.stage.head.description.as_ref())
-}
-
 fn show(screen: &Screen, found: &Explained) {
     let unit = &found.kpi.unit;
     for value in &found.values {
@@ -100,7 +96,7 @@ fn show(screen: &Screen, found: &Explained) {
         screen.print(&format!("  {what:<10} {}", text.split_whitespace().collect::<Vec<_>>().join(" ")));
     };
     line("snapshot", &format!("{} as of {}, by run {}", found.snapshot, found.as_of, found.run));
-    if let Some(definition) = definition(found) {
+    if let Some(definition) = found.definition() {
         line("is", definition);
     }
     let words = &found.stage.head.words;
@@ -119,12 +115,8 @@ fn show(screen: &Screen, found: &Explained) {
     for alert in &found.alerts {
         line("alert", &format!("{} (since {})", alert.message, alert.since));
     }
-    for (as_of, value) in &found.restated {
-        let shown = |v: Option<f64>| v.map_or_else(|| "–".to_owned(), |v| of_unit(v, unit));
-        if let Some(was) = &value.was {
-            let (then, now) = (shown(was.value), shown(value.point.value));
-            line("restated", &format!("as of {as_of}: {then} in snapshot {}, since then {now}", was.snapshot));
-        }
+    for sentence in found.restatements() {
+        line("restated", &sentence);
     }
     screen.print("\nmade from");
     for table in &found.tables {
@@ -139,16 +131,7 @@ fn show(screen: &Screen, found: &Explained) {
         ));
     }
     for source in &found.sources {
-        let balance = &source.balance;
-        screen.print(&format!(
-            "  {:<28} {:>10} rows  = {} read − {} quarantined − {} deduplicated, from {} exports",
-            format!("raw.{}", source.source),
-            human_count(balance.landed),
-            human_count(balance.read),
-            human_count(balance.quarantined),
-            human_count(balance.deduplicated),
-            human_count(source.exports.len() as u64)
-        ));
+        screen.print(&format!("  {:<28} {}", format!("raw.{}", source.source), balance_of(source)));
         for export in source.exports.iter().rev().take(EXPORTS_SHOWN) {
             screen.print(&format!("    {export}"));
         }
@@ -167,21 +150,7 @@ fn show(screen: &Screen, found: &Explained) {
 /// `Retention 34.2 % in 2011-11-01 (n = 1,204; 412 ÷ 1,204; 95 % interval 31.5 % to 36.9 %)`.
 fn figure(label: &str, value: &KpiValue, unit: &Unit) -> String {
     let point = &value.point;
-    let shown = |v: f64| of_unit(v, unit);
-    let mut notes = Vec::new();
-    if let Some(n) = point.n {
-        notes.push(format!("n = {n}"));
-    }
-    if let Some((numerator, denominator)) = point.numerator.zip(point.denominator) {
-        notes.push(format!("{numerator} ÷ {denominator}"));
-    }
-    if let Some((low, high)) = point.low.zip(point.high) {
-        notes.push(format!("95 % interval {} to {}", shown(low), shown(high)));
-    }
-    if point.provisional {
-        notes.push("provisional".to_owned());
-    }
     let of = value.dimension.as_ref().map_or(String::new(), |d| format!(" of {d}"));
-    let figure = point.value.map_or_else(|| "–".to_owned(), shown);
-    format!("{label}{of}: {figure}, period from {} ({})", point.period, notes.join("; "))
+    let figure = point.value.map_or_else(|| "–".to_owned(), |v| of_unit(v, unit));
+    format!("{label}{of}: {figure}, period from {} ({})", point.period, rests_on(point, unit))
 }

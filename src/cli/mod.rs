@@ -14,6 +14,7 @@ mod plan;
 mod progress;
 mod project;
 mod query;
+mod report;
 mod rollback;
 mod runs;
 mod sample;
@@ -65,6 +66,7 @@ async fn dispatch(cli: &Cli, screen: &Screen) -> u8 {
         Verb::Explain(args) => explain::explain(cli, screen, &system, args).await,
         Verb::Docs(args) => docs::docs(cli, screen, &system, args),
         Verb::Runs(args) => runs::runs(cli, screen, &system, args).await,
+        Verb::Report(args) => report::report(cli, screen, &system, args).await,
         Verb::Outbox(args) => outbox::outbox(cli, screen, &system, args).await,
         Verb::Rollback(args) => rollback::rollback(cli, screen, &system, args).await,
         Verb::Gc(args) => gc::gc(cli, screen, &system, args).await,

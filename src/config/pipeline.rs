@@ -205,6 +205,10 @@ fn reports(reading: &mut Reading<'_>, fields: Fields<'_>, around: &Surroundings<
     for node in fields.get("reports").map(Node::items).unwrap_or_default() {
         let fields = Fields::new(node, &REPORT);
         let name = fields.get("name").and_then(|n| name::<ReportName>(reading, n.text()?, &n.span));
+        if name.as_ref().is_some_and(|n| n.as_str() == "why") {
+            let message = "a report cannot be called `why`: the pages that explain figures lie there";
+            reading.error("reserved-name", &name_span(fields), message, "give it another name");
+        }
         let template = fields.get("template").and_then(|n| Some((n, n.text()?)));
         if let Some((node, text)) = template.filter(|(_, t)| !around.templates.contains_key(*t)) {
             let message = format!("there is no template `{}`", reading.shown(node));

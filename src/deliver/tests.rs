@@ -26,7 +26,6 @@ fn rendered() -> Rendered {
         mail_html: html.clone(),
         html,
         images: vec![],
-        workbook: None,
         text: "客户 £1.24M\n.\nFrom here on\n".into(),
         subject: "客户健康 · 2011-12-09 · Net revenue +4.2\u{202f}%".into(),
     }

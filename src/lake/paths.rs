@@ -23,6 +23,8 @@ pub const OUTBOX_DUE: &str = "outbox-due";
 /// One object for each mailbox that sent a message back.
 pub const BOUNCES: &str = "bounces";
 pub const REPORTS: &str = "reports";
+/// The folder of the pages that explain figures, beside the folders of reports; so no report is called so.
+pub const WHY: &str = "why";
 pub const GC: &str = "gc";
 
 /// The folder that one attempt at landing an export writes its files to.
@@ -102,6 +104,24 @@ pub fn kpis_number(path: &str) -> Option<u64> {
 /// The folder of everything rendered for one report from one snapshot.
 pub fn report(pipeline: &PipelineName, as_of: &str, number: u64, report: &ReportName) -> String {
     format!("{REPORTS}/{pipeline}/{as_of}/{number:0DIGITS$}/{report}")
+}
+
+/// The folder of everything rendered for a pipeline, with its index.
+pub fn archive(pipeline: &PipelineName) -> String {
+    format!("{REPORTS}/{pipeline}")
+}
+
+pub fn archive_index(pipeline: &PipelineName) -> String {
+    format!("{REPORTS}/{pipeline}/index.html")
+}
+
+pub fn archive_list(pipeline: &PipelineName) -> String {
+    format!("{REPORTS}/{pipeline}/index.json")
+}
+
+/// The folder of the pages that explain the figures of one snapshot.
+pub fn why(pipeline: &PipelineName, as_of: &str, number: u64) -> String {
+    format!("{REPORTS}/{pipeline}/{as_of}/{number:0DIGITS$}/{WHY}")
 }
 
 pub fn message(id: &str) -> String {

@@ -4,6 +4,7 @@
 //! are what a template may do with it, and `check` finds a template's mistakes before the night does.
 
 mod alerts;
+mod archive;
 mod changes;
 mod chart;
 mod check;
@@ -15,12 +16,15 @@ mod number;
 mod plain;
 mod tables;
 mod template;
+mod workbook;
 
 pub use alerts::alerts;
+pub use archive::{Archived, Link, WhyCheck, WhyPage, WhyPart, WhySource, WhyTable, index_page, why_page};
 pub use check::{check, check_without_rows};
 pub use input::{Cell, ColumnType, KpiPoint, KpiSeries, ReportInput, Restatement, SourceLine, Table, TableColumn};
 pub use number::of_unit;
-pub use template::{Image, Rendered, ReportError, Templates, Workbook, compile, render};
+pub use template::{Image, Rendered, ReportError, Templates, compile, render};
+pub use workbook::{WORKBOOK_TYPE, workbook, workbook_name};
 
 #[cfg(test)]
 mod tests;

@@ -30,8 +30,6 @@ pub struct Rendered {
     pub text: String,
     /// One line.
     pub subject: String,
-    /// The tables of the report, where it attaches them.
-    pub workbook: Option<Workbook>,
 }
 
 /// A picture of a mail.
@@ -40,13 +38,6 @@ pub struct Image {
     /// Its Content-ID, without brackets.
     pub id: String,
     pub png: Vec<u8>,
-}
-
-/// A file that travels with a mail.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Workbook {
-    pub name: String,
-    pub bytes: Vec<u8>,
 }
 
 /// Why a report has no page. `check` finds most of these by day.
@@ -140,14 +131,7 @@ pub fn render(templates: &Templates, report: &Report, input: &ReportInput) -> Re
     let beside = format!("{beside}.txt");
     let text = if templates.sources.contains_key(&beside) { rendered(&beside)? } else { plain::text(input, &view) };
     let html = rendered(&report.template)?;
-    Ok(Rendered {
-        mail_html: html.clone(),
-        images: vec![],
-        html,
-        text,
-        subject: subject(report, input, &view),
-        workbook: None,
-    })
+    Ok(Rendered { mail_html: html.clone(), images: vec![], html, text, subject: subject(report, input, &view) })
 }
 
 /// `Customer health · 2011-12-09 · Net revenue +4.2 % · 2 remarks`.

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
-use crate::base::{RunId, SourceName, TableName};
-use crate::config::{Kpi, Stage};
+use crate::base::{RunId, SourceName, TableName, human_count};
+use crate::config::{Kpi, Stage, Unit};
 use crate::lake::{Alert, Balance, CheckOutcome, Publication};
 use crate::plan::Node;
+use crate::report::{KpiPoint, of_unit};
 use crate::run::kpis::{self, KpiValue};
 use crate::run::{RunError, Workshop};
 
@@ -40,7 +41,7 @@ pub struct TableLine {
     pub reads: Vec<TableName>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct SourceExports {
     pub source: SourceName,
     pub balance: Balance,
@@ -79,22 +80,117 @@ pub async fn explain(
         )));
     }
     let tables = lineage(shop, &publication, &kpi.table);
+    let raws = raws(&tables);
+    let sources = sources(shop, &publication, &raws).await?;
+    let restated = restated(shop, kpi, period).await?;
+    Ok(told(kpi, &node.stage, (snapshot, &publication), values, restated, tables, &sources))
+}
+
+/// The last closed period of every KPI that reports show, all from one snapshot; what is restated is what this snapshot says
+/// otherwise than the one before it.
+pub(super) async fn explain_all(
+    shop: &Workshop,
+    snapshot: u64,
+    publication: &Publication,
+    all: &[KpiValue],
+) -> Result<Vec<Explained>, RunError> {
+    let mut lines = Vec::new();
+    for kpi in shop.pipeline.kpis.iter().filter(|k| k.shown) {
+        let of_kpi = || all.iter().filter(|v| v.kpi == kpi.name);
+        let closed = of_kpi().filter(|v| !v.point.provisional && v.dimension.is_none()).map(|v| v.point.period).max();
+        let (Some(node), Some(period)) = (node(shop, &kpi.table), closed) else { continue };
+        let values: Vec<KpiValue> = of_kpi().filter(|v| v.point.period == period).cloned().collect();
+        lines.push((kpi, &node.stage, values, lineage(shop, publication, &kpi.table)));
+    }
+    let needed = lines.iter().flat_map(|(.., tables)| raws(tables)).collect();
+    let sources = sources(shop, publication, &needed).await?;
+    let one = |(kpi, stage, values, tables): (&Kpi, &Stage, Vec<KpiValue>, Vec<TableLine>)| {
+        let changed = values.iter().filter(|v| v.dimension.is_none() && v.was.is_some()).cloned();
+        let restated = changed.map(|v| (publication.as_of.clone(), v)).collect();
+        told(kpi, stage, (snapshot, publication), values, restated, tables, &sources)
+    };
+    Ok(lines.into_iter().map(one).collect())
+}
+
+fn told(
+    kpi: &Kpi,
+    stage: &Stage,
+    (snapshot, publication): (u64, &Publication),
+    values: Vec<KpiValue>,
+    restated: Vec<(String, KpiValue)>,
+    tables: Vec<TableLine>,
+    sources: &[SourceExports],
+) -> Explained {
+    let raws = raws(&tables);
     let names: BTreeSet<&TableName> = tables.iter().map(|t| &t.table).collect();
-    let raws: BTreeSet<SourceName> = tables.iter().flat_map(|t| &t.reads).filter_map(TableName::source).collect();
     let made_from = |c: &&CheckOutcome| names.contains(&c.table) || c.table.source().is_some_and(|s| raws.contains(&s));
-    Ok(Explained {
+    Explained {
         kpi: kpi.clone(),
-        stage: node.stage.clone(),
+        stage: stage.clone(),
         snapshot,
         as_of: publication.as_of.clone(),
         run: publication.run.clone(),
         values,
-        restated: restated(shop, kpi, period).await?,
+        restated,
         alerts: publication.alerts.iter().filter(|a| a.kpi == kpi.name).cloned().collect(),
         checks: publication.checks.iter().filter(made_from).cloned().collect(),
-        sources: sources(shop, &publication, &raws).await?,
+        sources: sources.iter().filter(|s| raws.contains(&s.source)).cloned().collect(),
         tables,
-    })
+    }
+}
+
+fn raws(tables: &[TableLine]) -> BTreeSet<SourceName> {
+    tables.iter().flat_map(|t| &t.reads).filter_map(TableName::source).collect()
+}
+
+impl Explained {
+    /// What the figure is called and is, in a sentence: the stage's description where the KPI has none of its own.
+    pub fn definition(&self) -> Option<&String> {
+        self.kpi.definitions.get("en").or(self.stage.head.description.as_ref())
+    }
+
+    /// `as of 2024-02-01: 34.0 % in snapshot 3, since then 34.2 %`.
+    pub fn restatements(&self) -> Vec<String> {
+        let shown = |v: Option<f64>| v.map_or_else(|| "–".to_owned(), |v| of_unit(v, &self.kpi.unit));
+        let sentence = |(as_of, value): &(String, KpiValue)| {
+            let was = value.was.as_ref()?;
+            let (then, now) = (shown(was.value), shown(value.point.value));
+            Some(format!("as of {as_of}: {then} in snapshot {}, since then {now}", was.snapshot))
+        };
+        self.restated.iter().filter_map(sentence).collect()
+    }
+}
+
+/// What a value rests on: `n = 1,204; 412 ÷ 1,204; 95 % interval 31.5 % to 36.9 %`.
+pub fn rests_on(point: &KpiPoint, unit: &Unit) -> String {
+    let shown = |v: f64| of_unit(v, unit);
+    let mut notes = Vec::new();
+    if let Some(n) = point.n {
+        notes.push(format!("n = {n}"));
+    }
+    if let Some((numerator, denominator)) = point.numerator.zip(point.denominator) {
+        notes.push(format!("{numerator} ÷ {denominator}"));
+    }
+    if let Some((low, high)) = point.low.zip(point.high) {
+        notes.push(format!("95 % interval {} to {}", shown(low), shown(high)));
+    }
+    if point.provisional {
+        notes.push("provisional".to_owned());
+    }
+    notes.join("; ")
+}
+
+/// `1,000 rows = 1,003 read − 2 quarantined − 1 deduplicated, from 12 exports`.
+pub fn balance_of(source: &SourceExports) -> String {
+    let Balance { read, landed, quarantined, deduplicated } = source.balance;
+    format!(
+        "{} rows = {} read − {} quarantined − {} deduplicated, from {} exports",
+        human_count(landed),
+        human_count(read),
+        human_count(quarantined),
+        human_count(deduplicated),
+        human_count(source.exports.len() as u64)
+    )
 }
 
 async fn find(shop: &Workshop, as_of: Option<&str>) -> Result<(u64, Publication), RunError> {

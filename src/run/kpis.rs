@@ -142,7 +142,7 @@ pub async fn keep(
     }
     publication.kpis = Some(file);
     let standing = before.map(|(_, b)| b.alerts.as_slice()).unwrap_or_default();
-    publication.alerts = alerts(&series(shop, &values), &publication.as_of, standing);
+    publication.alerts = alerts(&series(shop, &values, None), &publication.as_of, standing);
     Ok(())
 }
 
@@ -155,23 +155,33 @@ pub async fn published(shop: &Workshop, publication: &Publication) -> Result<Vec
     }
 }
 
-/// The series of each KPI, without breakdowns, in the order of the pipeline.
-pub fn series(shop: &Workshop, values: &[KpiValue]) -> Vec<KpiSeries> {
+/// Which of a KPI's values are meant: the whole, or those of some breakdowns.
+fn is_of(value: &KpiValue, dimensions: Option<&BTreeSet<String>>) -> bool {
+    match (&value.dimension, dimensions) {
+        (None, None) => true,
+        (Some(dimension), Some(wanted)) => wanted.contains(dimension),
+        _ => false,
+    }
+}
+
+/// The series of each KPI, in the order of the pipeline: the whole, or what a breakdown says of the dimensions given; a KPI
+/// that has no such breakdown is left out then.
+pub fn series(shop: &Workshop, values: &[KpiValue], dimensions: Option<&BTreeSet<String>>) -> Vec<KpiSeries> {
     let of = |kpi: &Kpi| {
         let node = shop.graph.nodes.iter().find(|n| *n.table() == kpi.table);
         let described = || node.and_then(|n| n.stage.head.description.clone());
         let mut points: Vec<KpiPoint> =
-            values.iter().filter(|v| v.kpi == kpi.name && v.dimension.is_none()).map(|v| v.point.clone()).collect();
+            values.iter().filter(|v| v.kpi == kpi.name && is_of(v, dimensions)).map(|v| v.point.clone()).collect();
         points.sort_by_key(|p| p.period);
         KpiSeries { kpi: kpi.clone(), definition: kpi.definitions.get("en").cloned().or_else(described), points }
     };
-    made(shop).map(of).collect()
+    made(shop).map(of).filter(|s| dimensions.is_none() || !s.points.is_empty()).collect()
 }
 
 /// The closed values of the KPIs in reports that this snapshot publishes otherwise than the one before it did.
-pub fn restatements(shop: &Workshop, values: &[KpiValue]) -> Vec<Restatement> {
+pub fn restatements(shop: &Workshop, values: &[KpiValue], dimensions: Option<&BTreeSet<String>>) -> Vec<Restatement> {
     let of = |kpi: &Kpi| {
-        let changed = values.iter().filter(|v| v.kpi == kpi.name && v.dimension.is_none());
+        let changed = values.iter().filter(|v| v.kpi == kpi.name && is_of(v, dimensions));
         let one = |v: &KpiValue| {
             let was = v.was.as_ref()?.value;
             Some(Restatement { kpi: kpi.clone(), period: v.point.period, was, value: v.point.value, n: v.point.n })

@@ -1,6 +1,8 @@
 //! The conductor: the only room that calls rooms in order. Lease, retries, time-outs, events. Holds no SQL and no HTML.
 
+mod archive;
 mod bounces;
+mod burst;
 mod check;
 mod error;
 mod explain;
@@ -9,11 +11,15 @@ mod keeper;
 mod kpis;
 mod look;
 mod night;
+mod notices;
 mod open;
 pub mod outbox;
 #[cfg(test)]
 mod outbox_tests;
+mod pdf;
 mod posting;
+#[cfg(test)]
+mod posting_tests;
 mod publish;
 mod query;
 mod report;
@@ -21,15 +27,17 @@ mod retry;
 mod sample;
 mod work;
 
+pub use archive::{archived, rebuild};
 pub use check::{Checked, check_project};
 pub use error::{RunError, describe};
-pub use explain::{Explained, SourceExports, TableLine, explain};
+pub use explain::{Explained, SourceExports, TableLine, balance_of, explain, rests_on};
 pub use garbage::collect_garbage;
 pub use keeper::Keeper;
 pub use kpis::{KpiValue, Restated};
 pub use night::{Night, Options, Session, backfill, plan_interval, run_interval};
+pub use notices::tell_delays;
 pub use open::{Workshop, engine, open, open_exports, open_lake};
 pub use publish::{notable, total};
 pub use query::query;
-pub use report::{Rendered, report, tell_delays};
+pub use report::{Rendered, report};
 pub use sample::{ensure_sample, write_sample};

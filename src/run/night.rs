@@ -13,8 +13,9 @@ use crate::plan::{Inventory, Plan, Wanted};
 use crate::run::error::describe;
 use crate::run::keeper::Editions;
 use crate::run::look::{self, Known};
+use crate::run::notices::withhold;
 use crate::run::publish::Edition;
-use crate::run::report::{Rendered, report, withhold};
+use crate::run::report::{Rendered, report};
 use crate::run::work::work;
 use crate::run::{RunError, Workshop, kpis, publish};
 

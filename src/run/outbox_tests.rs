@@ -144,7 +144,7 @@ impl Observer for Silent {
     fn see(&self, _: &Event) {}
 }
 
-fn post(mail: &str) -> (Post, Arc<AtomicI64>) {
+pub(super) fn post(mail: &str) -> (Post, Arc<AtomicI64>) {
     let texts = BTreeMap::from([("matins.yaml".to_owned(), SourceText::new("matins.yaml", mail))]);
     let (project, found) = load(&ProjectFiles { root: "/nowhere".into(), texts }, &Environment::default());
     assert!(found.is_empty(), "{found:?}");
@@ -166,7 +166,7 @@ fn to_server(port: u16, more: &str) -> (Post, Arc<AtomicI64>) {
     ))
 }
 
-fn messages(post: &Post, recipients: &[&str]) -> Vec<Message> {
+pub(super) fn messages(post: &Post, recipients: &[&str]) -> Vec<Message> {
     let as_of = AsOf::parse("2011-12-10", chrono_tz::Europe::London).expect("a date");
     let pipeline = "shop".parse().expect("a name");
     let content = Content::Plain { subject: "s", text: ".\nfor one\n" };
@@ -188,7 +188,7 @@ fn messages(post: &Post, recipients: &[&str]) -> Vec<Message> {
     outbox::composed(post, &letters, content, &Links::default()).expect("composed")
 }
 
-async fn state(post: &Post, id: &str) -> MessageState {
+pub(super) async fn state(post: &Post, id: &str) -> MessageState {
     post.lake.message(id).await.expect("read").expect("there").state
 }
 

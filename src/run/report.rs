@@ -4,22 +4,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef};
-use chrono::{DateTime, Days, NaiveDate, NaiveTime};
-use chrono_tz::Tz;
+use chrono::NaiveDate;
+use futures::{StreamExt, TryStreamExt};
 
-use crate::base::{AsOf, Diagnostics, Interval, TableName, start_of_day};
-use crate::config::{Kpi, Pipeline, Report};
-use crate::deliver::{Content, Letter, Links, message_id};
-use crate::engine::{Cell, Effort, Engine, PartsTable, Rows, Tables, collect};
-use crate::lake::{Blocked, MessageKind, Publication, paths};
+use crate::base::{AsOf, Diagnostics, Event, TableName};
+use crate::config::{Destination, Kpi, Locale, Pipeline, Report};
+use crate::deliver::{Attached, Content, Letter, Links};
+use crate::engine::{Cell, PartsTable, Rows};
+use crate::lake::{MessageKind, Publication, paths};
 use crate::report::{self, ColumnType, ReportInput, SourceLine, Table, TableColumn, Templates};
+use crate::run::burst::{self, Group, groups, read};
+use crate::run::error::describe;
 use crate::run::kpis::{self, KpiValue};
 use crate::run::outbox::{self, Post};
+use crate::run::pdf::pdf;
 use crate::run::query::published_table;
-use crate::run::{RunError, Workshop};
-
-/// A report shows tables whole, so they must be small; a larger one belongs behind `query`.
-const ROWS_SHOWN: usize = 5_000;
+use crate::run::{RunError, Workshop, archive};
 
 /// A report that stands in the lake.
 #[derive(Debug, Clone)]
@@ -40,29 +40,33 @@ pub async fn report(
     mail: bool,
 ) -> Result<Vec<Rendered>, RunError> {
     let mut all = Vec::new();
-    let mut input: Option<Sheets> = None;
+    let mut sheets: Option<Sheets<'_>> = None;
+    let mut new = Vec::new();
     for one in &shop.pipeline.reports {
         let folder = paths::report(&shop.pipeline.name, &publication.as_of.replace(':', ""), number, &one.name);
-        let path = format!("{folder}/all.en.html");
-        // Written last: where it stands, the page is whole and its messages are in the outbox.
+        let path = groups(one).first().map(|g| format!("{folder}/{}.html", g.stem())).unwrap_or_default();
+        // Written last: where it stands, the pages are whole and their messages are in the outbox.
         let done = format!("{folder}/{}.json", if mail { "delivered" } else { "rendered" });
         if let Some(bytes) = shop.lake.get(&done).await? {
             let ids: Vec<String> = serde_json::from_slice(&bytes).unwrap_or_default();
             all.push((one.name.to_string(), path, ids));
             continue;
         }
-        if input.is_none() {
-            input = Some(sheets(shop, publication).await?);
-        }
-        let templates = compile(shop)?;
-        let Some(sheets) = &input else { continue };
-        let view = view(shop, one, publication, sheets);
-        let rendered = report::render(&templates, one, &view)
-            .map_err(|e| RunError::Report { report: one.name.to_string(), why: e.to_string() })?;
-        shop.lake.put(&path, rendered.html.clone().into_bytes()).await?;
-        let ids = if mail { enqueue(shop, one, &view, &rendered).await? } else { vec![] };
+        let sheets = match &sheets {
+            Some(sheets) => sheets,
+            None => sheets.insert(Sheets::of(shop, publication).await?),
+        };
+        let ids = pages(shop, one, publication, sheets, &folder, mail).await?;
+        new.push(one);
         shop.lake.put(&done, serde_json::to_vec(&ids).unwrap_or_default()).await?;
         all.push((one.name.to_string(), path, ids));
+    }
+    if let Some(sheets) = sheets.filter(|_| !new.is_empty())
+        && let Err(error) = archive::keep(shop, publication, number, &sheets.values, &new).await
+    {
+        // The reports stand, and the next one lists itself.
+        let message = format!("the archive of reports is not up to date: {}", describe(&error));
+        shop.observer.see(&Event::Warning { message });
     }
     let post = Post::of(shop);
     if all.iter().any(|(_, _, ids)| !ids.is_empty()) {
@@ -76,6 +80,113 @@ pub async fn report(
     }
     outbox::verdict(&everything)?;
     Ok(reports)
+}
+
+/// The pages of one report, one for all who see the same, and with `mail` their messages; gives back the messages' ids.
+async fn pages(
+    shop: &Workshop,
+    one: &Report,
+    publication: &Publication,
+    sheets: &Sheets<'_>,
+    folder: &str,
+    mail: bool,
+) -> Result<Vec<String>, RunError> {
+    let templates = Arc::new(compile(shop)?);
+    let groups = groups(one);
+    let each = groups.iter().map(|group| {
+        let templates = Arc::clone(&templates);
+        async move {
+            let view = Arc::new(view(shop, one, publication, sheets, group).await?);
+            let rendered = draw(templates, one, &view, group.locale).await?;
+            let stem = format!("{folder}/{}", group.stem());
+            shop.lake.put(&format!("{stem}.html"), rendered.html.clone().into_bytes()).await?;
+            if !mail || group.recipients.is_empty() {
+                return Ok(vec![]);
+            }
+            let files = files(shop, one, &view, &rendered, group.locale).await?;
+            for file in &files {
+                let ending = file.name.rsplit('.').next().unwrap_or_default();
+                shop.lake.put(&format!("{stem}.{ending}"), file.bytes.clone()).await?;
+            }
+            let links = links(shop, group, &stem, &rendered).await?;
+            let letters: Vec<Letter<'_>> =
+                group.recipients.iter().map(|r| letter(shop, one, &view.as_of, &r.to)).collect();
+            let post = Post::of(shop);
+            let content = Content::Report { rendered: &rendered, files: &files };
+            outbox::enqueue(&post, outbox::composed(&post, &letters, content, &links)?).await
+        }
+    });
+    let ids: Vec<Vec<String>> = futures::stream::iter(each).buffered(shop.engine.cores().max(1)).try_collect().await?;
+    Ok(ids.concat())
+}
+
+/// Drawing takes a processor for a while, so it is done beside the tasks that wait for stores and servers.
+async fn draw(
+    templates: Arc<Templates>,
+    one: &Report,
+    view: &Arc<ReportInput>,
+    _locale: Locale,
+) -> Result<report::Rendered, RunError> {
+    let (one, view) = (one.clone(), Arc::clone(view));
+    let name = one.name.to_string();
+    let drawn = tokio::task::spawn_blocking(move || report::render(&templates, &one, &view)).await;
+    drawn
+        .map_err(|e| RunError::Panicked(e.to_string()))?
+        .map_err(|e| RunError::Report { report: name, why: e.to_string() })
+}
+
+/// What travels with the mail: the tables as a workbook, and the page as a PDF where that is wanted and can be made.
+async fn files(
+    shop: &Workshop,
+    one: &Report,
+    view: &ReportInput,
+    rendered: &report::Rendered,
+    locale: Locale,
+) -> Result<Vec<Attached>, RunError> {
+    let mut files = Vec::new();
+    if one.workbook {
+        let failed = |e: &dyn std::fmt::Display| RunError::Report {
+            report: one.name.to_string(),
+            why: format!("its workbook: {e}"),
+        };
+        let bytes = report::workbook(one, view, locale).map_err(|e| failed(&e))?;
+        let name = report::workbook_name(one, view, "xlsx");
+        files.push(Attached { name, media_type: report::WORKBOOK_TYPE, bytes });
+    }
+    if one.pdf {
+        match pdf(&shop.system.environment, &rendered.html, &view.as_of).await {
+            Ok(bytes) => {
+                let name = report::workbook_name(one, view, "pdf");
+                files.push(Attached { name, media_type: "application/pdf", bytes });
+            }
+            Err(why) => {
+                let message = format!("report `{}` goes without its PDF: {why}", one.name);
+                shop.observer.see(&Event::Warning { message });
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// Where the page and its pictures are read, for posts; the pictures of a mail travel in it.
+async fn links(shop: &Workshop, group: &Group<'_>, stem: &str, rendered: &report::Rendered) -> Result<Links, RunError> {
+    let Some(site) = &shop.project.site else { return Ok(Links::default()) };
+    let mut links = Links { page: Some(format!("{site}/{stem}.html")), pictures: vec![] };
+    if group.recipients.iter().any(|r| matches!(r.to, Destination::Channel(_))) {
+        for image in &rendered.images {
+            let name: String = image.id.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+            let path = format!("{stem}.{name}.png");
+            shop.lake.put(&path, image.png.clone()).await?;
+            links.pictures.push((format!("{site}/{path}"), rendered.subject.clone()));
+        }
+    }
+    Ok(links)
+}
+
+pub(super) fn letter<'a>(shop: &'a Workshop, one: &'a Report, as_of: &'a AsOf, to: &'a Destination) -> Letter<'a> {
+    // The date is the interval's, so that the bytes are the same whenever they are made.
+    let (kind, date) = (MessageKind::Report, as_of.0.to_utc());
+    Letter { kind, pipeline: &shop.pipeline.name, subject_of: one.name.as_str(), as_of, to, date }
 }
 
 /// What a check of a report needs of a table.
@@ -99,6 +210,7 @@ pub fn check(
     let mut found = Diagnostics::default();
     let kpis: Vec<Kpi> = pipeline.kpis.iter().filter(|k| !left_out.contains(&k.table)).cloned().collect();
     let names: Vec<String> = columns.keys().map(ToString::to_string).collect();
+    found.extend(burst::check(one, columns));
     let mut schemas = BTreeMap::new();
     let mut shows_broken = false;
     for (name, (table, place)) in &one.data {
@@ -134,43 +246,62 @@ fn compile(shop: &Workshop) -> Result<Templates, RunError> {
     report::compile(&shop.project.templates).map_err(RunError::Project)
 }
 
-/// What reports show: the rows of tables, and the values of KPIs as they were published.
-struct Sheets {
-    tables: BTreeMap<TableName, Rows>,
+/// What reports show: tables, those that somebody sees whole already read, and the values of KPIs as they were published.
+struct Sheets<'p> {
+    shop: &'p Workshop,
+    tables: BTreeMap<TableName, Arc<PartsTable>>,
+    whole: BTreeMap<TableName, Rows>,
     values: Vec<KpiValue>,
 }
 
-async fn sheets(shop: &Workshop, publication: &Publication) -> Result<Sheets, RunError> {
-    let shown = shop.pipeline.reports.iter().flat_map(|r| r.data.values().map(|(t, _)| t.clone()));
-    let mut wanted: Vec<TableName> = shown.collect();
-    wanted.sort();
-    wanted.dedup();
-    let read = wanted.into_iter().map(|name| async move {
-        let table = published_table(&shop.lake, &shop.project, &shop.pipeline.name, publication, &name).await?;
-        let rows = read(&shop.engine, &name, table).await?;
-        Ok::<_, RunError>((name, rows))
-    });
-    let tables = futures::future::try_join_all(read).await?.into_iter().collect();
-    Ok(Sheets { tables, values: kpis::published(shop, publication).await? })
-}
-
-async fn read(engine: &Engine, name: &TableName, table: PartsTable) -> Result<Rows, RunError> {
-    if table.rows() > ROWS_SHOWN as u64 {
-        let why = format!("`{name}` has {} rows; a report shows tables of at most {ROWS_SHOWN}", table.rows());
-        return Err(RunError::Report { report: name.to_string(), why });
+impl<'p> Sheets<'p> {
+    async fn of(shop: &'p Workshop, publication: &Publication) -> Result<Self, RunError> {
+        let (mut wanted, mut whole) = (BTreeSet::new(), BTreeSet::new());
+        for one in &shop.pipeline.reports {
+            let groups = groups(one);
+            for (name, (table, _)) in &one.data {
+                wanted.insert(table.clone());
+                if groups.iter().any(|g| !g.narrows(one, name)) {
+                    whole.insert(table.clone());
+                }
+            }
+        }
+        let open = wanted.into_iter().map(|name| async move {
+            let table = published_table(&shop.lake, &shop.project, &shop.pipeline.name, publication, &name).await?;
+            Ok::<_, RunError>((name, Arc::new(table)))
+        });
+        let tables: BTreeMap<_, _> = futures::future::try_join_all(open).await?.into_iter().collect();
+        let everything = BTreeMap::new();
+        let read = whole.into_iter().filter_map(|name| Some((tables.get(&name)?, name))).map(|(table, name)| {
+            let everything = &everything;
+            async move {
+                let rows = read(&shop.engine, &name, table, everything).await?;
+                Ok::<_, RunError>((name, rows))
+            }
+        });
+        let whole = futures::future::try_join_all(read).await?.into_iter().collect();
+        Ok(Self { shop, tables, whole, values: kpis::published(shop, publication).await? })
     }
-    let mut tables = Tables::new();
-    tables.insert(name.clone(), Arc::new(table));
-    let session = engine.session(&tables, Effort::Beside)?;
-    let frame = engine.ask(&session, &format!("SELECT * FROM {name}")).await?;
-    Ok(collect(engine, frame).await?)
+
+    /// The rows of a table that a group sees, by the name the report's `data` gives it.
+    async fn rows(&self, one: &Report, group: &Group<'_>, name: &str, table: &TableName) -> Result<Table, RunError> {
+        if !group.narrows(one, name) {
+            return Ok(self.whole.get(table).map(sheet).unwrap_or_default());
+        }
+        let Some(of) = self.tables.get(table) else { return Ok(Table::default()) };
+        Ok(sheet(&read(&self.shop.engine, table, of, group.filter).await?))
+    }
 }
 
-fn view(shop: &Workshop, one: &Report, publication: &Publication, sheets: &Sheets) -> ReportInput {
+async fn view(
+    shop: &Workshop,
+    one: &Report,
+    publication: &Publication,
+    sheets: &Sheets<'_>,
+    group: &Group<'_>,
+) -> Result<ReportInput, RunError> {
     let zone = shop.pipeline.time_zone;
     let start = AsOf(publication.start.with_timezone(&zone));
-    let empty = Rows::default();
-    let rows = |name: &TableName| sheets.tables.get(name).unwrap_or(&empty);
     let sources = publication.balances.iter().map(|(name, balance)| {
         let made_from = publication.tables.get(&TableName::raw(name)).map(|t| &t.made_from);
         let word = |key: &str| made_from.and_then(|m| m.get(key));
@@ -181,7 +312,12 @@ fn view(shop: &Workshop, one: &Report, publication: &Publication, sheets: &Sheet
             balance: *balance,
         }
     });
-    ReportInput {
+    let mut tables = BTreeMap::new();
+    for (name, (table, _)) in &one.data {
+        tables.insert(name.clone(), sheets.rows(one, group, name, table).await?);
+    }
+    let dimensions = group.dimensions(one);
+    Ok(ReportInput {
         pipeline: shop.pipeline.name.clone(),
         as_of: AsOf(publication.end.with_timezone(&zone)),
         interval: start.to_string(),
@@ -189,11 +325,12 @@ fn view(shop: &Workshop, one: &Report, publication: &Publication, sheets: &Sheet
         reproducible: publication.reproducible,
         sources: sources.collect(),
         checks: publication.checks.clone(),
-        kpis: kpis::series(shop, &sheets.values),
-        alerts: publication.alerts.clone(),
-        restatements: kpis::restatements(shop, &sheets.values),
-        tables: one.data.iter().map(|(name, (table, _))| (name.clone(), sheet(rows(table)))).collect(),
-    }
+        kpis: kpis::series(shop, &sheets.values, dimensions.as_ref()),
+        // They are of everybody's figures.
+        alerts: if dimensions.is_none() { publication.alerts.clone() } else { vec![] },
+        restatements: kpis::restatements(shop, &sheets.values, dimensions.as_ref()),
+        tables,
+    })
 }
 
 fn sheet(rows: &Rows) -> Table {
@@ -223,108 +360,4 @@ fn shown(cell: &Cell) -> report::Cell {
         Cell::Date(date) => report::Cell::Date(*date),
         Cell::Text(text) => report::Cell::Text(text.clone()),
     }
-}
-
-/// Composes each recipient's message and writes it to the outbox. Gives back their ids.
-async fn enqueue(
-    shop: &Workshop,
-    one: &Report,
-    view: &ReportInput,
-    rendered: &report::Rendered,
-) -> Result<Vec<String>, RunError> {
-    let letters: Vec<Letter<'_>> = one
-        .recipients
-        .iter()
-        .map(|recipient| Letter {
-            kind: MessageKind::Report,
-            pipeline: &shop.pipeline.name,
-            subject_of: one.name.as_str(),
-            as_of: &view.as_of,
-            to: &recipient.to,
-            date: view.as_of.0.to_utc(),
-        })
-        .collect();
-    let post = Post::of(shop);
-    let content = Content::Report { rendered, files: &[] };
-    let messages = outbox::composed(&post, &letters, content, &Links::default())?;
-    outbox::enqueue(&post, messages).await
-}
-
-/// Sends a notice in place of every report of an interval whose data did not pass its checks; once for each interval.
-pub async fn withhold(shop: &Workshop, interval: &Interval, blocked: &Blocked) -> Result<(), RunError> {
-    let failed: Vec<String> =
-        blocked.0.iter().map(|o| format!("- {} on {}: {} of {} rows", o.check, o.table, o.bad_rows, o.rows)).collect();
-    let why = format!("Checks that failed:\n{}", failed.join("\n"));
-    for one in &shop.pipeline.reports {
-        instead(shop, one, interval, MessageKind::Withheld, &why).await?;
-    }
-    Ok(())
-}
-
-async fn instead(
-    shop: &Workshop,
-    one: &Report,
-    interval: &Interval,
-    kind: MessageKind,
-    why: &str,
-) -> Result<Vec<outbox::Sent>, RunError> {
-    let as_of = interval.as_of();
-    let letters: Vec<Letter<'_>> = one
-        .recipients
-        .iter()
-        .map(|recipient| Letter {
-            kind,
-            pipeline: &shop.pipeline.name,
-            subject_of: one.name.as_str(),
-            as_of: &as_of,
-            to: &recipient.to,
-            date: shop.system.clock.now(),
-        })
-        .collect();
-    let start = AsOf(interval.start).to_string();
-    let (subject, text) = outbox::notice(kind, &one.title, &start, why);
-    outbox::send_plain(&Post::of(shop), &letters, &subject, &text).await
-}
-
-/// Sends a notice in place of every report that should be out by now and is not. For whoever watches the time: a scheduler
-/// at each tick, or `matins outbox deliver`.
-pub async fn tell_delays(shop: &Workshop) -> Result<Vec<outbox::Sent>, RunError> {
-    let now = shop.system.clock.now().with_timezone(&shop.pipeline.time_zone);
-    let interval = shop.pipeline.interval.last_closed(now);
-    let mut sent = Vec::new();
-    for one in &shop.pipeline.reports {
-        let Some(by) = one.deliver_by else { continue };
-        if now < deadline(&interval, by) || shop.lake.head(&shop.pipeline.name).await?.is_none() {
-            continue;
-        }
-        let as_of = interval.as_of();
-        let mut missing = false;
-        for recipient in &one.recipients {
-            let letter = |kind| Letter {
-                kind,
-                pipeline: &shop.pipeline.name,
-                subject_of: one.name.as_str(),
-                as_of: &as_of,
-                to: &recipient.to,
-                date: as_of.0.to_utc(),
-            };
-            // A message that waits for the mail server cannot be announced by another one.
-            let report = shop.lake.message(&message_id(&letter(MessageKind::Report), 0)).await?;
-            let withheld = shop.lake.message(&message_id(&letter(MessageKind::Withheld), 0)).await?;
-            missing |= report.is_none() && withheld.is_none();
-        }
-        if missing {
-            let why = format!("It should have been out by {}.", by.format("%H:%M"));
-            sent.extend(instead(shop, one, &interval, MessageKind::Delayed, &why).await?);
-        }
-    }
-    Ok(sent)
-}
-
-/// The first such time of day after the interval's end.
-fn deadline(interval: &Interval, by: NaiveTime) -> DateTime<Tz> {
-    let end = interval.end;
-    let day = if end.time() <= by { end.date_naive() } else { end.date_naive() + Days::new(1) };
-    let wall = format!("{day}T{}", by.format("%H:%M"));
-    AsOf::parse(&wall, end.timezone()).map_or_else(|_| start_of_day(day, end.timezone()), |at| at.0)
 }

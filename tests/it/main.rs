@@ -9,6 +9,7 @@
     reason = "a test says what it means"
 )]
 
+mod burst;
 mod check;
 mod cli;
 mod faults;
@@ -18,3 +19,4 @@ mod project;
 mod rooms;
 mod s3;
 mod sample;
+mod smtp;

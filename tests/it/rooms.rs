@@ -16,6 +16,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("argmin", &["engine"]),
     ("tera", &["report"]),
     ("lettre", &["deliver"]),
+    ("mail_parser", &["deliver"]),
+    ("rust_xlsxwriter", &["report"]),
     ("clap", &["cli"]),
     ("axum", &["pages"]),
     ("indicatif", &["cli"]),

@@ -11,3 +11,5 @@ mod ground;
 mod killed;
 mod lease;
 mod mail;
+
+pub use ground::{Random, asked};

@@ -1,0 +1,161 @@
+//! The pages around reports: an index by date, and for each figure a page that says why it is what it is. Their templates are
+//! the program's own, because what they say is the same for every project.
+
+use serde::{Deserialize, Serialize};
+use tera::{Context, Tera};
+
+use super::number::tame;
+
+const STYLE: &str = include_str!("archive/style.css");
+
+/// Everything that is known of one figure, in words.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct WhyPage {
+    pub kpi: String,
+    pub label: String,
+    pub pipeline: String,
+    /// As people read it.
+    pub figure: String,
+    pub period: String,
+    pub as_of: String,
+    pub snapshot: u64,
+    pub run: String,
+    /// The sample, numerator and denominator, the interval.
+    pub details: String,
+    pub definition: Option<String>,
+    pub formula: Option<String>,
+    pub rules: Vec<String>,
+    pub remarks: Vec<String>,
+    pub breakdown: Vec<WhyPart>,
+    pub tables: Vec<WhyTable>,
+    pub sources: Vec<WhySource>,
+    pub checks: Vec<WhyCheck>,
+    /// Below the project.
+    pub file: String,
+    pub sql: String,
+}
+
+/// One value of a breakdown.
+#[derive(Debug, Clone, Serialize)]
+pub struct WhyPart {
+    pub name: String,
+    pub figure: String,
+    pub details: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct WhyTable {
+    pub name: String,
+    pub rows: String,
+    pub fingerprint: String,
+    pub file: String,
+    pub reads: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct WhySource {
+    pub name: String,
+    pub balance: String,
+    /// The newest first.
+    pub exports: Vec<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct WhyCheck {
+    pub table: String,
+    pub rule: String,
+    pub severity: String,
+    pub status: String,
+    pub bad: String,
+}
+
+/// One report of one snapshot, as the index lists it. Paths are below the pipeline's folder of reports.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Archived {
+    pub as_of: String,
+    pub snapshot: u64,
+    pub report: String,
+    pub title: String,
+    pub pages: Vec<Link>,
+    pub figures: Vec<Link>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    pub name: String,
+    pub path: String,
+}
+
+#[derive(Serialize)]
+struct Day<'a> {
+    as_of: &'a str,
+    reports: Vec<&'a Archived>,
+}
+
+pub fn why_page(why: &WhyPage) -> Result<String, tera::Error> {
+    let mut context = Context::new();
+    context.insert("w", why);
+    page("why.html", include_str!("archive/why.html"), context)
+}
+
+/// The newest day first.
+pub fn index_page(pipeline: &str, all: &[Archived]) -> Result<String, tera::Error> {
+    let mut sorted: Vec<&Archived> = all.iter().collect();
+    sorted.sort_by(|a, b| (&b.as_of, b.snapshot, &a.report).cmp(&(&a.as_of, a.snapshot, &b.report)));
+    let days: Vec<Day<'_>> = sorted
+        .chunk_by(|a, b| a.as_of == b.as_of)
+        .map(|day| Day { as_of: day.first().map_or("", |d| d.as_of.as_str()), reports: day.to_vec() })
+        .collect();
+    let mut context = Context::new();
+    context.insert("pipeline", &tame(pipeline));
+    context.insert("days", &days);
+    page("index.html", include_str!("archive/index.html"), context)
+}
+
+fn page(name: &'static str, text: &'static str, mut context: Context) -> Result<String, tera::Error> {
+    let mut tera = Tera::new();
+    tera.autoescape_on([".html"]);
+    tera.add_raw_template(name, text)?;
+    context.insert("style", STYLE);
+    tera.render(name, &context)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_hold_what_they_are_given_and_escape_it() {
+        let part = WhyPart { name: "<script>".into(), figure: "1".into(), details: String::new() };
+        let source =
+            WhySource { name: "orders".into(), balance: "3 rows".into(), exports: vec!["erp/2024-01-01.csv".into()] };
+        let why = WhyPage {
+            kpi: "net_revenue".into(),
+            label: "Net & gross".into(),
+            sql: "SELECT 1 WHERE 1 < 2".into(),
+            breakdown: vec![part],
+            sources: vec![source],
+            ..WhyPage::default()
+        };
+        let html = why_page(&why).expect("a page");
+        assert!(html.contains("Net &amp; gross") && html.contains("1 &lt; 2") && !html.contains("<script>"), "{html}");
+        assert!(html.contains("erp") && html.contains("2024-01-01.csv"));
+    }
+
+    #[test]
+    fn the_index_begins_with_the_newest_day() {
+        let one = |as_of: &str, report: &str| Archived {
+            as_of: as_of.into(),
+            snapshot: 1,
+            report: report.into(),
+            title: report.into(),
+            pages: vec![Link { name: "en".into(), path: format!("{as_of}/x.html") }],
+            figures: vec![],
+        };
+        let html = index_page("shop", &[one("2024-01-02", "b"), one("2024-01-03", "a"), one("2024-01-02", "a")]);
+        let html = html.expect("a page");
+        let at = |text: &str| html.find(text).expect("there");
+        assert!(at("<h2>2024-01-03</h2>") < at("<h2>2024-01-02</h2>"), "{html}");
+        assert_eq!(html.matches("<h2>2024-01-02</h2>").count(), 1);
+    }
+}

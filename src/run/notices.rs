@@ -1,0 +1,85 @@
+//! Short messages in place of a report: that it is withheld, because its data did not pass, or delayed. Each once an interval.
+
+use chrono::{DateTime, Days, NaiveTime};
+use chrono_tz::Tz;
+
+use crate::base::{AsOf, Interval, start_of_day};
+use crate::config::Report;
+use crate::deliver::{Letter, message_id};
+use crate::lake::{Blocked, MessageKind};
+use crate::run::outbox::{self, Post};
+use crate::run::report::letter;
+use crate::run::{RunError, Workshop};
+
+/// Sends a notice in place of every report of an interval whose data did not pass its checks; once for each interval.
+pub async fn withhold(shop: &Workshop, interval: &Interval, blocked: &Blocked) -> Result<(), RunError> {
+    let failed: Vec<String> =
+        blocked.0.iter().map(|o| format!("- {} on {}: {} of {} rows", o.check, o.table, o.bad_rows, o.rows)).collect();
+    let why = format!("Checks that failed:\n{}", failed.join("\n"));
+    for one in &shop.pipeline.reports {
+        instead(shop, one, interval, MessageKind::Withheld, &why).await?;
+    }
+    Ok(())
+}
+
+async fn instead(
+    shop: &Workshop,
+    one: &Report,
+    interval: &Interval,
+    kind: MessageKind,
+    why: &str,
+) -> Result<Vec<outbox::Sent>, RunError> {
+    let as_of = interval.as_of();
+    let letters: Vec<Letter<'_>> = one
+        .recipients
+        .iter()
+        .map(|recipient| Letter {
+            kind,
+            pipeline: &shop.pipeline.name,
+            subject_of: one.name.as_str(),
+            as_of: &as_of,
+            to: &recipient.to,
+            date: shop.system.clock.now(),
+        })
+        .collect();
+    let start = AsOf(interval.start).to_string();
+    let (subject, text) = outbox::notice(kind, &one.title, &start, why);
+    outbox::send_plain(&Post::of(shop), &letters, &subject, &text).await
+}
+
+/// Sends a notice in place of every report that should be out by now and is not. For whoever watches the time: a scheduler
+/// at each tick, or `matins outbox deliver`.
+pub async fn tell_delays(shop: &Workshop) -> Result<Vec<outbox::Sent>, RunError> {
+    let now = shop.system.clock.now().with_timezone(&shop.pipeline.time_zone);
+    let interval = shop.pipeline.interval.last_closed(now);
+    let mut sent = Vec::new();
+    for one in &shop.pipeline.reports {
+        let Some(by) = one.deliver_by else { continue };
+        if now < deadline(&interval, by) || shop.lake.head(&shop.pipeline.name).await?.is_none() {
+            continue;
+        }
+        let as_of = interval.as_of();
+        let mut missing = false;
+        for recipient in &one.recipients {
+            let report = letter(shop, one, &as_of, &recipient.to);
+            let withheld = Letter { kind: MessageKind::Withheld, ..report.clone() };
+            // A message that waits for the mail server cannot be announced by another one.
+            let report = shop.lake.message(&message_id(&report, 0)).await?;
+            let withheld = shop.lake.message(&message_id(&withheld, 0)).await?;
+            missing |= report.is_none() && withheld.is_none();
+        }
+        if missing {
+            let why = format!("It should have been out by {}.", by.format("%H:%M"));
+            sent.extend(instead(shop, one, &interval, MessageKind::Delayed, &why).await?);
+        }
+    }
+    Ok(sent)
+}
+
+/// The first such time of day after the interval's end.
+fn deadline(interval: &Interval, by: NaiveTime) -> DateTime<Tz> {
+    let end = interval.end;
+    let day = if end.time() <= by { end.date_naive() } else { end.date_naive() + Days::new(1) };
+    let wall = format!("{day}T{}", by.format("%H:%M"));
+    AsOf::parse(&wall, end.timezone()).map_or_else(|_| start_of_day(day, end.timezone()), |at| at.0)
+}
