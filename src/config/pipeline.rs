@@ -295,7 +295,8 @@ pub(super) fn destination(reading: &mut Reading<'_>, node: &Node, around: &Surro
 fn channel(reading: &mut Reading<'_>, node: &Node, around: &Surroundings<'_>) -> Option<Destination> {
     let text = node.text()?;
     let found = around.channels.keys().find(|name| name.as_str() == text).cloned();
-    if found.is_none() {
+    // Where `matins.yaml` cannot be read, its channels may well be there.
+    if found.is_none() && around.stores.is_some() {
         let message = format!("`{}` is neither a mail address nor a channel of `matins.yaml`", reading.shown(node));
         let known = around.channels.keys().map(ChannelName::as_str);
         reading.unknown("unknown-channel", &node.span, message, text, "channels", known);
@@ -311,7 +312,7 @@ fn recipient(reading: &mut Reading<'_>, node: &Node, around: &Surroundings<'_>) 
     }
     let fields = Fields::new(node, &RECIPIENT);
     let address = fields.get("address").and_then(|n| address(reading, n)).map(Destination::Address);
-    let to = address.or_else(|| fields.get("channel").and_then(|n| channel(reading, n, around)));
+    let to = address.or(fields.get("channel").and_then(|n| channel(reading, n, around)));
     let locale = Locale::ALL.into_iter().find(|l| fields.text("locale") == Some(l.tag())).unwrap_or_default();
     let filter = fields.get("filter").map(Node::entries).unwrap_or_default();
     let filter = filter.iter().filter_map(|e| Some((e.key.clone(), e.node.text()?.to_owned()))).collect();

@@ -16,6 +16,8 @@ use crate::lake::Envelope;
 /// Slack cuts a header at 150 characters and refuses a section of more than 3000.
 const HEADER: usize = 150;
 const SECTION: usize = 2_900;
+/// Freshness and what changed stand at the beginning of a report's text.
+const LEAD: usize = 900;
 /// What a service says is for a person to read, and never long.
 const WORDS: usize = 300;
 
@@ -37,13 +39,13 @@ pub fn compose_post(
     now: DateTime<Utc>,
 ) -> Message {
     let id = message_id(letter, 0);
-    let (subject, lead, text) = match content {
-        Content::Report { rendered, .. } => (rendered.subject.as_str(), "", rendered.text.as_str()),
-        Content::Plain { subject, text } => (subject, "", text),
+    let (subject, text) = match content {
+        Content::Report { rendered, .. } => (rendered.subject.as_str(), rendered.text.as_str()),
+        Content::Plain { subject, text } => (subject, text),
     };
     let subject = subject.replace(['\r', '\n'], " ");
     let body = match kind {
-        ChannelKind::Slack => slack(&subject, lead, text, links),
+        ChannelKind::Slack => slack(&subject, text, links),
         ChannelKind::Webhook { .. } => json!({
             "version": 1,
             "id": id,
@@ -77,12 +79,12 @@ pub fn compose_post(
 
 /// What an incoming webhook shows: the subject, what is said, the first picture, and the way to the page. `text` is what a
 /// phone's notification shows.
-fn slack(subject: &str, lead: &str, text: &str, links: &Links) -> Value {
+fn slack(subject: &str, text: &str, links: &Links) -> Value {
     let mut blocks = vec![json!({ "type": "header", "text": { "type": "plain_text", "text": cut(subject, HEADER) } })];
-    // With a page to open, one sentence is enough; without one the text is all there is.
-    let said = if links.page.is_some() && !lead.is_empty() { lead } else { text };
-    if !said.trim().is_empty() {
-        let said = escaped(&cut(said.trim(), SECTION * 9 / 10));
+    if !text.trim().is_empty() {
+        // With a page to open, its beginning is enough; without one it is all there is.
+        let most = if links.page.is_some() { LEAD } else { SECTION * 9 / 10 };
+        let said = escaped(&cut(text.trim(), most));
         blocks.push(json!({ "type": "section", "text": { "type": "mrkdwn", "text": cut(&said, SECTION) } }));
     }
     if let Some((url, alt)) = links.pictures.first() {
@@ -205,7 +207,7 @@ mod tests {
     #[test]
     fn nobody_is_called_by_what_a_figure_is_named() {
         let links = Links { page: Some("https://r.example.com/a|b".into()), pictures: vec![] };
-        let post = slack("<!channel> & co", "", &"x".repeat(9_000), &links).to_string();
+        let post = slack("<!channel> & co", &"x".repeat(9_000), &links).to_string();
         assert!(post.contains("&lt;!channel&gt; &amp; co") && post.contains("a%7Cb|Open the report"), "{post}");
         assert!(post.len() < 4_000, "a section of Slack's holds 3000 characters");
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{Months, NaiveDate};
 
 use super::input::{Cell, ColumnType, KpiPoint, KpiSeries, ReportInput, Restatement, SourceLine, Table, TableColumn};
-use super::template::{ReportError, Templates, render};
+use super::template::{Rendered, ReportError, Templates, render};
 use crate::base::{AsOf, Diagnostic, Diagnostics, Fingerprint, Place, SourceText, start_of_day};
 use crate::config::{Kpi, Report, Severity, Unit};
 use crate::lake::{Alert, AlertKind, Balance, CheckOutcome, CheckStatus};
@@ -94,7 +94,7 @@ fn check_with(
         let input = fixture(kpis, schemas, *fill);
         match render(templates, report, &input) {
             Ok(rendered) if *fill == Fill::Full => {
-                found.extend(about(templates, report, source, kpis, schemas, &rendered.html));
+                found.extend(about(templates, report, source, kpis, schemas, &rendered));
             }
             Ok(_) => {}
             Err(ReportError::Render { mistakes, .. }) => {
@@ -124,19 +124,20 @@ fn about(
     source: &std::sync::Arc<SourceText>,
     kpis: &[Kpi],
     schemas: &BTreeMap<String, Vec<TableColumn>>,
-    html: &str,
+    rendered: &Rendered,
 ) -> Diagnostics {
     let mut found = Diagnostics::default();
     let again = render(templates, report, &fixture(kpis, schemas, Fill::Full));
-    if again.is_ok_and(|again| again.html != html) {
+    if again.is_ok_and(|again| again.html != rendered.html) {
         let message = "the template gives another page for the same figures";
         let help = "a map has no order of its own: loop over `map | keys | sort`, or over a list";
         found.push(Diagnostic::error("template-not-repeatable", message).at(Place::file(source)).help(help));
     }
-    if html.len() > TOO_LARGE {
-        let message =
-            format!("the page has {} bytes on a small fixture; mail readers cut at about 100,000", html.len());
-        found.push(Diagnostic::warning("large-report", message).at(Place::file(source)));
+    if rendered.mail_html.len() > TOO_LARGE {
+        let size = rendered.mail_html.len();
+        let message = format!("the mail has {size} bytes of HTML on a small fixture; readers cut at about 100,000");
+        let help = format!("show fewer rows or tables: at most {TOO_LARGE} bytes");
+        found.push(Diagnostic::error("large-report", message).at(Place::file(source)).help(help));
     }
     found
 }

@@ -183,8 +183,9 @@ pub fn rests_on(point: &KpiPoint, unit: &Unit) -> String {
 /// `1,000 rows = 1,003 read − 2 quarantined − 1 deduplicated, from 12 exports`.
 pub fn balance_of(source: &SourceExports) -> String {
     let Balance { read, landed, quarantined, deduplicated } = source.balance;
+    let exports = if source.exports.len() == 1 { "export" } else { "exports" };
     format!(
-        "{} rows = {} read − {} quarantined − {} deduplicated, from {} exports",
+        "{} rows = {} read − {} quarantined − {} deduplicated, from {} {exports}",
         human_count(landed),
         human_count(read),
         human_count(quarantined),

@@ -25,8 +25,8 @@ pub(super) async fn pdf(environment: &Environment, html: &str, as_of: &AsOf) -> 
     command
         .args(["--headless", "--disable-gpu", "--no-first-run", "--disable-background-networking"])
         .args(["--disable-component-update", "--disable-sync", "--disable-extensions", "--no-pdf-header-footer"])
-        // The page is ours and its values are escaped; all the same, nothing in it is run or fetched.
-        .args(["--blink-settings=scriptEnabled=false", "--host-resolver-rules=MAP * ~NOTFOUND"])
+        // The page is ours and its values are escaped; all the same, nothing is fetched.
+        .arg("--host-resolver-rules=MAP * ~NOTFOUND")
         .arg(format!("--user-data-dir={}", folder.path().join("profile").display()))
         .arg(format!("--print-to-pdf={}", printed.display()))
         .arg(format!("file://{}", page.display()))

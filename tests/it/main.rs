@@ -15,6 +15,7 @@ mod cli;
 mod faults;
 mod kpis;
 mod nights;
+mod notices;
 mod project;
 mod rooms;
 mod s3;

@@ -115,17 +115,26 @@ fn the_pipeline() {
     assert_eq!(revenue.alerts, [AlertRule::Below(Bound::Target), above, AlertRule::Change(-0.1)]);
     assert_eq!(pipeline.kpis[4].alerts, [AlertRule::Below(Bound::Value(0.3)), AlertRule::Change(-0.05)]);
     let report = &pipeline.reports[0];
-    assert_eq!((report.subject.as_str(), report.recipients.len()), ("Your customers", 4));
+    assert_eq!((report.subject.as_str(), report.recipients.len()), ("Your customers", 2));
     let board = &report.recipients[0];
     assert_eq!(
         (board.to.to_string().as_str(), board.locale, board.filter["region"].as_str()),
         ("board@example.com", Locale::ZhHans, "North")
     );
-    let channels: Vec<_> = report.recipients[2..].iter().map(|r| r.to.clone()).collect();
-    assert_eq!(channels, ["ops", "crm"].map(|n| Destination::Channel(n.parse().expect("a name"))));
     assert!(report.pdf && report.workbook && report.shared.contains("kpis"));
     assert_eq!(report.deliver_by, chrono::NaiveTime::from_hms_opt(7, 30, 0));
     assert_eq!(report.data["growth"].0.to_string(), "growth.customers");
+}
+
+#[test]
+fn a_recipient_may_be_a_channel() {
+    let text = "reports:\n  - {name: r, template: executive.html, recipients: [ops, a@example.com, {channel: crm, locale: zh-Hans}]}\n";
+    let (project, found) = read(&with(&[("pipelines/customer-health.yaml", text)]));
+    assert_eq!(lines(&found), Vec::<String>::new());
+    let pipeline = project.expect("a project").pipelines.into_values().next().expect("the pipeline");
+    let to: Vec<_> = pipeline.reports[0].recipients.iter().map(|r| r.to.clone()).collect();
+    let channel = |name: &str| Destination::Channel(name.parse().expect("a name"));
+    assert_eq!(to, [channel("ops"), Destination::Address("a@example.com".into()), channel("crm")]);
 }
 
 #[test]
