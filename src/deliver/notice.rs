@@ -118,7 +118,7 @@ text\r
             permanent: true,
             why,
         };
-        assert_eq!(notices(POSTFIX.as_bytes()), [expected.clone()]);
+        assert_eq!(notices(POSTFIX.as_bytes()), std::slice::from_ref(&expected));
         // Many servers send the headers only.
         let headers = POSTFIX.replace("message/rfc822\r", "text/rfc822-headers\r");
         assert_eq!(notices(headers.as_bytes()), [expected]);

@@ -4,7 +4,9 @@
 use serde::{Deserialize, Serialize};
 use tera::{Context, Tera};
 
+use super::input::ReportInput;
 use super::number::tame;
+use crate::config::Locale;
 
 const STYLE: &str = include_str!("archive/style.css");
 
@@ -98,6 +100,31 @@ pub fn why_page(why: &WhyPage) -> Result<String, tera::Error> {
     page("why.html", include_str!("archive/why.html"), context)
 }
 
+/// A report's page as the archive keeps it: at its end, the way from each figure to what it was made from, and to the index.
+/// The mail of the report is without, because these links are relative to where the page lies.
+pub fn with_sources(html: &str, locale: Locale, input: &ReportInput) -> String {
+    let (question, all) = match locale {
+        Locale::En => ("Why are these numbers what they are?", "All reports"),
+        Locale::ZhHans => ("这些数字从何而来？", "全部报告"),
+    };
+    let explained = input.kpis.iter().filter(|k| k.kpi.shown && k.points.iter().any(|p| !p.provisional));
+    let figures: Vec<String> = explained
+        .map(|series| {
+            let kpi = &series.kpi;
+            let label = kpi.labels.get(locale.tag()).unwrap_or(&kpi.label);
+            format!("<li><a href=\"../why/{}.html\">{}</a></li>", kpi.name, escaped(&tame(label)))
+        })
+        .collect();
+    let list =
+        if figures.is_empty() { String::new() } else { format!("<h2>{question}</h2><ul>{}</ul>", figures.concat()) };
+    let index = format!("<p><a href=\"../../../index.html\">{all}</a></p>");
+    let nav = format!("<nav class=\"why\" aria-label=\"{question}\">{list}{index}</nav>\n");
+    match html.rfind("</body>") {
+        Some(at) => format!("{}{nav}{}", &html[..at], &html[at..]),
+        None => format!("{html}{nav}"),
+    }
+}
+
 /// The newest day first.
 pub fn index_page(pipeline: &str, all: &[Archived]) -> Result<String, tera::Error> {
     let mut sorted: Vec<&Archived> = all.iter().collect();
@@ -110,6 +137,10 @@ pub fn index_page(pipeline: &str, all: &[Archived]) -> Result<String, tera::Erro
     context.insert("pipeline", &tame(pipeline));
     context.insert("days", &days);
     page("index.html", include_str!("archive/index.html"), context)
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 fn page(name: &'static str, text: &'static str, mut context: Context) -> Result<String, tera::Error> {
@@ -140,6 +171,37 @@ mod tests {
         let html = why_page(&why).expect("a page");
         assert!(html.contains("Net &amp; gross") && html.contains("1 &lt; 2") && !html.contains("<script>"), "{html}");
         assert!(html.contains("erp") && html.contains("2024-01-01.csv"));
+    }
+
+    #[test]
+    fn a_page_leads_to_what_its_figures_were_made_from() {
+        use crate::config::{Comparison, Direction, Kpi, Unit};
+        let place = crate::base::Place::file(&crate::base::SourceText::new("a", ""));
+        let kpi = Kpi {
+            name: "net".parse().expect("a name"),
+            table: "kpi.net".parse().expect("a name"),
+            label: "Net & gross".into(),
+            labels: std::collections::BTreeMap::new(),
+            definitions: std::collections::BTreeMap::new(),
+            unit: Unit::Count,
+            direction: Direction::Up,
+            comparison: Comparison::Previous,
+            minimum_n: 30,
+            target: None,
+            alerts: vec![],
+            shown: true,
+            named: true,
+            place,
+        };
+        let input =
+            crate::report::check::fixture(&[kpi], &std::collections::BTreeMap::new(), crate::report::check::Fill::Full);
+        let page = with_sources("<body><p>x</p></body></html>", Locale::En, &input);
+        assert!(
+            page.contains("<a href=\"../why/net.html\">Net &amp; gross</a>")
+                && page.ends_with("</nav>\n</body></html>"),
+            "{page}"
+        );
+        assert!(with_sources("<p>a part</p>", Locale::ZhHans, &input).contains("这些数字从何而来？"));
     }
 
     #[test]

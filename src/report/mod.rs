@@ -19,7 +19,9 @@ mod template;
 mod workbook;
 
 pub use alerts::alerts;
-pub use archive::{Archived, Link, WhyCheck, WhyPage, WhyPart, WhySource, WhyTable, index_page, why_page};
+pub use archive::{
+    Archived, Link, WhyCheck, WhyPage, WhyPart, WhySource, WhyTable, index_page, why_page, with_sources,
+};
 pub use check::{check, check_without_rows};
 pub use input::{Cell, ColumnType, KpiPoint, KpiSeries, ReportInput, Restatement, SourceLine, Table, TableColumn};
 pub use number::of_unit;

@@ -99,7 +99,8 @@ async fn pages(
             let view = Arc::new(view(shop, one, publication, sheets, group).await?);
             let rendered = draw(templates, one, &view, group.locale).await?;
             let stem = format!("{folder}/{}", group.stem());
-            shop.lake.put(&format!("{stem}.html"), rendered.html.clone().into_bytes()).await?;
+            let page = report::with_sources(&rendered.html, group.locale, &view);
+            shop.lake.put(&format!("{stem}.html"), page.into_bytes()).await?;
             if !mail || group.recipients.is_empty() {
                 return Ok(vec![]);
             }

@@ -151,7 +151,7 @@ fn hostile() -> Project {
     project
 }
 
-/// The cells of a workbook as LibreOffice reads them: by sheet, lines of fields.
+/// The cells of a workbook as `LibreOffice` reads them: by sheet, lines of fields.
 fn through_libreoffice(book: &[u8]) -> Option<BTreeMap<String, Vec<String>>> {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("book.xlsx"), book).expect("a file");

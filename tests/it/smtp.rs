@@ -58,7 +58,7 @@ fn talk(stream: &TcpStream, took: &Took) -> Option<()> {
             "EHLO" => say("250-test\r\n250 SIZE 10000000")?,
             "MAIL" => say("250 ok")?,
             "RCPT" => {
-                recipient = line.split(['<', '>']).nth(1).unwrap_or_default().to_owned();
+                line.split(['<', '>']).nth(1).unwrap_or_default().clone_into(&mut recipient);
                 match recipient.split('@').next().unwrap_or_default() {
                     n if n.starts_with("later-mail") => say("421 4.3.2 closing, come back")?,
                     n if n.starts_with("later-rcpt") => say("450 4.2.1 greylisted")?,

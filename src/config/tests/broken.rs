@@ -27,6 +27,14 @@ fn each_broken_text_is_told_what_is_wrong_and_where() {
     }
 }
 
+#[test]
+fn a_channel_is_reached_safely_or_not_at_all() {
+    let text = "stores: {exports: exports, retail: x}\nchannels:\n  a: {slack: \"http://example.com/x\"}\n  \
+                b: {slack: \"https://example.com/x\", secret: s}\n  c: {webhook: \"http://127.0.0.1:80/x\"}\nsite: ftp://x\n";
+    let (_, found) = read(&with(&[("matins.yaml", text)]));
+    assert_eq!(found.0.iter().map(|d| d.code).collect::<Vec<_>>(), ["bad-url", "unused-key", "bad-url"], "{found:?}");
+}
+
 /// Ten mistakes over three files are told in one go, in the order of the files.
 #[test]
 fn all_mistakes_are_told_at_once() {
