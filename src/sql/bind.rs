@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+use chrono::Months;
 use datafusion::sql::sqlparser::ast::{Expr, Statement, Value, visit_expressions_mut};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -25,12 +26,14 @@ pub enum BindError {
 
 impl Bindings {
     /// The pipeline's parameters and the bounds of the interval: dates, or local timestamps when a bound is not a midnight.
+    /// `prev_as_of` is the same wall clock a month before `as_of`, or the interval's start where that lies further back.
     pub fn of(params: &BTreeMap<ParamName, ParamValue>, interval: &Interval) -> Self {
         let mut all = params.clone();
         let whole_days = interval.as_of().is_midnight() && crate::base::AsOf(interval.start).is_midnight();
-        for (name, at) in [("as_of", interval.end), ("start", interval.start), ("end", interval.end)] {
-            let value =
-                if whole_days { ParamValue::Date(at.date_naive()) } else { ParamValue::Timestamp(at.naive_local()) };
+        let (start, end) = (interval.start.naive_local(), interval.end.naive_local());
+        let month_before = end.checked_sub_months(Months::new(1)).unwrap_or(start);
+        for (name, at) in [("as_of", end), ("start", start), ("end", end), ("prev_as_of", month_before.min(start))] {
+            let value = if whole_days { ParamValue::Date(at.date()) } else { ParamValue::Timestamp(at) };
             if let Ok(name) = name.parse() {
                 all.insert(name, value);
             }

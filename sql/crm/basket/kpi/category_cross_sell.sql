@@ -1,0 +1,40 @@
+/* matins
+description: >
+  One row per month: of the customers who bought something of a known category in the 12 months that end with it, the share
+  that bought of two or more.
+formula: "customers of two categories or more ÷ customers"
+columns:
+  numerator: customers of two categories or more
+  denominator: customers with a line of known category
+  n: the denominator
+  low: lower bound of the 95 % Wilson interval
+  high: upper bound of the 95 % Wilson interval
+key: [period]
+*/
+WITH uses AS (
+    SELECT DISTINCT customer_key, CAST(date_trunc('month', bdate) AS DATE) AS month, category
+    FROM core.order_lines
+    WHERE valid AND category IS NOT NULL
+),
+habits AS (
+    SELECT m.month, m.provisional, u.customer_key, count(DISTINCT u.category) AS categories
+    FROM core.months AS m
+    INNER JOIN uses AS u ON u.month <= m.month AND u.month > CAST(m.month - INTERVAL '12 months' AS DATE)
+    GROUP BY m.month, m.provisional, u.customer_key
+),
+counts AS (
+    SELECT month, provisional, count(*) FILTER (WHERE categories >= 2) AS k, count(*) AS n
+    FROM habits
+    GROUP BY month, provisional
+)
+SELECT
+    month AS period,
+    CAST(k AS DOUBLE) / n AS value,
+    k AS numerator,
+    n AS denominator,
+    n,
+    wilson_low(k, n) AS low,
+    wilson_high(k, n) AS high,
+    provisional
+FROM counts
+ORDER BY period

@@ -1,0 +1,41 @@
+/* matins
+description: One row per month, the share of the month's valid orders that hold two or more different products.
+formula: "orders of two products or more ÷ valid orders"
+columns:
+  numerator: orders of two products or more
+  denominator: valid orders of the month that have lines
+  n: the denominator
+  low: lower bound of the 95 % Wilson interval
+  high: upper bound of the 95 % Wilson interval
+key: [period]
+checks:
+  - expression: "value IS NULL OR (low <= value AND value <= high)"
+*/
+WITH baskets AS (
+    SELECT v.month, v.order_id, count(DISTINCT l.product_id) AS products
+    FROM core.valid_orders AS v
+    INNER JOIN core.order_lines AS l ON l.order_id = v.order_id
+    WHERE l.valid
+    GROUP BY v.month, v.order_id
+),
+counts AS (
+    SELECT month, count(*) FILTER (WHERE products >= 2) AS k, count(*) AS n
+    FROM baskets
+    GROUP BY month
+),
+months AS (
+    SELECT m.month, m.provisional, coalesce(c.k, 0) AS k, coalesce(c.n, 0) AS n
+    FROM core.months AS m
+    LEFT JOIN counts AS c ON c.month = m.month
+)
+SELECT
+    month AS period,
+    CAST(k AS DOUBLE) / nullif(n, 0) AS value,
+    k AS numerator,
+    n AS denominator,
+    n,
+    wilson_low(k, n) AS low,
+    wilson_high(k, n) AS high,
+    provisional
+FROM months
+ORDER BY period

@@ -1,0 +1,43 @@
+/* matins
+description: >
+  One row per month: of the customers with a valid order in the 12 months that end with it, the share that used two channels
+  or more.
+formula: "customers of two channels or more ÷ customers"
+rules: An order whose channel is not known adds a customer, but no channel.
+columns:
+  numerator: customers of two channels or more
+  denominator: customers with a valid order in the 12 months
+  n: the denominator
+  low: lower bound of the 95 % Wilson interval
+  high: upper bound of the 95 % Wilson interval
+key: [period]
+checks:
+  - expression: "value IS NULL OR (low <= value AND value <= high)"
+*/
+WITH uses AS (
+    SELECT DISTINCT v.customer_key, v.month, o.channel
+    FROM core.valid_orders AS v
+    INNER JOIN core.orders AS o ON o.order_id = v.order_id
+),
+habits AS (
+    SELECT m.month, m.provisional, u.customer_key, count(DISTINCT u.channel) AS channels
+    FROM core.months AS m
+    INNER JOIN uses AS u ON u.month <= m.month AND u.month > CAST(m.month - INTERVAL '12 months' AS DATE)
+    GROUP BY m.month, m.provisional, u.customer_key
+),
+counts AS (
+    SELECT month, provisional, count(*) FILTER (WHERE channels >= 2) AS k, count(*) AS n
+    FROM habits
+    GROUP BY month, provisional
+)
+SELECT
+    month AS period,
+    CAST(k AS DOUBLE) / n AS value,
+    k AS numerator,
+    n AS denominator,
+    n,
+    wilson_low(k, n) AS low,
+    wilson_high(k, n) AS high,
+    provisional
+FROM counts
+ORDER BY period

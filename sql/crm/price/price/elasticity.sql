@@ -1,0 +1,60 @@
+/* matins
+description: >
+  One row per product with enough weeks and prices: by how many per cent fewer were sold when the price was one per cent
+  higher.
+formula: "ln(quantity of a week) = a + elasticity · ln(mean price of the week)"
+rules:
+  - At least 20 weeks with a sale and 5 different weekly prices; weeks without a sale have no price and are not in it.
+  - The price of a week is what was paid on the whole divided by how many were sold.
+  - An observation, no experiment; seasons and stock move both sides.
+reference: "log-log regression; Tellis 1988, J. of Marketing Research 25:331, finds −1.76 in the mean"
+columns:
+  weeks: with a sale
+  prices: different weekly mean prices, to the cent
+  elasticity: the slope
+  low: lower bound of the slope's 95 % interval, normal approximation
+  high: upper bound
+  r_squared: how much of the variation the price explains
+key: [product_id]
+*/
+WITH weekly AS (
+    SELECT
+        product_id,
+        date_trunc('week', bdate) AS week,
+        CAST(sum(quantity) AS DOUBLE) AS quantity,
+        CAST(sum(net) AS DOUBLE) / CAST(sum(quantity) AS DOUBLE) AS price
+    FROM core.order_lines
+    WHERE valid AND bdate < $as_of AND bdate >= CAST($as_of - INTERVAL '24 months' AS DATE)
+    GROUP BY product_id, date_trunc('week', bdate)
+    HAVING sum(quantity) > 0 AND sum(net) > 0
+),
+slopes AS (
+    SELECT
+        product_id,
+        count(*) AS weeks,
+        count(DISTINCT round(price, 2)) AS prices,
+        regr_slope(ln(quantity), ln(price)) AS elasticity,
+        regr_r2(ln(quantity), ln(price)) AS r_squared
+    FROM weekly
+    GROUP BY product_id
+    HAVING count(*) >= 20 AND count(DISTINCT round(price, 2)) >= 5
+),
+errors AS (
+    SELECT
+        product_id,
+        weeks,
+        prices,
+        elasticity,
+        r_squared,
+        abs(elasticity) * sqrt(greatest(1 / nullif(r_squared, 0) - 1, 0) / (weeks - 2)) AS deviation
+    FROM slopes
+)
+SELECT
+    product_id,
+    weeks,
+    prices,
+    elasticity,
+    elasticity - normal_quantile(0.975) * deviation AS low,
+    elasticity + normal_quantile(0.975) * deviation AS high,
+    r_squared
+FROM errors

@@ -1,0 +1,39 @@
+/* matins
+description: One row per month, what was spent on acquisition for each customer whose first valid order lies in it.
+formula: "acquisition costs ÷ new customers"
+rules:
+  - Costs and customers of the same month, without a lag.
+  - NULL in a month without a new customer.
+columns:
+  numerator: acquisition costs of the month
+  denominator: customers whose first valid order lies in the month
+  n: the denominator
+  low: NULL, since it is an amount
+  high: NULL, since it is an amount
+key: [period]
+*/
+WITH spending AS (
+    SELECT CAST(date_trunc('month', bdate) AS DATE) AS month, sum(amount) AS amount
+    FROM core.costs
+    WHERE kind = 'acquisition' AND bdate < $as_of
+    GROUP BY 1
+),
+newcomers AS (
+    SELECT month, count(*) AS customers
+    FROM core.customer_months
+    WHERE month = first_month
+    GROUP BY month
+)
+SELECT
+    m.month AS period,
+    CAST(coalesce(s.amount, 0) AS DOUBLE) / nullif(n.customers, 0) AS value,
+    CAST(coalesce(s.amount, 0) AS DECIMAL(18, 4)) AS numerator,
+    coalesce(n.customers, 0) AS denominator,
+    coalesce(n.customers, 0) AS n,
+    CAST(NULL AS DOUBLE) AS low,
+    CAST(NULL AS DOUBLE) AS high,
+    m.provisional
+FROM core.months AS m
+LEFT JOIN spending AS s ON s.month = m.month
+LEFT JOIN newcomers AS n ON n.month = m.month
+ORDER BY period

@@ -1,0 +1,126 @@
+/* matins
+description: >
+  One row per moment and customer with a valid order in the 24 months before it: recency, frequency and money, each scored 1
+  to 5 against the quintiles of the base. The moments are `$as_of` and `$prev_as_of`, a month earlier, so that
+  `segment.migration` can compare them.
+grain: one row per moment and customer
+rules:
+  - Equal values always share a score.
+  - Where frequency hardly varies (four equal thresholds) fixed cuts 1, 2, 3, 4–5, 6+ stand in.
+  - Frequency and money come from the same 24 months.
+  - The first segment that matches counts; rarer, more telling rules stand before the wider ones that would swallow them.
+reference:
+  - "Type-7 quantiles: Hyndman & Fan 1996, The American Statistician 50:361"
+  - "Segments: R package rfm, in another order, since its own leaves New, Promising and Can't lose without customers"
+columns:
+  as_of: the moment looked back from
+  recency_days: days from the last valid order to the moment
+  frequency: days with a purchase
+  orders: valid orders
+  net: as originated
+  r: 5 is the most recent fifth
+  f: 5 is the most frequent fifth
+  m: 5 is the fifth that spends most
+  segment: by r, f and m
+  cell: "the eight cells of Chinese practice: 重要 or 一般 by money, then 价值, 发展, 保持 or 挽留 by recency and frequency, each against the mean of the base"
+key: [as_of, customer_key]
+*/
+WITH moments AS (
+    SELECT $as_of AS as_of
+    UNION ALL
+    SELECT $prev_as_of AS as_of
+),
+customer_facts AS (
+    SELECT
+        t.as_of,
+        o.customer_key,
+        max(o.bdate) AS last_order,
+        t.as_of - max(o.bdate) AS recency_days,
+        count(DISTINCT o.bdate) AS frequency,
+        count(*) AS orders,
+        CAST(sum(o.net) AS DECIMAL(18, 4)) AS net
+    FROM moments AS t
+    INNER JOIN core.valid_orders AS o
+        ON o.bdate < t.as_of AND o.bdate >= CAST(t.as_of - INTERVAL '24 months' AS DATE)
+    GROUP BY t.as_of, o.customer_key
+),
+thresholds AS (
+    SELECT
+        as_of,
+        avg(CAST(recency_days AS DOUBLE)) AS mean_recency_days,
+        avg(CAST(frequency AS DOUBLE)) AS mean_frequency,
+        avg(CAST(net AS DOUBLE)) AS mean_net,
+        percentile_cont(0.2) WITHIN GROUP (ORDER BY recency_days) AS r20,
+        percentile_cont(0.4) WITHIN GROUP (ORDER BY recency_days) AS r40,
+        percentile_cont(0.6) WITHIN GROUP (ORDER BY recency_days) AS r60,
+        percentile_cont(0.8) WITHIN GROUP (ORDER BY recency_days) AS r80,
+        percentile_cont(0.2) WITHIN GROUP (ORDER BY frequency) AS f20,
+        percentile_cont(0.4) WITHIN GROUP (ORDER BY frequency) AS f40,
+        percentile_cont(0.6) WITHIN GROUP (ORDER BY frequency) AS f60,
+        percentile_cont(0.8) WITHIN GROUP (ORDER BY frequency) AS f80,
+        percentile_cont(0.2) WITHIN GROUP (ORDER BY CAST(net AS DOUBLE)) AS m20,
+        percentile_cont(0.4) WITHIN GROUP (ORDER BY CAST(net AS DOUBLE)) AS m40,
+        percentile_cont(0.6) WITHIN GROUP (ORDER BY CAST(net AS DOUBLE)) AS m60,
+        percentile_cont(0.8) WITHIN GROUP (ORDER BY CAST(net AS DOUBLE)) AS m80
+    FROM customer_facts
+    GROUP BY as_of
+),
+cuts AS (
+    SELECT
+        as_of, mean_recency_days, mean_frequency, mean_net,
+        r20, r40, r60, r80, m20, m40, m60, m80,
+        CASE WHEN f20 = f80 THEN 1.0 ELSE f20 END AS f20,
+        CASE WHEN f20 = f80 THEN 2.0 ELSE f40 END AS f40,
+        CASE WHEN f20 = f80 THEN 3.0 ELSE f60 END AS f60,
+        CASE WHEN f20 = f80 THEN 5.0 ELSE f80 END AS f80
+    FROM thresholds
+),
+scores AS (
+    SELECT
+        c.as_of,
+        c.customer_key,
+        c.last_order,
+        c.recency_days,
+        c.frequency,
+        c.orders,
+        c.net,
+        6 - quantile_score(c.recency_days, t.r20, t.r40, t.r60, t.r80) AS r,
+        quantile_score(c.frequency, t.f20, t.f40, t.f60, t.f80) AS f,
+        quantile_score(CAST(c.net AS DOUBLE), t.m20, t.m40, t.m60, t.m80) AS m,
+        c.recency_days <= t.mean_recency_days AS recent,
+        c.frequency >= t.mean_frequency AS frequent,
+        CAST(c.net AS DOUBLE) >= t.mean_net AS important
+    FROM customer_facts AS c
+    INNER JOIN cuts AS t ON t.as_of = c.as_of
+)
+SELECT
+    as_of,
+    customer_key,
+    last_order,
+    recency_days,
+    frequency,
+    orders,
+    net,
+    r,
+    f,
+    m,
+    CASE
+        WHEN r >= 4 AND f >= 4 AND m >= 4 THEN 'Champions'
+        WHEN r >= 2 AND f >= 3 AND m >= 3 THEN 'Loyal'
+        WHEN r >= 4 AND f = 1 AND m = 1 THEN 'New'
+        WHEN r = 3 AND f = 1 AND m = 1 THEN 'Promising'
+        WHEN r >= 3 AND f <= 3 AND m <= 3 THEN 'Potential loyalist'
+        WHEN r BETWEEN 2 AND 3 AND f BETWEEN 2 AND 3 AND m BETWEEN 2 AND 3 THEN 'Need attention'
+        WHEN r BETWEEN 2 AND 3 AND f <= 2 AND m <= 2 THEN 'About to sleep'
+        WHEN r = 1 AND f >= 4 AND m >= 4 THEN 'Can''t lose'
+        WHEN r <= 2 AND f >= 2 AND m >= 2 THEN 'At risk'
+        WHEN r <= 2 AND f <= 2 AND m <= 2 THEN 'Lost'
+        ELSE 'Others'
+    END AS segment,
+    CASE WHEN important THEN '重要' ELSE '一般' END || CASE
+        WHEN recent AND frequent THEN '价值'
+        WHEN recent THEN '发展'
+        WHEN frequent THEN '保持'
+        ELSE '挽留'
+    END AS cell
+FROM scores

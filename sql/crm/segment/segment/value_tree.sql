@@ -1,0 +1,90 @@
+/* matins
+description: >
+  One row per customer with a valid order: the value tree (价值树), a weighted score of what the customer buys, for how long,
+  and how much of it again.
+formula: "score = 0.5·pr(net of 12 months) + 0.2·pr(tenure) + 0.3·pr(repurchase share), pr = percent rank among all customers"
+reference: No formula is published; the weights are ours and stand in the table beside every score.
+rules:
+  - High from the 0.8 quantile of the score on, low below its 0.4 quantile, middle between.
+  - Customers without a valid order are not in the tree.
+columns:
+  net: as originated, in the 12 months before `$as_of`
+  tenure_months: since the first valid order, in months of 30.4375 days
+  repurchase_share: of the products the customer bought, those bought on more than one day
+  net_rank: percent rank, 0 to 1
+  tenure_rank: percent rank, 0 to 1
+  repurchase_rank: percent rank, 0 to 1
+  value_class: high, middle or low
+key: [customer_key]
+*/
+WITH products AS (
+    SELECT customer_key, product_id, count(DISTINCT bdate) AS days
+    FROM core.order_lines
+    WHERE valid AND bdate < $as_of
+    GROUP BY customer_key, product_id
+),
+repurchases AS (
+    SELECT customer_key, CAST(count(*) FILTER (WHERE days > 1) AS DOUBLE) / count(*) AS repurchase_share
+    FROM products
+    GROUP BY customer_key
+),
+histories AS (
+    SELECT
+        customer_key,
+        CAST(coalesce(sum(net) FILTER (WHERE bdate >= CAST($as_of - INTERVAL '12 months' AS DATE)), 0) AS DECIMAL(18, 4))
+            AS net,
+        ($as_of - min(bdate)) / 30.4375 AS tenure_months
+    FROM core.valid_orders
+    WHERE bdate < $as_of
+    GROUP BY customer_key
+),
+branches AS (
+    SELECT
+        h.customer_key,
+        h.net,
+        CAST(h.tenure_months AS DOUBLE) AS tenure_months,
+        coalesce(p.repurchase_share, 0.0) AS repurchase_share
+    FROM histories AS h
+    LEFT JOIN repurchases AS p ON p.customer_key = h.customer_key
+),
+ranks AS (
+    SELECT
+        customer_key,
+        net,
+        tenure_months,
+        repurchase_share,
+        percent_rank() OVER (ORDER BY net) AS net_rank,
+        percent_rank() OVER (ORDER BY tenure_months) AS tenure_rank,
+        percent_rank() OVER (ORDER BY repurchase_share) AS repurchase_rank,
+        0.5 AS net_weight,
+        0.2 AS tenure_weight,
+        0.3 AS repurchase_weight
+    FROM branches
+),
+scores AS (
+    SELECT
+        *,
+        net_weight * net_rank + tenure_weight * tenure_rank + repurchase_weight * repurchase_rank AS score
+    FROM ranks
+),
+cuts AS (
+    SELECT
+        percentile_cont(0.4) WITHIN GROUP (ORDER BY score) AS low,
+        percentile_cont(0.8) WITHIN GROUP (ORDER BY score) AS high
+    FROM scores
+)
+SELECT
+    s.customer_key,
+    s.net,
+    s.tenure_months,
+    s.repurchase_share,
+    s.net_rank,
+    s.tenure_rank,
+    s.repurchase_rank,
+    s.net_weight,
+    s.tenure_weight,
+    s.repurchase_weight,
+    s.score,
+    CASE WHEN s.score >= c.high THEN 'high' WHEN s.score < c.low THEN 'low' ELSE 'middle' END AS value_class
+FROM scores AS s
+CROSS JOIN cuts AS c
