@@ -90,7 +90,7 @@ fn literal(value: &ParamValue) -> Result<Expr, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::SourceText;
+    use crate::base::{SourceText, start_of_day};
     use crate::sql::parse;
 
     #[test]
@@ -107,5 +107,20 @@ mod tests {
             "SELECT 'O''Brien''); DROP', CAST('0.20' AS DECIMAL(38,2)), CAST('2024-02-29' AS DATE) FROM core.t"
         );
         assert!(matches!(bind(&query, &Bindings::default()), Err(BindError::Missing(_))));
+    }
+
+    #[test]
+    fn the_moment_before_is_a_month_back_or_the_start_of_a_longer_interval() {
+        let at = |text: &str| start_of_day(text.parse().expect("a date"), chrono_tz::Europe::London);
+        for (start, end, before) in [
+            ("2024-12-31", "2025-01-01", "2024-12-01"),
+            ("2024-03-30", "2024-03-31", "2024-02-29"),
+            ("2024-02-01", "2024-03-01", "2024-02-01"),
+            ("2024-04-01", "2024-07-01", "2024-04-01"),
+        ] {
+            let bindings = Bindings::of(&BTreeMap::new(), &Interval { start: at(start), end: at(end) });
+            let name: ParamName = "prev_as_of".parse().expect("a name");
+            assert_eq!(bindings.0[&name], ParamValue::Date(before.parse().expect("a date")), "{start} to {end}");
+        }
     }
 }

@@ -12,6 +12,7 @@
 mod burst;
 mod check;
 mod cli;
+mod crm;
 mod faults;
 mod kpis;
 mod nights;

@@ -23,35 +23,41 @@ WITH items AS (
     WHERE l.valid AND v.bdate < $as_of AND v.bdate >= CAST($as_of - INTERVAL '12 months' AS DATE)
 ),
 baskets AS (
-    SELECT count(DISTINCT order_id) AS n
-    FROM items
+    SELECT order_id, row_number() OVER (ORDER BY order_id) AS basket, count(*) OVER () AS n
+    FROM (SELECT DISTINCT order_id FROM items) AS orders
 ),
+total AS (
+    SELECT max(n) AS n
+    FROM baskets
+),
+-- Numbers instead of texts: millions of pairs are grouped.
 frequent AS (
-    SELECT i.product_id, count(*) AS n
-    FROM items AS i
-    GROUP BY i.product_id
+    SELECT product_id, count(*) AS n, row_number() OVER (ORDER BY product_id) AS item
+    FROM items
+    GROUP BY product_id
     HAVING count(*) >= 30
 ),
 common AS (
-    SELECT i.order_id, i.product_id
+    SELECT b.basket, f.item
     FROM items AS i
     INNER JOIN frequent AS f ON f.product_id = i.product_id
+    INNER JOIN baskets AS b ON b.order_id = i.order_id
 ),
 pairs AS (
-    SELECT a.product_id AS product_a, b.product_id AS product_b, count(*) AS both
+    SELECT a.item AS item_a, b.item AS item_b, count(*) AS both
     FROM common AS a
-    INNER JOIN common AS b ON b.order_id = a.order_id AND b.product_id > a.product_id
-    GROUP BY a.product_id, b.product_id
+    INNER JOIN common AS b ON b.basket = a.basket AND b.item > a.item
+    GROUP BY a.item, b.item
     HAVING count(*) >= 30
 ),
 directed AS (
-    SELECT product_a, product_b, both FROM pairs
+    SELECT item_a, item_b, both FROM pairs
     UNION ALL
-    SELECT product_b AS product_a, product_a AS product_b, both FROM pairs
+    SELECT item_b AS item_a, item_a AS item_b, both FROM pairs
 )
 SELECT
-    d.product_a,
-    d.product_b,
+    a.product_id AS product_a,
+    b.product_id AS product_b,
     d.both,
     a.n AS baskets_a,
     b.n AS baskets_b,
@@ -60,7 +66,7 @@ SELECT
     CAST(d.both AS DOUBLE) / a.n AS confidence,
     CAST(d.both AS DOUBLE) * t.n / (CAST(a.n AS DOUBLE) * b.n) AS lift
 FROM directed AS d
-INNER JOIN frequent AS a ON a.product_id = d.product_a
-INNER JOIN frequent AS b ON b.product_id = d.product_b
-CROSS JOIN baskets AS t
+INNER JOIN frequent AS a ON a.item = d.item_a
+INNER JOIN frequent AS b ON b.item = d.item_b
+CROSS JOIN total AS t
 WHERE d.both * 1000 >= t.n

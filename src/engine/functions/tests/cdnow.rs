@@ -9,27 +9,50 @@ use datafusion::arrow::array::{Date32Array, Float64Array, StringArray};
 use super::{near, numbers, rows, table, try_rows};
 use crate::engine::Tables;
 
-/// `cdnow.purchases`: one row per line of the file.
-fn purchases() -> Option<Tables> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/cdnow/raw/CDNOW_sample.txt");
+/// `cdnow.purchases`: one row per line of a file, whose customer's number stands in this field and the others after it.
+fn lines_of(name: &str, heads: usize, field: usize) -> Option<Tables> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/cdnow/raw").join(name);
     let Ok(text) = std::fs::read_to_string(&file) else {
-        eprintln!("skipped: no CDNOW sample at {}", file.display());
+        eprintln!("skipped: no CDNOW file at {}", file.display());
         return None;
     };
-    let lines: Vec<Vec<&str>> = text.lines().map(|l| l.split_whitespace().collect()).collect();
+    let lines: Vec<Vec<&str>> =
+        text.lines().skip(heads).map(|l| l.split_whitespace().skip(field).collect()).collect();
     let day = |l: &Vec<&str>| {
-        let date = NaiveDate::parse_from_str(l[2], "%Y%m%d").unwrap();
+        let date = NaiveDate::parse_from_str(l[1], "%Y%m%d").unwrap();
         i32::try_from(date.signed_duration_since(NaiveDate::default()).num_days()).unwrap()
     };
+    let number = |at: usize| lines.iter().map(move |l| l[at].parse::<f64>().unwrap());
     let (_, tables) = table(
         "cdnow.purchases",
         vec![
-            ("customer", Arc::new(lines.iter().map(|l| Some(l[1])).collect::<StringArray>())),
+            ("customer", Arc::new(lines.iter().map(|l| Some(l[0])).collect::<StringArray>())),
             ("day", Arc::new(Date32Array::from_iter_values(lines.iter().map(day)))),
-            ("spent", Arc::new(Float64Array::from_iter_values(lines.iter().map(|l| l[4].parse::<f64>().unwrap())))),
+            ("discs", Arc::new(Float64Array::from_iter_values(number(2)))),
+            ("spent", Arc::new(Float64Array::from_iter_values(number(3)))),
         ],
     );
     Some(tables)
+}
+
+fn purchases() -> Option<Tables> {
+    lines_of("CDNOW_sample.txt", 0, 1)
+}
+
+#[tokio::test]
+async fn the_files_are_the_published_ones() {
+    let facts = "SELECT count(*), count(DISTINCT customer), round(sum(spent), 2), sum(discs),
+                        count(DISTINCT customer || CAST(day AS VARCHAR))
+                 FROM cdnow.purchases";
+    let Some(sample) = purchases() else { return };
+    near(&numbers(&rows(&sample, facts).await), &[6919.0, 2357.0, 244_091.94, 16_479.0, 6696.0], 0.0);
+    let Some(master) = lines_of("CDNOW_master.txt", 1, 0) else { return };
+    near(&numbers(&rows(&master, facts).await), &[69_659.0, 23_570.0, 2_500_315.63, 167_881.0, 67_591.0], 0.0);
+    let more = "SELECT (SELECT sum(n - 1) FROM (SELECT count(*) AS n FROM cdnow.purchases GROUP BY customer, day, discs, spent)),
+                       (SELECT count(*) FROM cdnow.purchases WHERE spent = 0),
+                       count(*) FILTER (WHERE days > 1), round(100.0 * count(*) FILTER (WHERE days > 1) / count(*), 2)
+                FROM (SELECT count(DISTINCT day) AS days FROM cdnow.purchases GROUP BY customer)";
+    near(&numbers(&rows(&master, more).await), &[255.0, 80.0, 11_516.0, 48.86], 0.0);
 }
 
 /// One row per customer: x, `t_x` and t in weeks to 1997-09-30, mean spend of repeat days, repeat days after it.

@@ -63,6 +63,47 @@ async fn survival_as_published() {
     near(&found, &wanted.concat(), 1e-4);
 }
 
+/// The other arm: weeks of remission under placebo, all of which ended.
+const PLACEBO: [f64; 21] = [
+    1., 1., 2., 2., 3., 4., 4., 5., 5., 8., 8., 8., 8., 11., 11., 12., 12., 15., 17., 22., 23.,
+];
+
+#[tokio::test]
+async fn medians_bounds_and_the_log_rank_test_as_published() {
+    let arms = GEHAN.iter().map(|(t, e)| (*t, *e, 1)).chain(PLACEBO.iter().map(|t| (*t, 1, 0)));
+    let arms: Vec<(f64, i64, i64)> = arms.collect();
+    let whole = |of: fn(&(f64, i64, i64)) -> i64| Arc::new(arms.iter().map(|a| Some(of(a))).collect::<Int64Array>());
+    let (_, tables) = table(
+        "t.life",
+        vec![
+            ("t", Arc::new(arms.iter().map(|a| Some(a.0)).collect::<Float64Array>())),
+            ("event", whole(|a| a.1)),
+            ("treated", whole(|a| a.2)),
+        ],
+    );
+    let curves = "WITH g AS (SELECT treated, t, sum(event) d, count(*) k FROM t.life GROUP BY treated, t),
+         r AS (SELECT treated, t, d, sum(k) OVER (PARTITION BY treated ORDER BY t DESC) n FROM g),
+         s AS (SELECT treated, t, CASE WHEN max(d - n) OVER w = 0 THEN 0.0
+                      ELSE exp(sum(CASE WHEN d < n THEN ln(1 - d * 1.0 / n) END) OVER w) END AS s,
+                      sqrt(sum(CASE WHEN d < n THEN d * 1.0 / (n * (n - d)) END) OVER w) AS u
+               FROM r WHERE d > 0 WINDOW w AS (PARTITION BY treated ORDER BY t))";
+    let found = rows(&tables, &format!("{curves} SELECT min(t) FROM s WHERE s <= 0.5 GROUP BY treated ORDER BY treated"));
+    near(&numbers(&found.await), &[8.0, 23.0], 0.0);
+    let bounds = format!(
+        "{curves} SELECT power(s, exp(normal_quantile(0.975) * u / abs(ln(s)))),
+                         power(s, exp(-normal_quantile(0.975) * u / abs(ln(s))))
+         FROM s WHERE treated = 1 AND t IN (6, 23) ORDER BY t"
+    );
+    near(&numbers(&rows(&tables, &bounds).await), &[0.6197, 0.9516, 0.1881, 0.6801], 1e-4);
+    let log_rank = "WITH g AS (SELECT t, sum(event) d, count(*) k, sum(treated) k1, sum(event * treated) d1
+                               FROM t.life GROUP BY t),
+         r AS (SELECT t, d, d1, sum(k) OVER w n, sum(k1) OVER w n1 FROM g WINDOW w AS (ORDER BY t DESC))
+         SELECT power(sum(d1 - d * n1 * 1.0 / n), 2)
+                / sum(CASE WHEN n > 1 THEN d * (n1 * 1.0 / n) * (1 - n1 * 1.0 / n) * (n - d) / (n - 1.0) END)
+         FROM r WHERE d > 0";
+    near(&numbers(&rows(&tables, log_rank).await), &[16.793], 1e-3);
+}
+
 /// Hours opened, first answered and resolved; reopens, contacts, hours allowed.
 type Ticket = (f64, Option<f64>, Option<f64>, i64, i64, f64);
 
