@@ -102,19 +102,14 @@ fn referrals_campaigns_and_categories_of_a_company_that_has_them() {
         figures("kpi.invitations_per_customer"),
         [of("2024-01-01", 0.5, 1.0, 2.0), of("2024-02-01", 0.0, 0.0, 4.0)]
     );
-    assert_eq!(
-        figures("kpi.referred_share"),
-        [of("2024-01-01", 0.0, 0.0, 2.0), of("2024-02-01", 2.0 / 3.0, 2.0, 3.0)]
-    );
-    assert_eq!(
-        figures("kpi.acquisition_cost"),
-        [of("2024-01-01", 20.0, 40.0, 2.0), of("2024-02-01", 5.0, 15.0, 3.0)]
-    );
+    assert_eq!(figures("kpi.referred_share"), [of("2024-01-01", 0.0, 0.0, 2.0), of("2024-02-01", 2.0 / 3.0, 2.0, 3.0)]);
+    assert_eq!(figures("kpi.acquisition_cost"), [of("2024-01-01", 20.0, 40.0, 2.0), of("2024-02-01", 5.0, 15.0, 3.0)]);
     let categories = figures("kpi.category_cross_sell");
     assert_eq!(categories[0], of("2024-01-01", 0.0, 0.0, 2.0));
     assert_eq!(categories[1], of("2024-02-01", 1.0 / 3.0, 1.0, 3.0));
     // 120 from 5 are 2,300 %, put down to the campaign; 50 of two reached against 6 of two held out, for 10.
-    let campaigns = project.query("SELECT campaign, method, roi, increment, provisional FROM roi.campaigns ORDER BY campaign");
+    let campaigns =
+        project.query("SELECT campaign, method, roi, increment, provisional FROM roi.campaigns ORDER BY campaign");
     assert_eq!(campaigns[1]["method"], "attributed");
     assert_eq!(campaigns[1]["roi"], 23.0);
     assert_eq!(campaigns[0]["increment"], 44.0);

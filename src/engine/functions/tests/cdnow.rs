@@ -16,8 +16,7 @@ fn lines_of(name: &str, heads: usize, field: usize) -> Option<Tables> {
         eprintln!("skipped: no CDNOW file at {}", file.display());
         return None;
     };
-    let lines: Vec<Vec<&str>> =
-        text.lines().skip(heads).map(|l| l.split_whitespace().skip(field).collect()).collect();
+    let lines: Vec<Vec<&str>> = text.lines().skip(heads).map(|l| l.split_whitespace().skip(field).collect()).collect();
     let day = |l: &Vec<&str>| {
         let date = NaiveDate::parse_from_str(l[1], "%Y%m%d").unwrap();
         i32::try_from(date.signed_duration_since(NaiveDate::default()).num_days()).unwrap()

@@ -64,9 +64,7 @@ async fn survival_as_published() {
 }
 
 /// The other arm: weeks of remission under placebo, all of which ended.
-const PLACEBO: [f64; 21] = [
-    1., 1., 2., 2., 3., 4., 4., 5., 5., 8., 8., 8., 8., 11., 11., 12., 12., 15., 17., 22., 23.,
-];
+const PLACEBO: [f64; 21] = [1., 1., 2., 2., 3., 4., 4., 5., 5., 8., 8., 8., 8., 11., 11., 12., 12., 15., 17., 22., 23.];
 
 #[tokio::test]
 async fn medians_bounds_and_the_log_rank_test_as_published() {
@@ -87,7 +85,8 @@ async fn medians_bounds_and_the_log_rank_test_as_published() {
                       ELSE exp(sum(CASE WHEN d < n THEN ln(1 - d * 1.0 / n) END) OVER w) END AS s,
                       sqrt(sum(CASE WHEN d < n THEN d * 1.0 / (n * (n - d)) END) OVER w) AS u
                FROM r WHERE d > 0 WINDOW w AS (PARTITION BY treated ORDER BY t))";
-    let found = rows(&tables, &format!("{curves} SELECT min(t) FROM s WHERE s <= 0.5 GROUP BY treated ORDER BY treated"));
+    let found =
+        rows(&tables, &format!("{curves} SELECT min(t) FROM s WHERE s <= 0.5 GROUP BY treated ORDER BY treated"));
     near(&numbers(&found.await), &[8.0, 23.0], 0.0);
     let bounds = format!(
         "{curves} SELECT power(s, exp(normal_quantile(0.975) * u / abs(ln(s)))),
