@@ -85,9 +85,8 @@ async fn medians_bounds_and_the_log_rank_test_as_published() {
                       ELSE exp(sum(CASE WHEN d < n THEN ln(1 - d * 1.0 / n) END) OVER w) END AS s,
                       sqrt(sum(CASE WHEN d < n THEN d * 1.0 / (n * (n - d)) END) OVER w) AS u
                FROM r WHERE d > 0 WINDOW w AS (PARTITION BY treated ORDER BY t))";
-    let found =
-        rows(&tables, &format!("{curves} SELECT min(t) FROM s WHERE s <= 0.5 GROUP BY treated ORDER BY treated"));
-    near(&numbers(&found.await), &[8.0, 23.0], 0.0);
+    let medians = format!("{curves} SELECT min(t) FROM s WHERE s <= 0.5 GROUP BY treated ORDER BY treated");
+    near(&numbers(&rows(&tables, &medians).await), &[8.0, 23.0], 0.0);
     let bounds = format!(
         "{curves} SELECT power(s, exp(normal_quantile(0.975) * u / abs(ln(s)))),
                          power(s, exp(-normal_quantile(0.975) * u / abs(ln(s))))
