@@ -176,8 +176,8 @@ pub struct OutboxArgs {
 pub enum OutboxVerb {
     /// List messages, the newest last.
     List {
-        /// Only those in this state: pending, sending, accepted, deferred, failed, unknown or suppressed.
-        #[arg(long)]
+        /// Only those in this state.
+        #[arg(long, value_parser = ["pending", "sending", "accepted", "deferred", "failed", "unknown", "suppressed"])]
         state: Option<String>,
         #[arg(long, default_value_t = 50)]
         limit: usize,

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::base::{Diagnostic, Diagnostics, Observer, human_count};
 use crate::cli::args::{Cli, ExplainArgs};
+use crate::cli::night::shown_path;
 use crate::cli::progress::Progress;
 use crate::cli::project::{pipeline, project};
 use crate::cli::screen::{Screen, outcome_line};
@@ -35,14 +36,14 @@ pub async fn explain(cli: &Cli, screen: &Screen, system: &System, args: &Explain
     let shop = open(&project, pipeline, system, &observer)?;
     let found = ask(&shop, kpi, args.as_of.as_deref(), args.period).await?;
     if screen.json {
-        screen.print_json(&as_json(&found));
+        screen.print_json(&as_json(&found, found.page.as_ref().map(|page| shown_path(&shop.lake, page))));
     } else {
-        show(screen, &found);
+        show(screen, &found, found.page.as_ref().map(|page| shown_path(&shop.lake, page)));
     }
     Ok(())
 }
 
-fn as_json(found: &Explained) -> serde_json::Value {
+fn as_json(found: &Explained, page: Option<String>) -> serde_json::Value {
     let value = |v: &KpiValue| {
         json!({
             "period": v.point.period,
@@ -63,6 +64,7 @@ fn as_json(found: &Explained) -> serde_json::Value {
         "snapshot": found.snapshot,
         "as_of": found.as_of,
         "run": found.run,
+        "page": page,
         "values": found.values.iter().map(value).collect::<Vec<_>>(),
         "target": found.kpi.target,
         "alerts": found.alerts,
@@ -87,7 +89,7 @@ fn as_json(found: &Explained) -> serde_json::Value {
     })
 }
 
-fn show(screen: &Screen, found: &Explained) {
+fn show(screen: &Screen, found: &Explained, page: Option<String>) {
     let unit = &found.kpi.unit;
     for value in &found.values {
         screen.print(&figure(&found.kpi.label, value, unit));
@@ -96,6 +98,9 @@ fn show(screen: &Screen, found: &Explained) {
         screen.print(&format!("  {what:<10} {}", text.split_whitespace().collect::<Vec<_>>().join(" ")));
     };
     line("snapshot", &format!("{} as of {}, by run {}", found.snapshot, found.as_of, found.run));
+    if let Some(page) = page {
+        line("page", &page);
+    }
     if let Some(definition) = found.definition() {
         line("is", definition);
     }

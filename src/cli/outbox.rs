@@ -21,9 +21,11 @@ pub async fn outbox(cli: &Cli, screen: &Screen, system: &System, args: &OutboxAr
     let post = Post { project: Arc::clone(&project), lake, system: system.clone(), observer, lease: Keeper::default() };
     match &args.what {
         OutboxVerb::List { state, limit } => {
-            let all = post.lake.list_outbox(*limit).await?;
+            // What is looked for may be older than the last messages there are.
+            let all = post.lake.list_outbox(if state.is_some() { usize::MAX } else { *limit }).await?;
             let of = |m: &OutboxMessage| state.as_ref().is_none_or(|s| *s == m.state.to_string());
-            list(screen, &all.into_iter().filter(of).collect::<Vec<_>>());
+            let all: Vec<OutboxMessage> = all.into_iter().filter(of).collect();
+            list(screen, &all[all.len().saturating_sub(*limit)..]);
         }
         OutboxVerb::Show { id, eml: true } => {
             let message = post.lake.message(id).await?.ok_or_else(|| unknown(id))?;

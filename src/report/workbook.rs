@@ -5,7 +5,7 @@ use rust_xlsxwriter::{
     DocProperties, ExcelDateTime, Format, FormatAlign, FormatBorder, Workbook, Worksheet, XlsxError,
 };
 
-use super::headline::may_show;
+use super::headline::{TOO_FEW, may_show};
 use super::input::{Cell, ColumnType, KpiSeries, ReportInput, Table};
 use super::number::tame;
 use crate::base::AsOf;
@@ -56,6 +56,8 @@ struct Words {
     header: [&'static str; 10],
     provisional: &'static str,
     too_few: &'static str,
+    /// Of a score, of days, of hours.
+    units: [&'static str; 3],
 }
 
 impl Words {
@@ -77,12 +79,14 @@ impl Words {
                 ],
                 provisional: "provisional",
                 too_few: "too few to show",
+                units: ["points", "days", "hours"],
             },
             Locale::ZhHans => Self {
                 figures: "关键指标",
                 header: ["指标", "周期开始", "数值", "单位", "样本量", "95% 下限", "95% 上限", "目标", "备注", "名称"],
                 provisional: "暂定",
                 too_few: "样本过少，不显示",
+                units: ["分", "天", "小时"],
             },
         }
     }
@@ -107,7 +111,7 @@ fn figures(sheet: &mut Worksheet, all: &[&KpiSeries], locale: Locale, words: &Wo
                 }
                 integer(sheet, row, 4, point.n)?;
             }
-            text(sheet, row, 3, &unit_word(kpi))?;
+            text(sheet, row, 3, &unit_word(kpi, &words.units))?;
             float(sheet, row, 7, kpi.target, &number)?;
             let notes = [(point.provisional, words.provisional), (!shown, words.too_few)];
             let notes: Vec<&str> = notes.into_iter().filter_map(|(so, word)| so.then_some(word)).collect();
@@ -118,16 +122,20 @@ fn figures(sheet: &mut Worksheet, all: &[&KpiSeries], locale: Locale, words: &Wo
     finish(sheet, row, u16::try_from(words.header.len()).unwrap_or(1))
 }
 
-/// The rows of one table, as they are in the snapshot.
+/// The rows of one table, as they are in the snapshot; without the shares that rest on too few.
 fn rows(sheet: &mut Worksheet, table: &Table) -> Result<(), XlsxError> {
     header(sheet, table.columns.iter().map(|c| c.name.as_str()))?;
     let formats: Vec<Format> = table.columns.iter().map(|c| column_format(&c.name, c.kind)).collect();
+    // What the shares of a row rest on, where the table says so.
+    let base = table.columns.iter().position(|c| matches!(c.name.as_str(), "n" | "cohort_size"));
     let mut row = 0;
     for cells in &table.rows {
         row += 1;
+        let few = base.is_some_and(|at| matches!(cells.get(at), Some(Cell::Integer(n)) if *n < TOO_FEW));
         for (at, (cell, format)) in cells.iter().zip(&formats).enumerate() {
             let column = u16::try_from(at).unwrap_or(u16::MAX);
             match cell {
+                Cell::Number(_) | Cell::Decimal(_) if few && is_share(&table.columns[at].name) => {}
                 Cell::Null => {}
                 Cell::Integer(n) => match exact(*n) {
                     Some(number) => float(sheet, row, column, Some(number), format)?,
@@ -226,24 +234,32 @@ fn unit_format(unit: &Unit) -> String {
     }
 }
 
-fn unit_word(kpi: &Kpi) -> String {
+fn unit_word(kpi: &Kpi, [points, days, hours]: &[&str; 3]) -> String {
     match &kpi.unit {
         Unit::Share => "%".to_owned(),
         Unit::Money(sign) => tame(sign),
         Unit::Count => String::new(),
-        Unit::Score => "points".to_owned(),
-        Unit::Days => "days".to_owned(),
-        Unit::Hours => "hours".to_owned(),
+        Unit::Score => (*points).to_owned(),
+        Unit::Days => (*days).to_owned(),
+        Unit::Hours => (*hours).to_owned(),
     }
+}
+
+/// Whether a column is called after one of these words.
+fn has(name: &str, words: &[&str]) -> bool {
+    name.split('_').any(|part| words.contains(&part))
+}
+
+fn is_share(name: &str) -> bool {
+    has(name, &["share", "rate", "retention", "probability"])
 }
 
 /// By what a column holds, and for numbers by what it is called.
 fn column_format(name: &str, kind: ColumnType) -> Format {
-    let has = |words: &[&str]| words.iter().any(|w| name.split('_').any(|part| part == *w));
     let pattern = match kind {
-        ColumnType::Integer if has(&["id", "year", "index", "no", "decile"]) => "0",
+        ColumnType::Integer if has(name, &["id", "year", "index", "no", "decile"]) => "0",
         ColumnType::Integer => "#,##0",
-        ColumnType::Number if has(&["share", "rate", "retention", "probability"]) => "0.0%",
+        ColumnType::Number if is_share(name) => "0.0%",
         ColumnType::Number => "#,##0.00",
         ColumnType::Text | ColumnType::Date | ColumnType::Boolean => "General",
     };
@@ -270,4 +286,77 @@ fn spoken(name: &str) -> String {
     let text = name.replace('_', " ");
     let mut letters = text.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::io::{Cursor, Read};
+
+    use super::super::check::{Fill, fixture};
+    use super::super::input::TableColumn;
+    use super::*;
+    use crate::base::{Place, SourceText};
+
+    fn report() -> Report {
+        let place = Place::file(&SourceText::new("pipelines/a.yaml", ""));
+        Report {
+            name: "r".parse().expect("a name"),
+            title: "A/B: \u{202e}test".into(),
+            template: "r.html".into(),
+            data: BTreeMap::new(),
+            subject: "R".into(),
+            recipients: vec![],
+            shared: std::collections::BTreeSet::new(),
+            deliver_by: None,
+            workbook: true,
+            pdf: false,
+            place,
+        }
+    }
+
+    /// Every file of a workbook, one after another.
+    fn unpacked(bytes: &[u8]) -> String {
+        let mut book = zip::ZipArchive::new(Cursor::new(bytes)).expect("a workbook");
+        let mut all = String::new();
+        for at in 0..book.len() {
+            book.by_index(at).expect("a file").read_to_string(&mut all).expect("XML");
+        }
+        all
+    }
+
+    fn of_one_table(columns: &[(&str, ColumnType)], rows: Vec<Vec<Cell>>) -> ReportInput {
+        let mut input = fixture(&[], &BTreeMap::new(), Fill::Full);
+        let columns = columns.iter().map(|(name, kind)| TableColumn { name: (*name).into(), kind: *kind }).collect();
+        input.tables.insert("figures".into(), Table { columns, rows });
+        input
+    }
+
+    #[test]
+    fn the_same_figures_are_the_same_bytes_and_texts_stay_texts() {
+        let columns = [("name", ColumnType::Text), ("amount", ColumnType::Number), ("big", ColumnType::Integer)];
+        let rows = vec![vec![
+            Cell::Text("=HYPERLINK(\"http://x\")".into()),
+            Cell::Decimal("12345678901234567.89".into()),
+            Cell::Integer(i64::MAX),
+        ]];
+        let input = of_one_table(&columns, rows);
+        let one = workbook(&report(), &input, Locale::En).expect("a workbook");
+        assert!(one == workbook(&report(), &input, Locale::En).expect("a workbook"));
+        let said = unpacked(&one);
+        assert!(!said.contains("<f>") && said.contains("=HYPERLINK(") && said.contains("quotePrefix=\"1\""), "{said}");
+        // No digit is lost.
+        assert!(said.contains("12345678901234567.89") && said.contains(&i64::MAX.to_string()));
+        assert_eq!(workbook_name(&report(), &input, "xlsx"), format!("A B test {}.xlsx", input.interval));
+    }
+
+    #[test]
+    fn shares_of_too_few_are_not_in_it() {
+        let columns =
+            [("cohort_size", ColumnType::Integer), ("retention", ColumnType::Number), ("net", ColumnType::Number)];
+        let row = |n, share: f64, net: f64| vec![Cell::Integer(n), Cell::Number(share), Cell::Number(net)];
+        let input = of_one_table(&columns, vec![row(9, 0.111, 71.0), row(10, 0.222, 72.0)]);
+        let said = unpacked(&workbook(&report(), &input, Locale::En).expect("a workbook"));
+        assert!(!said.contains("0.111") && said.contains("0.222") && said.contains("<v>71</v>"), "{said}");
+    }
 }

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 
 use crate::base::{RunId, SourceName, TableName, human_count};
 use crate::config::{Kpi, Stage, Unit};
-use crate::lake::{Alert, Balance, CheckOutcome, Publication};
+use crate::lake::{Alert, Balance, CheckOutcome, Publication, paths};
 use crate::plan::Node;
 use crate::report::{KpiPoint, of_unit};
 use crate::run::kpis::{self, KpiValue};
@@ -29,6 +29,8 @@ pub struct Explained {
     pub tables: Vec<TableLine>,
     pub checks: Vec<CheckOutcome>,
     pub sources: Vec<SourceExports>,
+    /// Below the lake: the same as a page of the archive, where there is one.
+    pub page: Option<String>,
 }
 
 #[derive(Debug)]
@@ -83,7 +85,10 @@ pub async fn explain(
     let raws = raws(&tables);
     let sources = sources(shop, &publication, &raws).await?;
     let restated = restated(shop, kpi, period).await?;
-    Ok(told(kpi, &node.stage, (snapshot, &publication), values, restated, tables, &sources))
+    let page =
+        format!("{}/{}.html", paths::why(&shop.pipeline.name, &publication.as_of.replace(':', ""), snapshot), kpi.name);
+    let page = shop.lake.exists(&page).await?.then_some(page);
+    Ok(Explained { page, ..told(kpi, &node.stage, (snapshot, &publication), values, restated, tables, &sources) })
 }
 
 /// The last closed period of every KPI that reports show, all from one snapshot; what is restated is what this snapshot says
@@ -135,6 +140,7 @@ fn told(
         alerts: publication.alerts.iter().filter(|a| a.kpi == kpi.name).cloned().collect(),
         checks: publication.checks.iter().filter(made_from).cloned().collect(),
         sources: sources.iter().filter(|s| raws.contains(&s.source)).cloned().collect(),
+        page: None,
         tables,
     }
 }
