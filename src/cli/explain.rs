@@ -35,15 +35,16 @@ pub async fn explain(cli: &Cli, screen: &Screen, system: &System, args: &Explain
     let observer: Arc<dyn Observer> = Arc::new(Progress::new(false, true));
     let shop = open(&project, pipeline, system, &observer)?;
     let found = ask(&shop, kpi, args.as_of.as_deref(), args.period).await?;
+    let page = found.page.as_ref().map(|page| shown_path(&shop.lake, page));
     if screen.json {
-        screen.print_json(&as_json(&found, found.page.as_ref().map(|page| shown_path(&shop.lake, page))));
+        screen.print_json(&as_json(&found, page.as_deref()));
     } else {
-        show(screen, &found, found.page.as_ref().map(|page| shown_path(&shop.lake, page)));
+        show(screen, &found, page.as_deref());
     }
     Ok(())
 }
 
-fn as_json(found: &Explained, page: Option<String>) -> serde_json::Value {
+fn as_json(found: &Explained, page: Option<&str>) -> serde_json::Value {
     let value = |v: &KpiValue| {
         json!({
             "period": v.point.period,
@@ -89,7 +90,7 @@ fn as_json(found: &Explained, page: Option<String>) -> serde_json::Value {
     })
 }
 
-fn show(screen: &Screen, found: &Explained, page: Option<String>) {
+fn show(screen: &Screen, found: &Explained, page: Option<&str>) {
     let unit = &found.kpi.unit;
     for value in &found.values {
         screen.print(&figure(&found.kpi.label, value, unit));
@@ -99,7 +100,7 @@ fn show(screen: &Screen, found: &Explained, page: Option<String>) {
     };
     line("snapshot", &format!("{} as of {}, by run {}", found.snapshot, found.as_of, found.run));
     if let Some(page) = page {
-        line("page", &page);
+        line("page", page);
     }
     if let Some(definition) = found.definition() {
         line("is", definition);
