@@ -57,9 +57,11 @@ impl Group<'_> {
         !self.filter.is_empty() && !report.shared.contains(name)
     }
 
-    /// The breakdown of KPIs its recipients see; everybody's figures when none is given.
+    /// The breakdown of KPIs its recipients see; everybody's figures when none is given. A KPI has one breakdown, so with
+    /// two columns to go by each of its values would be of others too: then there is none.
     pub fn dimensions(&self, report: &Report) -> Option<BTreeSet<String>> {
-        self.narrows(report, "kpis").then(|| self.filter.values().cloned().collect())
+        let one = if self.filter.len() == 1 { self.filter.values().cloned().collect() } else { BTreeSet::new() };
+        self.narrows(report, "kpis").then_some(one)
     }
 }
 
@@ -156,6 +158,18 @@ mod tests {
         let stems: BTreeSet<String> = groups.iter().map(Group::stem).collect();
         assert_eq!(stems.len(), 4, "{stems:?}");
         assert!(stems.contains("all.en") && stems.iter().filter(|s| s.starts_with("north-east-")).count() == 3);
+    }
+
+    #[test]
+    fn two_columns_show_no_breakdown_of_one() {
+        let mut both = recipient("a@x", Locale::En, Some("north"));
+        both.filter.insert("channel".into(), "web".into());
+        let mut report =
+            report(vec![both, recipient("b@x", Locale::En, Some("north")), recipient("c@x", Locale::En, None)]);
+        let dimensions = |report: &Report| groups(report).iter().map(|g| g.dimensions(report)).collect::<Vec<_>>();
+        assert_eq!(dimensions(&report), [None, Some(BTreeSet::new()), Some(["north".to_owned()].into())]);
+        report.shared.insert("kpis".into());
+        assert_eq!(dimensions(&report), [None, None, None]);
     }
 
     #[test]

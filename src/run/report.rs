@@ -97,7 +97,7 @@ async fn pages(
         let templates = Arc::clone(&templates);
         async move {
             let view = Arc::new(view(shop, one, publication, sheets, group).await?);
-            let rendered = draw(templates, one, &view, group.locale).await?;
+            let rendered = draw(templates, one, &view).await?;
             let stem = format!("{folder}/{}", group.stem());
             let page = report::with_sources(&rendered.html, group.locale, &view);
             shop.lake.put(&format!("{stem}.html"), page.into_bytes()).await?;
@@ -122,12 +122,7 @@ async fn pages(
 }
 
 /// Drawing takes a processor for a while, so it is done beside the tasks that wait for stores and servers.
-async fn draw(
-    templates: Arc<Templates>,
-    one: &Report,
-    view: &Arc<ReportInput>,
-    _locale: Locale,
-) -> Result<report::Rendered, RunError> {
+async fn draw(templates: Arc<Templates>, one: &Report, view: &Arc<ReportInput>) -> Result<report::Rendered, RunError> {
     let (one, view) = (one.clone(), Arc::clone(view));
     let name = one.name.to_string();
     let drawn = tokio::task::spawn_blocking(move || report::render(&templates, &one, &view)).await;
