@@ -30,17 +30,30 @@ pub async fn read_bounces(post: &Post) -> Result<Vec<Sent>, RunError> {
     for name in new {
         let path = folder.join("new").join(&name);
         let failed = |cause| RunError::Files { what: path.display().to_string(), cause };
-        let size = tokio::fs::metadata(&path).await.map_err(failed)?.len();
-        let found = if size > LARGEST { vec![] } else { notices(&tokio::fs::read(&path).await.map_err(failed)?) };
+        let bytes = match read(&path).await {
+            Ok(bytes) => bytes,
+            // Another process was quicker, and has dealt with it.
+            Err(e) if e.kind() == ErrorKind::NotFound => continue,
+            Err(e) => return Err(failed(e)),
+        };
+        let found = notices(&bytes);
         for notice in &found {
             touched.extend(mark(post, notice).await?);
         }
         // Seen, so that it is read once; `S` tells a person's mail program that it was dealt with.
         let flags = if found.is_empty() { ":2," } else { ":2,S" };
         tokio::fs::create_dir_all(folder.join("cur")).await.map_err(failed)?;
-        tokio::fs::rename(&path, folder.join("cur").join(format!("{name}{flags}"))).await.map_err(failed)?;
+        match tokio::fs::rename(&path, folder.join("cur").join(format!("{name}{flags}"))).await {
+            Err(e) if e.kind() != ErrorKind::NotFound => return Err(failed(e)),
+            _ => {}
+        }
     }
     Ok(touched)
+}
+
+/// Nothing of a mail that is too large to be a notice.
+async fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    if tokio::fs::metadata(path).await?.len() > LARGEST { Ok(vec![]) } else { tokio::fs::read(path).await }
 }
 
 async fn names(folder: &Path) -> std::io::Result<Vec<String>> {
