@@ -9,7 +9,7 @@ The fictional company's exports are generated once a size into the cache folder.
 one by one: since a run makes only what is not there, each run is one process that makes one pack, and its wall time and
 peak memory are the pack's, planning and publishing included. DuckDB gets the same statements, parameters written out, over
 the same Parquet files that the lake holds, one process a pack, results written as Parquet. What it cannot run (models,
-calendars, masks) it is not timed on, and a ratio stands only where it ran all stages of a pack. Wilson's interval and the
+calendars, masks) it is not timed on, and a ratio stands only where it ran all stages of a pack. Intervals and
 scores are given to it as macros. Nothing is built here.
 """
 import argparse
@@ -33,6 +33,10 @@ CREATE MACRO wilson_low(k, n) AS greatest(0, (k + 1.9207294103 - 1.959963985 * s
 CREATE MACRO wilson_high(k, n) AS least(1, (k + 1.9207294103 + 1.959963985 * sqrt(k * (n - k) / n + 0.9603647051)) / (n + 3.8414588207));
 CREATE MACRO quantile_score(v, a, b, c, d) AS 1 + (v > a)::INT + (v > b)::INT + (v > c)::INT + (v > d)::INT;
 CREATE MACRO normal_quantile(p) AS 1.959963985;
+CREATE MACRO mask_name(n) AS left(n, 1) || '**';
+CREATE MACRO nps_se(p, d, n) AS sqrt(((p + d + 1.5) / (n + 3) - power((p - d) / (n + 3), 2)) / (n + 3));
+CREATE MACRO nps_low(p, d, n) AS 100 * ((p - d) / (n + 3) - 1.959963985 * nps_se(p, d, n));
+CREATE MACRO nps_high(p, d, n) AS 100 * ((p - d) / (n + 3) + 1.959963985 * nps_se(p, d, n));
 CREATE MACRO clv_multiple(r, i) AS r / (1 + i - r);
 """
 
@@ -98,7 +102,7 @@ def statements(pack):
     return found
 
 
-def duckdb(pack, files, memory):
+def duckdb(pack, files):
     """Runs in a process of its own: which stages ran, and for how long all of them together."""
     import duckdb as peer
 
@@ -136,7 +140,7 @@ def main():
     options = p.parse_args()
     if options.duckdb:
         pack, files = options.duckdb
-        return duckdb(pack, json.load(open(files)), None)
+        return duckdb(pack, json.load(open(files)))
 
     exports = os.path.join(options.cache, f"company-{options.customers}")
     matins = os.path.abspath(options.matins)

@@ -10,7 +10,7 @@ reference: "Agrawal, Imieliński & Swami 1993, SIGMOD"
 columns:
   product_a: the one that is there
   product_b: the one that is there too
-  both: baskets with both
+  together: baskets with both
   baskets_a: baskets with the first
   baskets_b: baskets with the second
   baskets: all of them
@@ -44,29 +44,29 @@ common AS (
     INNER JOIN baskets AS b ON b.order_id = i.order_id
 ),
 pairs AS (
-    SELECT a.item AS item_a, b.item AS item_b, count(*) AS both
+    SELECT a.item AS item_a, b.item AS item_b, count(*) AS together
     FROM common AS a
     INNER JOIN common AS b ON b.basket = a.basket AND b.item > a.item
     GROUP BY a.item, b.item
     HAVING count(*) >= 30
 ),
 directed AS (
-    SELECT item_a, item_b, both FROM pairs
+    SELECT item_a, item_b, together FROM pairs
     UNION ALL
-    SELECT item_b AS item_a, item_a AS item_b, both FROM pairs
+    SELECT item_b AS item_a, item_a AS item_b, together FROM pairs
 )
 SELECT
     a.product_id AS product_a,
     b.product_id AS product_b,
-    d.both,
+    d.together,
     a.n AS baskets_a,
     b.n AS baskets_b,
     t.n AS baskets,
-    CAST(d.both AS DOUBLE) / t.n AS support,
-    CAST(d.both AS DOUBLE) / a.n AS confidence,
-    CAST(d.both AS DOUBLE) * t.n / (CAST(a.n AS DOUBLE) * b.n) AS lift
+    CAST(d.together AS DOUBLE) / t.n AS support,
+    CAST(d.together AS DOUBLE) / a.n AS confidence,
+    CAST(d.together AS DOUBLE) * t.n / (CAST(a.n AS DOUBLE) * b.n) AS lift
 FROM directed AS d
 INNER JOIN frequent AS a ON a.item = d.item_a
 INNER JOIN frequent AS b ON b.item = d.item_b
 CROSS JOIN total AS t
-WHERE d.both * 1000 >= t.n
+WHERE d.together * 1000 >= t.n

@@ -13,18 +13,18 @@ WITH told AS (
     SELECT
         product_a,
         product_b,
-        both,
+        together,
         confidence,
-        wilson_low(both, baskets_a) AS confidence_low,
+        wilson_low(together, baskets_a) AS confidence_low,
         lift
     FROM basket.affinity
-    WHERE wilson_low(both, baskets_a) > CAST(baskets_b AS DOUBLE) / baskets
+    WHERE wilson_low(together, baskets_a) > CAST(baskets_b AS DOUBLE) / baskets
 ),
 ranking AS (
     SELECT
         product_a,
         product_b,
-        both,
+        together,
         confidence,
         confidence_low,
         lift,
@@ -35,7 +35,7 @@ SELECT
     product_a AS product_id,
     CAST(place AS BIGINT) AS place,
     product_b AS offer,
-    both,
+    together,
     confidence,
     confidence_low,
     lift

@@ -1,0 +1,62 @@
+/* matins
+description: >
+  One row per attribute of customers (the company's own segment, country, city) and value of it: how many they are, and what
+  they brought in the 12 months before `$as_of`.
+rules:
+  - Values with less than 5 customers are put together as `few`, so that nobody can be singled out; `few` itself is left out
+    when it has less than 5.
+  - A customer of whom the attribute is not known is `unknown`.
+columns:
+  attribute: segment, country or city
+  place: the value of it
+  customers: known ones, with an order or without
+  active: with a valid order in the 12 months
+  net: as originated, in the 12 months
+  net_share: of the attribute's net
+key: [attribute, place]
+*/
+WITH spending AS (
+    SELECT customer_key, sum(net) AS net
+    FROM core.valid_orders
+    WHERE bdate >= CAST($as_of - INTERVAL '12 months' AS DATE) AND bdate < $as_of
+    GROUP BY customer_key
+),
+known AS (
+    SELECT c.customer_key, c.segment, c.country, c.city, s.net
+    FROM core.customers AS c
+    LEFT JOIN spending AS s ON s.customer_key = c.customer_key
+),
+attributes AS (
+    SELECT
+        CASE
+            WHEN grouping(segment) = 0 THEN 'segment'
+            WHEN grouping(country) = 0 THEN 'country'
+            ELSE 'city'
+        END AS attribute,
+        coalesce(segment, country, city, 'unknown') AS place,
+        count(*) AS customers,
+        count(net) AS active,
+        sum(net) AS net
+    FROM known
+    GROUP BY GROUPING SETS ((segment), (country), (city))
+),
+groups AS (
+    SELECT
+        attribute,
+        CASE WHEN customers < 5 THEN 'few' ELSE place END AS place,
+        sum(customers) AS customers,
+        sum(active) AS active,
+        coalesce(sum(net), 0) AS net
+    FROM attributes
+    GROUP BY 1, 2
+)
+SELECT
+    attribute,
+    place,
+    customers,
+    active,
+    CAST(net AS DECIMAL(18, 4)) AS net,
+    CAST(net AS DOUBLE) / CAST(nullif(sum(net) OVER (PARTITION BY attribute), 0) AS DOUBLE) AS net_share
+FROM groups
+WHERE customers >= 5
+ORDER BY attribute, customers DESC, place
