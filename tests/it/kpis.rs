@@ -98,6 +98,7 @@ fn what_a_company_has_no_data_for_is_left_out_by_name() {
             "note left-out pipelines/shop.yaml:12:15 `kpi.tickets`, `kpi.tickets_again` of pack `crm/sales` are left out for want of `core.tickets`; it costs the KPI tickets",
         ]
     );
+    export(&project, "2024-01-01", &[]);
     let plan = project.matins(&["plan", "--as-of", "2024-02-01", "--json"]).ok().json();
     assert_eq!(
         plan["left_out"][0],
