@@ -484,6 +484,7 @@ pub(super) static REPORT: Object = object(
             Shape::OneOrMany(&Shape::Either(&Shape::Form(DESTINATION), &RECIPIENT)),
             "who gets it: an address, a channel's name, or a mapping with one of them, `locale` and `filter`",
         ),
+        may("recipients_from", Shape::Object(&RECIPIENTS_FROM), "more recipients: one a row of a table"),
         may(
             "deliver_by",
             Shape::Form("^[0-9]{1,2}:[0-9]{2}$"),
@@ -513,6 +514,20 @@ pub(super) static RECIPIENT: Object = one_of(
             "filter",
             Shape::Map(WORD, &Shape::Literal),
             "the rows this recipient sees: `column: value`, in every table of the report that is not `shared`",
+        ),
+    ],
+);
+
+pub(super) static RECIPIENTS_FROM: Object = object(
+    "`recipients_from`",
+    &[
+        must("table", Shape::Form(TABLE), "the table: one row a recipient"),
+        may("address", Shape::Form(WORD), "its column of addresses (default `address`)"),
+        may("locale", Shape::Form(WORD), "its column of languages (default: everybody reads `en`)"),
+        may(
+            "filter",
+            Shape::Map(WORD, &Shape::Form(WORD)),
+            "the rows each sees: a column of the report's tables, and the column here whose value it must have",
         ),
     ],
 );

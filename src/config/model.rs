@@ -550,6 +550,8 @@ pub struct Report {
     pub data: BTreeMap<String, (TableName, Place)>,
     pub subject: String,
     pub recipients: Vec<Recipient>,
+    /// More of them: one a row of a table.
+    pub recipients_from: Option<RecipientsFrom>,
     /// Local wall-clock time, after which a notice says that the report is delayed.
     pub deliver_by: Option<NaiveTime>,
     /// What of its `data` every recipient sees whole, whatever rows they are to see; `kpis` stands for its KPIs.
@@ -567,6 +569,19 @@ pub struct Recipient {
     pub to: Destination,
     pub locale: Locale,
     /// Column and value, in every table of the report that has the column; everything when empty.
+    pub filter: BTreeMap<String, String>,
+    pub place: Place,
+}
+
+/// Recipients that stand in a table of the snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecipientsFrom {
+    pub table: TableName,
+    /// The column of addresses.
+    pub address: String,
+    /// The column of languages.
+    pub locale: Option<String>,
+    /// A column of the report's tables, and the column of this table whose value it must have.
     pub filter: BTreeMap<String, String>,
     pub place: Place,
 }

@@ -11,8 +11,8 @@ use crate::base::{
     StoreName, TableName,
 };
 
-use super::keys::{INTERVALS, PIPELINE, RECIPIENT, REPORT, SAMPLE, SCHEDULE};
-use super::model::{Destination, Locale, ParamValue, Pipeline, Recipient, Report, Sample, Schedule};
+use super::keys::{INTERVALS, PIPELINE, RECIPIENT, RECIPIENTS_FROM, REPORT, SAMPLE, SCHEDULE};
+use super::model::{Destination, Locale, ParamValue, Pipeline, Recipient, RecipientsFrom, Report, Sample, Schedule};
 use super::project::Surroundings;
 use super::shape::{Fields, Reading, Shape};
 use super::tree::{Node, parse};
@@ -249,6 +249,7 @@ fn reports(reading: &mut Reading<'_>, fields: Fields<'_>, around: &Surroundings<
             let place = reading.place(&name_span(fields));
             let template = template.to_owned();
             let pdf = fields.boolean("pdf").unwrap_or(false);
+            let recipients_from = fields.get("recipients_from").and_then(|n| recipients_from(reading, n));
             reports.push(Report {
                 name,
                 title,
@@ -256,6 +257,7 @@ fn reports(reading: &mut Reading<'_>, fields: Fields<'_>, around: &Surroundings<
                 data,
                 subject,
                 recipients,
+                recipients_from,
                 deliver_by,
                 shared,
                 workbook,
@@ -284,6 +286,17 @@ fn shared(
         all.insert(text.to_owned());
     }
     all
+}
+
+fn recipients_from(reading: &mut Reading<'_>, node: &Node) -> Option<RecipientsFrom> {
+    let fields = Fields::new(node, &RECIPIENTS_FROM);
+    let place = reading.place(&node.span);
+    let table = fields.get("table").and_then(|n| table(reading, n));
+    let address = fields.text("address").unwrap_or("address").to_owned();
+    let locale = fields.text("locale").map(str::to_owned);
+    let filter = fields.get("filter").map(Node::entries).unwrap_or_default();
+    let filter = filter.iter().filter_map(|e| Some((e.key.clone(), e.node.text()?.to_owned()))).collect();
+    Some(RecipientsFrom { table: table?, address, locale, filter, place })
 }
 
 /// An address, or the name of a channel of `matins.yaml`.

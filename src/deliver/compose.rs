@@ -178,6 +178,11 @@ fn parts(id: &str, rendered: &Rendered, files: &[Attached]) -> MultiPart {
     })
 }
 
+/// Whether a text from outside can be written to: `someone@example.com`, or with a name before it.
+pub fn is_address(text: &str) -> bool {
+    !text.contains(char::is_control) && mailbox(text).is_ok()
+}
+
 pub(super) fn mailbox(text: &str) -> Result<Mailbox, DeliverError> {
     let bad = |why: String| DeliverError::Address { address: text.to_owned(), why };
     let text = text.trim();

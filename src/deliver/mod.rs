@@ -8,7 +8,7 @@ mod post;
 mod sign;
 mod smtp;
 
-pub use compose::{Attached, Content, Letter, Message, compose, message_id, next_revision};
+pub use compose::{Attached, Content, Letter, Message, compose, is_address, message_id, next_revision};
 pub use folder::{Delivered, FolderTransport, Outcome};
 pub use notice::{Notice, notices};
 pub use post::{Hook, Links, compose_post};

@@ -174,6 +174,7 @@ fn report() -> Report {
         recipients: vec![],
         shared: std::collections::BTreeSet::new(),
         pdf: false,
+        recipients_from: None,
         deliver_by: None,
         workbook: true,
         place: place(),

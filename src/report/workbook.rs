@@ -311,6 +311,7 @@ mod tests {
             deliver_by: None,
             workbook: true,
             pdf: false,
+            recipients_from: None,
             place,
         }
     }

@@ -3,14 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::base::{Diagnostic, Diagnostics, Fingerprint, Recipe, TableName, closest};
-use crate::config::{Locale, Recipient, Report};
-use crate::engine::{Effort, Engine, PartsTable, Rows, Tables, collect, matching};
+use crate::base::{Diagnostic, Diagnostics, Event, Fingerprint, Recipe, TableName, closest};
+use crate::config::{Destination, Locale, Recipient, RecipientsFrom, Report};
+use crate::deliver::is_address;
+use crate::engine::{Cell, Effort, Engine, PartsTable, Rows, Tables, collect, matching};
+use crate::lake::Publication;
 use crate::report::TableColumn;
-use crate::run::RunError;
+use crate::run::query::published_table;
+use crate::run::{RunError, Workshop};
 
 /// A report shows tables whole, so they must be small; a larger one belongs behind `query`.
 pub(super) const ROWS_SHOWN: usize = 5_000;
+/// One report goes to no more.
+const MOST_RECIPIENTS: usize = 100_000;
 
 /// Recipients who see the same: one language, the same rows. Rendered once.
 #[derive(Debug, Clone)]
@@ -84,13 +89,76 @@ pub(super) async fn read(
     Ok(rows)
 }
 
+/// A report with the recipients that stand in a table of a snapshot. A row that cannot be trusted is left out and told: one whose
+/// address is none, or that says nothing of the rows it is to see, for it would see all.
+pub(super) async fn addressed(shop: &Workshop, publication: &Publication, report: &Report) -> Result<Report, RunError> {
+    let Some(from) = &report.recipients_from else { return Ok(report.clone()) };
+    let table = published_table(&shop.lake, &shop.project, &shop.pipeline.name, publication, &from.table).await?;
+    let mut tables = Tables::new();
+    tables.insert(from.table.clone(), Arc::new(table) as _);
+    let session = shop.engine.session(&tables, Effort::Beside)?;
+    let frame = matching(&shop.engine, &session, &from.table, &BTreeMap::new(), MOST_RECIPIENTS + 1).await?;
+    let rows = collect(&shop.engine, frame).await?;
+    if rows.rows.len() > MOST_RECIPIENTS {
+        let why = format!("`{}` has more than {MOST_RECIPIENTS} recipients", from.table);
+        return Err(RunError::Report { report: report.name.to_string(), why });
+    }
+    let mut all = report.clone();
+    let mut seen: BTreeSet<String> = all.recipients.iter().map(|r| r.to.to_string().to_lowercase()).collect();
+    let mut found: Vec<Recipient> = Vec::new();
+    let mut left_out = Vec::new();
+    for row in &rows.rows {
+        match recipient(from, &rows, row) {
+            Err(why) => left_out.push(why),
+            Ok(one) if !seen.insert(one.to.to_string().to_lowercase()) => {
+                left_out.push(format!("{} is named twice", one.to));
+            }
+            Ok(one) => found.push(one),
+        }
+    }
+    found.sort_by(|a, b| a.to.cmp(&b.to));
+    all.recipients.extend(found);
+    if let Some(first) = left_out.first() {
+        let (n, table) = (left_out.len(), &from.table);
+        let message = format!("report `{}`: {n} rows of `{table}` get none: {first}", report.name);
+        shop.observer.see(&Event::Warning { message });
+    }
+    Ok(all)
+}
+
+fn recipient(from: &RecipientsFrom, rows: &Rows, row: &[Cell]) -> Result<Recipient, String> {
+    let text = |column: &str| {
+        let at = rows.columns.iter().position(|(name, _)| name == column);
+        let at = at.ok_or_else(|| format!("`{}` has no column `{column}`", from.table))?;
+        Ok::<_, String>(row.get(at).map(Cell::text).unwrap_or_default().trim().to_owned())
+    };
+    let address = text(&from.address)?;
+    if !is_address(&address) {
+        return Err(format!("`{}` is no address", address.escape_debug().take(80).collect::<String>()));
+    }
+    let mut filter = BTreeMap::new();
+    for (column, here) in &from.filter {
+        let value = text(here)?;
+        if value.is_empty() {
+            return Err(format!("`{here}` of {address} is empty"));
+        }
+        filter.insert(column.clone(), value);
+    }
+    let tag = from.locale.as_ref().map(|column| text(column)).transpose()?;
+    let locale = Locale::ALL.into_iter().find(|l| tag.as_deref() == Some(l.tag())).unwrap_or_default();
+    Ok(Recipient { to: Destination::Address(address), locale, filter, place: from.place.clone() })
+}
+
 /// Every table of a report that a recipient's filter cannot be applied to: nobody may see others' rows because a column is
 /// missing. One mistake a column and table.
 pub(super) fn check(report: &Report, columns: &BTreeMap<TableName, Vec<TableColumn>>) -> Diagnostics {
     let mut found = Diagnostics::default();
     let mut seen = BTreeSet::new();
-    for recipient in &report.recipients {
-        for column in recipient.filter.keys() {
+    let listed = report.recipients.iter().map(|r| (r.to.to_string(), r.filter.keys(), &r.place));
+    let from = report.recipients_from.as_ref();
+    let in_table = from.map(|f| (format!("the recipients in `{}`", f.table), f.filter.keys(), &f.place));
+    for (who, filter, place) in listed.chain(in_table) {
+        for column in filter {
             for (name, (table, _)) in report.data.iter().filter(|(name, _)| !report.shared.contains(*name)) {
                 let Some(known) = columns.get(table) else { continue };
                 if known.iter().any(|c| c.name == *column) || !seen.insert((column, name)) {
@@ -98,15 +166,29 @@ pub(super) fn check(report: &Report, columns: &BTreeMap<TableName, Vec<TableColu
                 }
                 let message = format!(
                     "report `{}` is filtered by `{column}` for {}, and `{table}` has no such column",
-                    report.name, recipient.to
+                    report.name, who
                 );
                 let near = closest(column, known.iter().map(|c| c.name.as_str()));
                 let near = near.map(|n| format!("did you mean `{n}`? Else ")).unwrap_or_default();
                 let help = format!(
                     "{near}give the table the column, or write `shared: [{name}]` if every recipient may see all its rows"
                 );
-                found.push(Diagnostic::error("unfiltered-table", message).at(recipient.place.clone()).help(help));
+                found.push(Diagnostic::error("unfiltered-table", message).at(place.clone()).help(help));
             }
+        }
+    }
+    if let Some(from) = from
+        && let Some(known) = columns.get(&from.table)
+    {
+        let needed = [&from.address].into_iter().chain(&from.locale).chain(from.filter.values());
+        for column in needed.filter(|c| known.iter().all(|k| k.name != **c)) {
+            let message =
+                format!("report `{}` finds its recipients in `{}`, which has no `{column}`", report.name, from.table);
+            found.push(
+                Diagnostic::error("unknown-column", message)
+                    .at(from.place.clone())
+                    .did_you_mean(column, known.iter().map(|c| c.name.as_str())),
+            );
         }
     }
     found
@@ -116,7 +198,6 @@ pub(super) fn check(report: &Report, columns: &BTreeMap<TableName, Vec<TableColu
 mod tests {
     use super::*;
     use crate::base::{Place, SourceText};
-    use crate::config::Destination;
     use crate::report::ColumnType;
 
     fn report(recipients: Vec<Recipient>) -> Report {
@@ -132,6 +213,7 @@ mod tests {
             deliver_by: None,
             workbook: true,
             pdf: false,
+            recipients_from: None,
             place: Place::file(&file),
         }
     }

@@ -6,7 +6,8 @@ use chrono_tz::Tz;
 use crate::base::{AsOf, Interval, start_of_day};
 use crate::config::Report;
 use crate::deliver::{Letter, message_id};
-use crate::lake::{Blocked, MessageKind};
+use crate::lake::{Blocked, MessageKind, Publication};
+use crate::run::burst::addressed;
 use crate::run::outbox::{self, Post};
 use crate::run::report::letter;
 use crate::run::{RunError, Workshop};
@@ -16,10 +17,20 @@ pub async fn withhold(shop: &Workshop, interval: &Interval, blocked: &Blocked) -
     let failed: Vec<String> =
         blocked.0.iter().map(|o| format!("- {} on {}: {} of {} rows", o.check, o.table, o.bad_rows, o.rows)).collect();
     let why = format!("Checks that failed:\n{}", failed.join("\n"));
+    let head = shop.lake.head(&shop.pipeline.name).await?.and_then(|m| m.publication);
     for one in &shop.pipeline.reports {
-        instead(shop, one, interval, MessageKind::Withheld, &why).await?;
+        let one = recipients(shop, head.as_ref(), one).await?;
+        instead(shop, &one, interval, MessageKind::Withheld, &why).await?;
     }
     Ok(())
+}
+
+/// A report with all its recipients; those of a table as they were last published.
+async fn recipients(shop: &Workshop, head: Option<&Publication>, one: &Report) -> Result<Report, RunError> {
+    match head {
+        Some(publication) => addressed(shop, publication, one).await,
+        None => Ok(one.clone()),
+    }
 }
 
 async fn instead(
@@ -53,11 +64,10 @@ pub async fn tell_delays(shop: &Workshop) -> Result<Vec<outbox::Sent>, RunError>
     let now = shop.system.clock.now().with_timezone(&shop.pipeline.time_zone);
     let interval = shop.pipeline.interval.last_closed(now);
     let mut sent = Vec::new();
+    let Some(head) = shop.lake.head(&shop.pipeline.name).await?.and_then(|m| m.publication) else { return Ok(sent) };
     for one in &shop.pipeline.reports {
-        let Some(by) = one.deliver_by else { continue };
-        if now < deadline(&interval, by) || shop.lake.head(&shop.pipeline.name).await?.is_none() {
-            continue;
-        }
+        let Some(by) = one.deliver_by.filter(|by| now >= deadline(&interval, *by)) else { continue };
+        let one = &recipients(shop, Some(&head), one).await?;
         let as_of = interval.as_of();
         let mut missing = false;
         for recipient in &one.recipients {
@@ -66,7 +76,10 @@ pub async fn tell_delays(shop: &Workshop) -> Result<Vec<outbox::Sent>, RunError>
             // A message that waits for the mail server cannot be announced by another one.
             let report = shop.lake.message(&message_id(&report, 0)).await?;
             let withheld = shop.lake.message(&message_id(&withheld, 0)).await?;
-            missing |= report.is_none() && withheld.is_none();
+            missing = report.is_none() && withheld.is_none();
+            if missing {
+                break;
+            }
         }
         if missing {
             let why = format!("It should have been out by {}.", by.format("%H:%M"));

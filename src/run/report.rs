@@ -42,7 +42,11 @@ pub async fn report(
     let mut all = Vec::new();
     let mut sheets: Option<Sheets<'_>> = None;
     let mut new = Vec::new();
+    let mut addressed = Vec::new();
     for one in &shop.pipeline.reports {
+        addressed.push(burst::addressed(shop, publication, one).await?);
+    }
+    for one in &addressed {
         let folder = paths::report(&shop.pipeline.name, &publication.as_of.replace(':', ""), number, &one.name);
         let path = groups(one).first().map(|g| format!("{folder}/{}.html", g.stem())).unwrap_or_default();
         // Written last: where it stands, the pages are whole and their messages are in the outbox.
@@ -54,7 +58,7 @@ pub async fn report(
         }
         let sheets = match &sheets {
             Some(sheets) => sheets,
-            None => sheets.insert(Sheets::of(shop, publication).await?),
+            None => sheets.insert(Sheets::of(shop, publication, &addressed).await?),
         };
         let ids = pages(shop, one, publication, sheets, &folder, mail).await?;
         new.push(one);
@@ -226,6 +230,17 @@ pub fn check(
             ),
         }
     }
+    if let Some(from) = &one.recipients_from
+        && ![broken, left_out].iter().any(|known| known.contains(&from.table))
+        && !columns.contains_key(&from.table)
+    {
+        let message = format!("report `{}` finds its recipients in `{}`, which no stage makes", one.name, from.table);
+        found.push(
+            Diagnostic::error("unknown-table", message)
+                .at(from.place.clone())
+                .did_you_mean(&from.table.to_string(), names.iter().map(String::as_str)),
+        );
+    }
     match templates {
         Some(templates) if schemas.len() == one.data.len() => {
             found.extend(report::check(templates, one, &kpis, &schemas));
@@ -251,9 +266,9 @@ struct Sheets<'p> {
 }
 
 impl<'p> Sheets<'p> {
-    async fn of(shop: &'p Workshop, publication: &Publication) -> Result<Self, RunError> {
+    async fn of(shop: &'p Workshop, publication: &Publication, reports: &[Report]) -> Result<Self, RunError> {
         let (mut wanted, mut whole) = (BTreeSet::new(), BTreeSet::new());
-        for one in &shop.pipeline.reports {
+        for one in reports {
             let groups = groups(one);
             for (name, (table, _)) in &one.data {
                 wanted.insert(table.clone());

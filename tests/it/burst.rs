@@ -129,6 +129,30 @@ fn nobody_gets_the_rows_of_another() {
     assert_eq!(pages.len(), REGIONS.len() * 2 + 1, "{pages:?}");
 }
 
+#[test]
+fn recipients_may_stand_in_a_table() {
+    let from = "    recipients_from: {table: mart.readers, address: mail, locale: language, filter: {region: area}}\n";
+    let project = burst("      - everything@example.com\n", from).with(
+        "sql/shop/mart/readers.sql",
+        "/* matins\nkey: [mail]\n*/\nSELECT mail, language, area\nFROM (VALUES ('north@example.com', 'en', 'north'), \
+         ('south@example.com', 'zh-Hans', 'south'), ('no address', 'en', 'east'), ('nobody@example.com', 'en', NULL)) \
+         AS t (mail, language, area)\n",
+    );
+    project.matins(&["check"]).ok();
+    project.matins(&["run", "--as-of", "2024-02-01"]).ok().says("2 rows of `mart.readers` get none");
+    let mails = project.files("mail");
+    assert_eq!(mails.len(), 3, "{:?}", mails.keys());
+    for (name, theirs) in [("everything", &REGIONS[..]), ("north", &["north"]), ("south", &["south"])] {
+        let (_, bytes) = mails.iter().find(|(file, _)| file.contains(&format!("-{name}@"))).expect("a mail");
+        let said = everything(&MessageParser::default().parse(bytes).expect("a message"));
+        for region in REGIONS {
+            assert_eq!(said.contains(&secret(region)), theirs.contains(&region), "{name} and the rows of {region}");
+        }
+    }
+    project.edit("pipelines/shop.yaml", "filter: {region: area}", "filter: {regon: area}");
+    project.matins(&["check"]).code(2).says("has no such column").says("did you mean `region`?");
+}
+
 /// What a stranger may have called themselves.
 const HOSTILE: [&str; 6] = [
     "=cmd|' /C calc'!A0",

@@ -121,6 +121,8 @@ fn the_pipeline() {
         (board.to.to_string().as_str(), board.locale, board.filter["region"].as_str()),
         ("board@example.com", Locale::ZhHans, "North")
     );
+    let from = report.recipients_from.as_ref().expect("a table");
+    assert_eq!((from.address.as_str(), from.filter["region"].as_str()), ("email", "area"));
     assert!(report.pdf && report.workbook && report.shared.contains("kpis"));
     assert_eq!(report.deliver_by, chrono::NaiveTime::from_hms_opt(7, 30, 0));
     assert_eq!(report.data["growth"].0.to_string(), "growth.customers");
