@@ -17,13 +17,13 @@ WITH uses AS (
     WHERE valid AND category IS NOT NULL
 ),
 habits AS (
-    SELECT m.month, m.provisional, u.customer_key, count(DISTINCT u.category) AS categories
+    SELECT m.month, m.provisional, u.customer_key, min(u.category) < max(u.category) AS several
     FROM core.months AS m
     INNER JOIN uses AS u ON u.month <= m.month AND u.month > CAST(m.month - INTERVAL '12 months' AS DATE)
     GROUP BY m.month, m.provisional, u.customer_key
 ),
 counts AS (
-    SELECT month, provisional, count(*) FILTER (WHERE categories >= 2) AS k, count(*) AS n
+    SELECT month, provisional, count(*) FILTER (WHERE several) AS k, count(*) AS n
     FROM habits
     GROUP BY month, provisional
 )

@@ -12,14 +12,14 @@ checks:
   - expression: "value IS NULL OR (low <= value AND value <= high)"
 */
 WITH baskets AS (
-    SELECT v.month, v.order_id, count(DISTINCT l.product_id) AS products
+    SELECT v.month, v.order_id, min(l.product_id) < max(l.product_id) AS several
     FROM core.valid_orders AS v
     INNER JOIN core.order_lines AS l ON l.order_id = v.order_id
     WHERE l.valid
     GROUP BY v.month, v.order_id
 ),
 counts AS (
-    SELECT month, count(*) FILTER (WHERE products >= 2) AS k, count(*) AS n
+    SELECT month, count(*) FILTER (WHERE several) AS k, count(*) AS n
     FROM baskets
     GROUP BY month
 ),

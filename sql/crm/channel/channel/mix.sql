@@ -6,12 +6,17 @@ columns:
   net: as originated
 key: [month, channel]
 */
+WITH habits AS (
+    SELECT v.month, coalesce(o.channel, 'unknown') AS channel, v.customer_key, count(*) AS orders, sum(v.net) AS net
+    FROM core.valid_orders AS v
+    INNER JOIN core.orders AS o ON o.order_id = v.order_id
+    GROUP BY v.month, coalesce(o.channel, 'unknown'), v.customer_key
+)
 SELECT
-    v.month,
-    coalesce(o.channel, 'unknown') AS channel,
-    count(*) AS orders,
-    count(DISTINCT v.customer_key) AS customers,
-    CAST(sum(v.net) AS DECIMAL(18, 4)) AS net
-FROM core.valid_orders AS v
-INNER JOIN core.orders AS o ON o.order_id = v.order_id
-GROUP BY v.month, coalesce(o.channel, 'unknown')
+    month,
+    channel,
+    sum(orders) AS orders,
+    count(*) AS customers,
+    CAST(sum(net) AS DECIMAL(18, 4)) AS net
+FROM habits
+GROUP BY month, channel

@@ -8,12 +8,17 @@ columns:
   orders_per_customer: mean of the 12 months
 key: [channels]
 */
-WITH habits AS (
-    SELECT v.customer_key, count(DISTINCT o.channel) AS channels, count(*) AS orders, sum(v.net) AS net
+WITH uses AS (
+    SELECT v.customer_key, o.channel, count(*) AS orders, sum(v.net) AS net
     FROM core.valid_orders AS v
     INNER JOIN core.orders AS o ON o.order_id = v.order_id
     WHERE v.bdate < $as_of AND v.bdate >= CAST($as_of - INTERVAL '12 months' AS DATE) AND o.channel IS NOT NULL
-    GROUP BY v.customer_key
+    GROUP BY v.customer_key, o.channel
+),
+habits AS (
+    SELECT customer_key, count(*) AS channels, sum(orders) AS orders, sum(net) AS net
+    FROM uses
+    GROUP BY customer_key
 )
 SELECT
     channels,

@@ -20,13 +20,13 @@ WITH uses AS (
     INNER JOIN core.orders AS o ON o.order_id = v.order_id
 ),
 habits AS (
-    SELECT m.month, m.provisional, u.customer_key, count(DISTINCT u.channel) AS channels
+    SELECT m.month, m.provisional, u.customer_key, min(u.channel) < max(u.channel) AS several
     FROM core.months AS m
     INNER JOIN uses AS u ON u.month <= m.month AND u.month > CAST(m.month - INTERVAL '12 months' AS DATE)
     GROUP BY m.month, m.provisional, u.customer_key
 ),
 counts AS (
-    SELECT month, provisional, count(*) FILTER (WHERE channels >= 2) AS k, count(*) AS n
+    SELECT month, provisional, count(*) FILTER (WHERE several) AS k, count(*) AS n
     FROM habits
     GROUP BY month, provisional
 )

@@ -45,8 +45,19 @@ gaps AS (
         bdate,
         orders,
         net,
-        CAST(bdate - lag(bdate) OVER (PARTITION BY customer_key ORDER BY bdate) AS DOUBLE) AS days
+        CAST(bdate - lag(bdate) OVER (PARTITION BY customer_key ORDER BY bdate) AS DOUBLE) AS days,
+        count(*) OVER (PARTITION BY customer_key) AS days_ever
     FROM purchase_days
+),
+own_rhythms AS (
+    SELECT
+        t.as_of,
+        g.customer_key,
+        percentile_cont(0.75) WITHIN GROUP (ORDER BY g.days) AS own_gap
+    FROM moments AS t
+    INNER JOIN gaps AS g ON g.bdate < t.as_of
+    WHERE g.days_ever >= 4
+    GROUP BY t.as_of, g.customer_key
 ),
 histories AS (
     SELECT
@@ -56,7 +67,6 @@ histories AS (
         max(g.bdate) AS last_order,
         sum(g.orders) AS orders,
         count(*) AS days,
-        percentile_cont(0.75) WITHIN GROUP (ORDER BY g.days) AS own_gap,
         max(g.bdate) FILTER (WHERE g.days > r.lost_after) AS came_back,
         sum(g.net) FILTER (WHERE g.bdate >= CAST(t.as_of - INTERVAL '12 months' AS DATE)) AS net_year,
         sum(g.net) FILTER (
@@ -88,7 +98,7 @@ states AS (
             WHEN k.as_of - h.came_back <= 90 THEN 'won-back'
             WHEN k.as_of - h.first_order <= 90 AND h.orders = 1 THEN 'new'
             WHEN h.orders >= 2
-                AND k.as_of - h.last_order > CASE WHEN h.days >= 4 THEN h.own_gap ELSE r.late_after END THEN 'at-risk'
+                AND k.as_of - h.last_order > CASE WHEN h.days >= 4 THEN o.own_gap ELSE r.late_after END THEN 'at-risk'
             WHEN h.orders >= 2 AND h.net_before > 0 AND h.net_year >= 1.1 * h.net_before THEN 'expanding'
             WHEN h.orders >= 2 THEN 'retained'
             ELSE 'one-time'
@@ -96,6 +106,7 @@ states AS (
     FROM known AS k
     INNER JOIN segment.rhythm AS r ON r.as_of = k.as_of
     LEFT JOIN histories AS h ON h.as_of = k.as_of AND h.customer_key = k.customer_key
+    LEFT JOIN own_rhythms AS o ON o.as_of = k.as_of AND o.customer_key = k.customer_key
 )
 SELECT
     as_of,

@@ -30,17 +30,22 @@ WITH moments AS (
     UNION ALL
     SELECT $prev_as_of AS as_of
 ),
+purchase_days AS (
+    SELECT customer_key, bdate, count(*) AS orders, sum(net) AS net
+    FROM core.valid_orders
+    GROUP BY customer_key, bdate
+),
 customer_facts AS (
     SELECT
         t.as_of,
         o.customer_key,
         max(o.bdate) AS last_order,
         t.as_of - max(o.bdate) AS recency_days,
-        count(DISTINCT o.bdate) AS frequency,
-        count(*) AS orders,
+        count(*) AS frequency,
+        sum(o.orders) AS orders,
         CAST(sum(o.net) AS DECIMAL(18, 4)) AS net
     FROM moments AS t
-    INNER JOIN core.valid_orders AS o
+    INNER JOIN purchase_days AS o
         ON o.bdate < t.as_of AND o.bdate >= CAST(t.as_of - INTERVAL '24 months' AS DATE)
     GROUP BY t.as_of, o.customer_key
 ),

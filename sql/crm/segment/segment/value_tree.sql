@@ -17,10 +17,14 @@ columns:
   value_class: high, middle or low
 key: [customer_key]
 */
-WITH products AS (
-    SELECT customer_key, product_id, count(DISTINCT bdate) AS days
+WITH product_days AS (
+    SELECT DISTINCT customer_key, product_id, bdate
     FROM core.order_lines
     WHERE valid AND bdate < $as_of
+),
+products AS (
+    SELECT customer_key, product_id, count(*) AS days
+    FROM product_days
     GROUP BY customer_key, product_id
 ),
 repurchases AS (
