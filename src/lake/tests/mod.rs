@@ -2,6 +2,8 @@
 
 mod chain;
 mod gc;
+mod model;
+mod simulation;
 
 use chrono::{DateTime, FixedOffset, TimeDelta};
 use std::collections::BTreeMap;
