@@ -109,7 +109,7 @@ fn fail(screen: &Screen, error: &RunError) {
     }
 }
 
-/// Runs work until it ends or the process is told to stop; a lease that is held is given back.
+/// Runs work until it ends or the process is told to stop; its run is recorded as cancelled and its lease given back.
 async fn until_told<T>(
     shop: &crate::run::Workshop,
     work: impl Future<Output = Result<T, RunError>>,
@@ -118,10 +118,7 @@ async fn until_told<T>(
         done = work => return done,
         code = told_to_stop() => code,
     };
-    if let Err(error) = shop.lease.release(shop).await {
-        tracing::warn!(%error, "the lease was not given back; it expires by itself");
-    }
-    Err(RunError::Stopped { code: told })
+    Err(crate::run::stop(shop, told).await)
 }
 
 async fn told_to_stop() -> u8 {

@@ -71,8 +71,29 @@ fn store_error(error: DataFusionError) -> Result<EngineError, String> {
         DataFusionError::ObjectStore(error) => Ok(EngineError::Store(*error)),
         DataFusionError::IoError(error) => Ok(EngineError::Disk(error)),
         DataFusionError::Context(_, inner) => store_error(*inner),
-        _ => Err(whole),
+        other => buried(&other, &whole).ok_or(whole),
     }
+}
+
+/// The same, where a reader of Parquet or Arrow wrapped it once more: what it says is kept, and its kind.
+fn buried(error: &DataFusionError, whole: &str) -> Option<EngineError> {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(one) = cause {
+        if let Some(store) = one.downcast_ref::<object_store::Error>() {
+            let source = whole.into();
+            return Some(EngineError::Store(match store {
+                object_store::Error::NotFound { path, .. } => {
+                    object_store::Error::NotFound { path: path.clone(), source }
+                }
+                _ => object_store::Error::Generic { store: "lake", source },
+            }));
+        }
+        if let Some(disk) = one.downcast_ref::<std::io::Error>() {
+            return Some(EngineError::Disk(std::io::Error::new(disk.kind(), whole.to_owned())));
+        }
+        cause = one.source();
+    }
+    None
 }
 
 /// Takes the engine's own talk about itself out of a message.
@@ -88,4 +109,18 @@ fn clean(message: &str) -> String {
         text = text.trim_start_matches(prefix);
     }
     text.split("\n\nbacktrace").next().unwrap_or(text).trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_gone_is_a_failure_of_the_store_however_deep_it_is_said() {
+        let gone = object_store::Error::NotFound { path: "landed/x.parquet".into(), source: "gone".into() };
+        let reader = parquet::errors::ParquetError::External(Box::new(gone));
+        let error = EngineError::new(DataFusionError::ParquetError(Box::new(reader)), 1 << 20);
+        assert!(matches!(&error, EngineError::Store(object_store::Error::NotFound { .. })), "{error:?}");
+        assert!(!error.is_transient());
+    }
 }

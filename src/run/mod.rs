@@ -24,6 +24,7 @@ mod publish;
 mod query;
 mod report;
 mod retry;
+mod running;
 mod sample;
 mod work;
 
@@ -40,4 +41,5 @@ pub use open::{Workshop, engine, open, open_exports, open_lake};
 pub use publish::{notable, total};
 pub use query::query;
 pub use report::{Rendered, report};
+pub use running::{Running, stop};
 pub use sample::{ensure_sample, write_sample};

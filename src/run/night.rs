@@ -98,10 +98,21 @@ pub async fn run_interval(
     }
     phases.add("lease", since);
     let done = leased(shop, interval, session, options, keep_lease, &run, phases, started).await;
-    if done.is_err() && !keep_lease {
-        shop.lease.release(shop).await.ok();
+    if let Err(error) = &done {
+        shop.running.ends_early(shop, RunStatus::Failed, &describe(error)).await;
+        if !keep_lease {
+            shop.lease.release(shop).await.ok();
+        }
     }
     done
+}
+
+/// The tables stand; what is missing is the report, whenever it is asked for.
+fn undelivered(error: RunError) -> RunError {
+    match error {
+        RunError::NotDelivered(_) => error,
+        other => RunError::NotDelivered(describe(&other)),
+    }
 }
 
 /// What is asked for stands in a snapshot; only its reports may be missing.
@@ -113,7 +124,11 @@ async fn nothing_to_do(
     phases: Phases,
     started: Instant,
 ) -> Result<Night, RunError> {
-    let reports = if options.reports { report(shop, &publication, number, options.mail).await? } else { vec![] };
+    let reports = if options.reports {
+        report(shop, &publication, number, options.mail).await.map_err(undelivered)?
+    } else {
+        vec![]
+    };
     Ok(Night {
         as_of: publication.as_of.clone(),
         snapshot: number,
@@ -148,6 +163,8 @@ async fn leased(
         return nothing_to_do(shop, found, wanted.warnings, options, phases, started).await;
     }
     let since = Instant::now();
+    // Before the record: a put that is dropped halfway may still be carried out.
+    shop.running.begins(run);
     shop.lake
         .start_run(&RunStarted {
             run: run.clone(),
@@ -303,8 +320,7 @@ async fn leased(
         steps: done.records,
         reused: plan.reused,
         warnings: done.warnings,
-        // The tables stand; what is missing is the report.
-        reports: reports.map_err(|e| RunError::NotDelivered(describe(&e)))?,
+        reports: reports.map_err(undelivered)?,
         phases_ms: phases.0,
         took: started.elapsed(),
     })
@@ -376,6 +392,7 @@ async fn finish(
         warnings,
         phases_ms: phases.0.clone(),
     };
+    shop.running.has_ended();
     if let Err(error) = shop.lake.finish_run(&shop.pipeline.name, &record).await {
         tracing::error!(%error, %run, "the record of this run was not written");
     }

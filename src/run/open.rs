@@ -8,7 +8,7 @@ use crate::config::{Pipeline, Project, Setting};
 use crate::engine::{Engine, Settings};
 use crate::lake::{Lake, RootedStore, open_store};
 use crate::plan::{Graph, graph};
-use crate::run::{Keeper, RunError};
+use crate::run::{Keeper, RunError, Running};
 use crate::system::System;
 
 /// Everything a run of one pipeline works with.
@@ -23,6 +23,7 @@ pub struct Workshop {
     pub system: System,
     pub observer: Arc<dyn Observer>,
     pub lease: Keeper,
+    pub running: Running,
 }
 
 /// Opens a pipeline for work. Mistakes of its stages are found here, before anything is read.
@@ -54,6 +55,7 @@ pub fn open(
         system: system.clone(),
         observer: Arc::clone(observer),
         lease: Keeper::default(),
+        running: Running::default(),
     })
 }
 

@@ -24,6 +24,8 @@ type Request = (usize, Link);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Doing {
     Looking,
+    /// Saw, at some time, that tonight is not published.
+    Wanting,
     /// Saw the chain end before this place, with a lease that was free or thought silent.
     Taking {
         place: usize,
@@ -112,11 +114,13 @@ impl State {
             match doing {
                 Doing::Ended => {}
                 Doing::Looking => {
+                    let then = if self.is_published() { Doing::Ended } else { Doing::Wanting };
+                    found.push(self.with(at, then));
+                }
+                Doing::Wanting => {
                     let epoch = self.chain.last().map_or(0, |link| link.epoch) + 1;
                     let place = self.chain.len();
-                    if self.is_published() {
-                        found.push(self.with(at, Doing::Ended));
-                    } else if place + 2 < LONGEST {
+                    if place + 2 < LONGEST {
                         found.push(self.with(at, Doing::Taking { place, epoch }));
                     }
                 }
@@ -155,7 +159,7 @@ impl State {
         answered.runners[at].1 = match self.runners[at].1 {
             _ if standing == link => won,
             // Somebody was quicker.
-            Doing::Taking { .. } => Doing::Looking,
+            Doing::Taking { .. } => Doing::Wanting,
             Doing::Publishing { epoch, .. } if protocol == Protocol::EpochsAreNotCompared => {
                 Doing::Publishing { last: place, epoch }
             }

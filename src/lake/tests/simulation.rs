@@ -256,9 +256,8 @@ impl Runner {
     }
 
     async fn publish(&self, held: &mut Held, id: &str, n: i64) {
-        let nonce = self.id();
+        let (nonce, release) = (self.id(), self.draws.one_in(2));
         for _ in 0..6 {
-            let release = self.draws.one_in(2);
             let done = held.publish(&self.lake, publication(id, day(n)), vec![], release, &nonce, self.now()).await;
             let mut beliefs = self.beliefs.lock().unwrap_or_else(PoisonError::into_inner);
             match done {

@@ -98,9 +98,17 @@ fn a_run_that_is_told_to_stop_gives_its_lease_back() {
         epoch += 1;
         let mut run = ground.start("lake", &["run"]);
         ground.until_held("lake", COMPANY, epoch, &mut run);
+        let records = ground.lake("lake").join("runs").join(COMPANY);
+        let begun = || {
+            let runs = std::fs::read_dir(&records).into_iter().flatten().flatten();
+            runs.filter(|run| run.path().join("started.json").is_file()).count()
+        };
+        run.until("its record", || begun() == usize::try_from(epoch).expect("small"));
         run.signal(signal);
         let ended = run.wait();
         assert_eq!(ended.code(), code, "{}", ended.err);
+        let records = ground.run("lake", &["runs", "--json"]).done().json();
+        assert_eq!(records[0]["finished"]["status"], "cancelled", "newest first: {records}");
         let links = ground.chain("lake", COMPANY);
         let last = links.last().expect("a link");
         assert!(last["lease"].is_null() && last["head"].is_null(), "free again, and nothing published: {last}");

@@ -11,5 +11,6 @@ mod ground;
 mod killed;
 mod lease;
 mod mail;
+mod restore;
 
 pub use ground::{Random, asked};
