@@ -12,6 +12,7 @@ pub mod plan;
 pub mod report;
 pub mod run;
 pub mod sample;
+pub mod schedule;
 pub mod source;
 pub mod sql;
 pub mod stage;

@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{
-    DateTime, Datelike, Days, Duration, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Timelike, Weekday,
+    DateTime, Datelike, Days, Duration, LocalResult, Months, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone,
+    Weekday,
 };
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Cadence {
-    /// An elapsed hour: in the hour that happens twice both are intervals.
+    /// From one full hour of the local clock to the next: an elapsed hour, also where the clock changes, and in the hour
+    /// that happens twice both are intervals. Only a change by part of an hour (Lord Howe) makes one of them longer.
     Hour,
     Day,
     /// Begins on Monday, or on Sunday when the pipeline says so.
@@ -37,15 +39,69 @@ pub struct AsOf(pub DateTime<Tz>);
 
 /// The first instant of a date in a zone; where midnight does not exist, the first instant after the gap.
 pub fn start_of_day(date: NaiveDate, zone: Tz) -> DateTime<Tz> {
-    local(date.and_time(NaiveTime::MIN), zone)
+    WallTime::of(date.and_time(NaiveTime::MIN), zone).first()
 }
 
-/// A wall-clock time as an instant: the first of two, or the first instant after a gap.
-fn local(wall: NaiveDateTime, zone: Tz) -> DateTime<Tz> {
-    // No gap in the time-zone database is longer than a day, so the search ends.
-    (0..=24 * 60)
-        .find_map(|minute| zone.from_local_datetime(&(wall + Duration::minutes(minute))).earliest())
-        .unwrap_or_else(|| zone.from_utc_datetime(&wall))
+/// A time of the wall clock, and when it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WallTime {
+    Once(DateTime<Tz>),
+    /// It is left out when clocks go forward; the first instant after the gap.
+    Never(DateTime<Tz>),
+    /// Clocks go back over it.
+    Twice(DateTime<Tz>, DateTime<Tz>),
+}
+
+impl WallTime {
+    pub fn of(wall: NaiveDateTime, zone: Tz) -> Self {
+        match zone.from_local_datetime(&wall) {
+            LocalResult::Single(at) => Self::Once(at),
+            LocalResult::Ambiguous(first, second) => Self::Twice(first, second),
+            LocalResult::None => Self::Never(after_gap(wall, zone)),
+        }
+    }
+
+    /// The first of two, or the first instant after the gap.
+    pub fn first(self) -> DateTime<Tz> {
+        match self {
+            Self::Once(at) | Self::Never(at) | Self::Twice(at, _) => at,
+        }
+    }
+}
+
+/// The first instant whose wall clock is past a time that does not exist.
+fn after_gap(wall: NaiveDateTime, zone: Tz) -> DateTime<Tz> {
+    let shows = |utc: NaiveDateTime| zone.from_utc_datetime(&utc).naive_local();
+    // Offsets lie between -12 and +14 hours, and the longest gap, at the date line, is a day.
+    let (mut before, mut after) = (wall - Duration::hours(15), wall + Duration::hours(37));
+    while after - before > Duration::seconds(1) {
+        let middle = before + Duration::seconds((after - before).num_seconds() / 2);
+        if shows(middle) > wall {
+            after = middle;
+        } else {
+            before = middle;
+        }
+    }
+    zone.from_utc_datetime(&after)
+}
+
+/// The hour that holds an instant: between two instants at which the wall clock shows a full hour.
+fn hour_of(at: DateTime<Tz>) -> Interval {
+    let zone = at.timezone();
+    let instant = |seconds: i64| DateTime::from_timestamp(seconds, 0).unwrap_or_default().with_timezone(&zone);
+    let offset = |seconds: i64| i64::from(instant(seconds).offset().fix().local_minus_utc());
+    let is_full = |seconds: &i64| (seconds + offset(*seconds)).rem_euclid(3600) == 0;
+    let now = at.timestamp();
+    // A full hour by an offset that is or was in force near by; the change itself may have moved it away.
+    let full_hours = move |around: i64| {
+        let floor = now + offset(around) - (now + offset(around)).rem_euclid(3600) - offset(around);
+        (-3..=3).map(move |hours| floor + hours * 3600)
+    };
+    let near = [now - 7200, now - 3600, now, now + 3600, now + 7200];
+    let all: Vec<i64> = near.into_iter().flat_map(full_hours).filter(is_full).collect();
+    let start = all.iter().copied().filter(|s| *s <= now).max().unwrap_or(now);
+    let end = all.iter().copied().filter(|s| *s > now).min().unwrap_or(now + 3600);
+    Interval { start: instant(start), end: instant(end) }
 }
 
 impl Cadence {
@@ -53,11 +109,7 @@ impl Cadence {
     pub fn containing(self, at: DateTime<Tz>) -> Interval {
         let zone = at.timezone();
         if self == Self::Hour {
-            let into = Duration::minutes(i64::from(at.minute()))
-                + Duration::seconds(i64::from(at.second()))
-                + Duration::nanoseconds(i64::from(at.nanosecond() % 1_000_000_000));
-            let start = at - into;
-            return Interval { start, end: start + Duration::hours(1) };
+            return hour_of(at);
         }
         let first = self.first_date(at.date_naive());
         let next = self.next_date(first);
@@ -135,7 +187,7 @@ impl AsOf {
         }
         for format in ["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S"] {
             if let Ok(wall) = NaiveDateTime::parse_from_str(text, format) {
-                return Ok(Self(local(wall, zone)));
+                return Ok(Self(WallTime::of(wall, zone).first()));
             }
         }
         Err(format!("`{text}` is not a date: write it like `2011-12-10` or `2011-12-10T14:00`"))
@@ -191,6 +243,24 @@ mod tests {
         let day = Cadence::Day.containing(day("2024-10-27", Berlin));
         let hours = Cadence::Hour.between(day.start, day.end - Duration::seconds(1));
         assert_eq!(hours.len(), 25);
+    }
+
+    #[test]
+    fn a_change_by_half_an_hour_makes_an_hour_and_a_half() {
+        let zone = chrono_tz::Australia::Lord_Howe;
+        for date in ["2024-04-07", "2024-10-06"] {
+            let of_day = Cadence::Day.containing(day(date, zone));
+            let hours = Cadence::Hour.between(of_day.start, of_day.end - Duration::seconds(1));
+            assert!(hours.windows(2).all(|pair| pair[0].end == pair[1].start), "{hours:?}");
+            let lengths: Vec<i64> = hours.iter().map(|h| (h.end - h.start).num_minutes()).collect();
+            assert_eq!(lengths.iter().filter(|m| **m != 60).collect::<Vec<_>>(), [&90], "{date}");
+        }
+    }
+
+    #[test]
+    fn a_time_in_a_gap_is_the_first_instant_after_it_to_the_second() {
+        let wall = "2024-03-31T02:30:15".parse().expect("a time");
+        assert_eq!(WallTime::of(wall, Berlin), WallTime::Never(day("2024-03-31T03:00", Berlin)));
     }
 
     #[test]

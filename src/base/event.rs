@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use crate::base::{PipelineName, RunId};
 
 /// How a step ended.
@@ -53,6 +55,48 @@ pub enum Event {
     },
     RunFinished {
         took: Duration,
+    },
+    /// What a scheduler decides, or learns, about one pipeline.
+    Schedule {
+        pipeline: PipelineName,
+        what: Scheduling,
+    },
+}
+
+/// The scheduler's part of a pipeline's life.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scheduling {
+    /// The schedule is new or changed; what was due before counts as accounted for.
+    Adopted {
+        next: Option<DateTime<Utc>>,
+    },
+    /// Another scheduler works by another version of the schedule, and this one leaves the pipeline to it.
+    Superseded,
+    Due {
+        runs: usize,
+        cause: String,
+        since: DateTime<Utc>,
+        late: bool,
+    },
+    /// Somebody else holds the pipeline.
+    Waiting {
+        holder: String,
+    },
+    Skipped {
+        from: String,
+        until: String,
+        why: String,
+    },
+    Ended {
+        as_of: String,
+        snapshot: u64,
+        published: bool,
+    },
+    /// With the time of the next try, where there is one.
+    Failed {
+        as_of: String,
+        why: String,
+        again: Option<DateTime<Utc>>,
     },
 }
 

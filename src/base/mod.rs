@@ -7,12 +7,12 @@ mod fingerprint;
 mod name;
 mod units;
 
-pub use cadence::{AsOf, Cadence, Interval, start_of_day};
+pub use cadence::{AsOf, Cadence, Interval, WallTime, start_of_day};
 pub use diagnostic::{Diagnostic, Diagnostics, Level, Place, SourceText, closest};
-pub use event::{Event, Observer, StepOutcome};
+pub use event::{Event, Observer, Scheduling, StepOutcome};
 pub use fingerprint::{Fingerprint, Recipe};
 pub use name::{
-    BadName, ChannelName, KpiName, PackName, ParamName, PipelineName, ReportName, RunId, SourceName, StoreName,
-    TableName,
+    BadName, CalendarName, ChannelName, KpiName, PackName, ParamName, PipelineName, ReportName, RunId, SourceName,
+    StoreName, TableName,
 };
 pub use units::{ByteSize, human_bytes, human_count, human_duration};

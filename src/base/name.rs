@@ -82,6 +82,8 @@ names! {
     ParamName, "parameter name", &['_'];
     /// `ops`: a place that takes posts, in `channels:` of `matins.yaml`.
     ChannelName, "channel name", &['-', '_'];
+    /// `england`: business days and holidays, in `calendars:` of `matins.yaml`.
+    CalendarName, "calendar name", &['-', '_'];
     ReportName, "report name", &['-', '_'];
     KpiName, "KPI name", &['_'];
     /// Sorts by time: a version 7 UUID with an `r` before it.

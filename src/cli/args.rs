@@ -33,6 +33,10 @@ pub enum Verb {
     Run(RunArgs),
     /// Run every interval of a range, oldest first.
     Backfill(BackfillArgs),
+    /// Say when pipelines run by themselves: every fire, its intervals, and what a clock change does to it.
+    Schedule(ScheduleArgs),
+    /// Run pipelines when they are due, until told to stop.
+    Serve(ServeArgs),
     /// Ask what was published, in SQL; `system.runs`, `.steps`, `.checks` and `.quarantine` too.
     Query(QueryArgs),
     /// Say what a published figure is: its formula and SQL, its checks, its run and the exports it comes from.
@@ -101,6 +105,24 @@ pub struct BackfillArgs {
     /// Send the last interval's report.
     #[arg(long)]
     pub mail: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ScheduleArgs {
+    /// The pipeline; every one that has a schedule when not given.
+    pub pipeline: Option<String>,
+    /// A whole year; the next fires when not given.
+    #[arg(long)]
+    pub year: Option<i32>,
+    /// Fires shown of each pipeline [default: 400 of a year, else 10, or 1 of many pipelines].
+    #[arg(long)]
+    pub limit: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Only these pipelines.
+    pub pipelines: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -43,7 +43,7 @@ pub async fn backfill(cli: &Cli, screen: &Screen, system: &System, args: &Backfi
     let progress = Arc::new(Progress::new(screen.live, screen.quiet));
     let observer: Arc<dyn Observer> = Arc::clone(&progress) as Arc<dyn Observer>;
     let shop = open(&project, pipeline, system, &observer)?;
-    let options = Options { wait: args.wait, reports: true, mail: args.mail };
+    let options = Options { wait: args.wait, reports: true, mail: args.mail, ..Options::default() };
     let count = intervals.len();
     let seen = |at: usize, night: &crate::run::Night| {
         if !screen.live && !screen.quiet && !screen.json && night.published {

@@ -18,8 +18,10 @@ mod report;
 mod rollback;
 mod runs;
 mod sample;
+mod schedule;
 mod schema;
 mod screen;
+mod serve;
 
 use std::process::ExitCode;
 
@@ -55,7 +57,13 @@ pub fn main() -> ExitCode {
 }
 
 async fn dispatch(cli: &Cli, screen: &Screen) -> u8 {
-    let system = System::real();
+    let system = match System::real() {
+        Ok(system) => system,
+        Err(mistake) => {
+            screen.error(&mistake);
+            return 2;
+        }
+    };
     let done = match &cli.verb {
         Verb::Init(args) => init::init(screen, args),
         Verb::Check(args) => check::check(cli, screen, &system, args).await,
@@ -70,6 +78,8 @@ async fn dispatch(cli: &Cli, screen: &Screen) -> u8 {
         Verb::Outbox(args) => outbox::outbox(cli, screen, &system, args).await,
         Verb::Rollback(args) => rollback::rollback(cli, screen, &system, args).await,
         Verb::Gc(args) => gc::gc(cli, screen, &system, args).await,
+        Verb::Schedule(args) => schedule::schedule(cli, screen, &system, args).await,
+        Verb::Serve(args) => serve::serve(cli, screen, &system, args).await,
         Verb::Sample(args) => sample::sample(screen, args),
         Verb::Functions(args) => {
             functions::functions(screen, args);

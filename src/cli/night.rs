@@ -22,9 +22,9 @@ pub async fn run(cli: &Cli, screen: &Screen, system: &System, args: &RunArgs) ->
     let progress = Arc::new(Progress::new(screen.live, screen.quiet));
     let observer: Arc<dyn Observer> = Arc::clone(&progress) as Arc<dyn Observer>;
     let shop = open(&project, pipeline, system, &observer)?;
-    let options = Options { wait: args.wait, reports: true, mail: !args.no_mail };
+    let options = Options { wait: args.wait, reports: true, mail: !args.no_mail, ..Options::default() };
     let mut session = Session::default();
-    let done = until_told(&shop, run_interval(&shop, interval, &mut session, options, false)).await;
+    let done = until_told(&shop, run_interval(&shop, interval, &mut session, &options, false)).await;
     progress.finish();
     let night = done?;
     if screen.json {

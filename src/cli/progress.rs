@@ -68,6 +68,7 @@ impl Observer for Progress {
                 self.line(&format!("again {what} (try {attempt} failed, waiting {}): {why}", human_duration(*wait)));
             }
             Event::Warning { message } => self.line(&format!("warning: {message}")),
+            Event::Schedule { .. } => {}
             Event::Published { .. } | Event::RunFinished { .. } => self.bar.disable_steady_tick(),
         }
     }

@@ -61,6 +61,12 @@ pub(super) static PROJECT: Object = object(
             "places that take posts over HTTP, by the names that `recipients` use",
         ),
         may(
+            "calendars",
+            Shape::Map(DASHED, &Shape::Object(&CALENDAR)),
+            "business days and holidays, by the names that `schedule.calendar` uses",
+        ),
+        may("serve", Shape::Object(&SERVE), "how `matins serve` uses this machine"),
+        may(
             "site",
             Shape::Form("^https?://"),
             "where people read the lake's `reports/`, as in `https://reports.example.com`: links in messages begin with it",
@@ -187,13 +193,83 @@ pub(super) static PIPELINE: Object = object(
     ],
 );
 
-pub(super) static SCHEDULE: Object = object(
+pub(super) const WEEKDAYS: &[&str] = &["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+
+pub(super) static CALENDAR: Object = object(
+    "a calendar",
+    &[
+        may(
+            "business_days",
+            Shape::OneOrMany(&Shape::OneOf(WEEKDAYS)),
+            "the weekdays on which there is business (default: Monday to Friday)",
+        ),
+        may("holidays", Shape::List(&Shape::Date), "dates without business, as in `2027-12-25`"),
+    ],
+);
+
+pub(super) static SERVE: Object = object(
+    "`serve`",
+    &[may("at_once", Shape::Whole(1), "how many pipelines run side by side; they share its memory (default 2)")],
+);
+
+pub(super) static SCHEDULE: Object = any_of(
     "`schedule`",
-    &[must(
-        "cron",
-        Shape::OneOrMany(&Shape::Text),
-        "a cron pattern or a list of them, in the pipeline's zone: minute hour day month weekday, with seconds before them if needed",
-    )],
+    &["cron", "after", "exports"],
+    &[
+        may(
+            "cron",
+            Shape::OneOrMany(&Shape::Text),
+            "a cron pattern or a list of them, in the pipeline's zone: minute hour day month weekday, with seconds before them if needed",
+        ),
+        may(
+            "after",
+            Shape::OneOrMany(&Shape::Form(DASHED)),
+            "pipelines: it runs an interval when all of them have published it",
+        ),
+        may(
+            "exports",
+            Shape::OneOrMany(&Shape::Form(WORD)),
+            "sources with `{date}` in their path: it runs an interval when each has an export of its last day",
+        ),
+        may("look_every_minutes", Shape::Whole(1), "how often `exports` are looked for (default 5)"),
+        may(
+            "calendar",
+            Shape::Form(DASHED),
+            "a calendar of `matins.yaml`: a fire of `cron` on a day without business moves to the next business day",
+        ),
+        may("catch_up", Shape::Object(&CATCH_UP), "what happens to runs that were missed"),
+        may(
+            "overlap",
+            Shape::OneOf(&["queue", "skip"]),
+            "what becomes of a fire while the pipeline runs: it waits, or is skipped (default `queue`)",
+        ),
+        may(
+            "priority",
+            Shape::OneOf(&["low", "normal", "high"]),
+            "who goes first when more is due than may run side by side (default `normal`)",
+        ),
+        may(
+            "paused",
+            Shape::Boolean,
+            "whether it does nothing; what passes meanwhile is not run later (default `false`)",
+        ),
+    ],
+);
+
+pub(super) static CATCH_UP: Object = object(
+    "`catch_up`",
+    &[
+        may(
+            "data",
+            Shape::OneOf(&["all", "latest", "none"]),
+            "which missed runs are made up for; of `all` the latest 31 (default `all`)",
+        ),
+        may(
+            "reports",
+            Shape::OneOf(&["latest", "all", "none"]),
+            "which of their reports go out, marked late (default `latest`)",
+        ),
+    ],
 );
 
 pub(super) static SAMPLE: Object = object(

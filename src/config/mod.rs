@@ -15,6 +15,7 @@ mod number;
 mod pack;
 mod pipeline;
 mod project;
+mod schedule;
 mod schema;
 mod shape;
 mod source;

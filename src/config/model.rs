@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use chrono::{NaiveDate, NaiveTime};
+use chrono::{Datelike, NaiveDate, NaiveTime, Weekday};
 use chrono_tz::Tz;
 
 use crate::base::{
-    ByteSize, Cadence, ChannelName, KpiName, PackName, ParamName, PipelineName, Place, ReportName, SourceName,
-    SourceText, StoreName, TableName,
+    ByteSize, Cadence, CalendarName, ChannelName, KpiName, PackName, ParamName, PipelineName, Place, ReportName,
+    SourceName, SourceText, StoreName, TableName,
 };
 
 /// A folder with `matins.yaml` in it.
@@ -26,6 +26,9 @@ pub struct Project {
     pub default_pipeline: Option<PipelineName>,
     pub mail: Mail,
     pub channels: BTreeMap<ChannelName, Channel>,
+    pub calendars: BTreeMap<CalendarName, Calendar>,
+    /// How many pipelines `serve` runs side by side.
+    pub at_once: usize,
     /// Where the lake's `reports/` is read by people, without a slash at its end: links in messages begin with it.
     pub site: Option<String>,
     pub pipelines: BTreeMap<PipelineName, Pipeline>,
@@ -607,12 +610,76 @@ impl Locale {
     }
 }
 
-/// When a pipeline runs by itself.
+/// When a pipeline runs by itself, and what becomes of what was missed. At least one of `cron`, `after` and `exports`.
 #[derive(Debug, Clone)]
 pub struct Schedule {
     /// Valid cron patterns, seconds optional.
     pub cron: Vec<String>,
+    /// An interval is due when all of these have published it.
+    pub after: Vec<(PipelineName, Place)>,
+    /// An interval is due when each of these has an export of its last day.
+    pub exports: Vec<SourceName>,
+    pub look_every_minutes: u32,
+    pub calendar: Option<(CalendarName, Calendar)>,
+    pub catch_up: CatchUp,
+    pub overlap: Overlap,
+    pub priority: Priority,
+    pub paused: bool,
     pub place: Place,
+}
+
+/// Days with business and without.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Calendar {
+    /// Never empty.
+    pub business_days: Vec<Weekday>,
+    pub holidays: BTreeSet<NaiveDate>,
+}
+
+impl Calendar {
+    pub fn is_business_day(&self, date: NaiveDate) -> bool {
+        self.business_days.contains(&date.weekday()) && !self.holidays.contains(&date)
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CatchUp {
+    pub data: CatchUpData,
+    pub reports: CatchUpReports,
+}
+
+/// Which missed runs are made up for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CatchUpData {
+    /// The latest so many at most.
+    #[default]
+    All,
+    Latest,
+    None,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CatchUpReports {
+    #[default]
+    Latest,
+    All,
+    None,
+}
+
+/// What becomes of a fire while the pipeline runs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Overlap {
+    #[default]
+    Queue,
+    Skip,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Priority {
+    Low,
+    #[default]
+    Normal,
+    High,
 }
 
 /// Lets a pipeline run with nothing given: exports of a fictional company are made on the spot.

@@ -11,13 +11,13 @@ use crate::base::{
     StoreName, TableName,
 };
 
-use super::keys::{INTERVALS, PIPELINE, RECIPIENT, RECIPIENTS_FROM, REPORT, SAMPLE, SCHEDULE};
-use super::model::{Destination, Locale, ParamValue, Pipeline, Recipient, RecipientsFrom, Report, Sample, Schedule};
+use super::keys::{INTERVALS, PIPELINE, RECIPIENT, RECIPIENTS_FROM, REPORT, SAMPLE};
+use super::model::{Destination, Locale, ParamValue, Pipeline, Recipient, RecipientsFrom, Report, Sample};
 use super::project::Surroundings;
 use super::shape::{Fields, Reading, Shape};
 use super::tree::{Node, parse};
-use super::words::{address, cron, is_word, name, zone};
-use super::{kpi, number, source};
+use super::words::{address, is_word, name, zone};
+use super::{kpi, number, schedule, source};
 
 /// What a stage is given without being asked.
 const RESERVED_PARAMS: [&str; 4] = ["as_of", "start", "end", "prev_as_of"];
@@ -34,18 +34,19 @@ pub(super) fn read(
     reading.examine(&format!("the pipeline `{name}`"), &node, &Shape::Object(&PIPELINE));
     let fields = Fields::new(&node, &PIPELINE);
     let packs = packs(reading, fields, around);
+    let sources = sources(reading, fields, around);
     Some(Pipeline {
         kpis: kpi::of_pipeline(reading, fields, packs.iter().filter_map(|(name, _)| around.packs.get(name))),
+        schedule: fields.get("schedule").and_then(|n| schedule::read(reading, n, &name, &sources, around)),
         name,
         file: Arc::clone(file),
         description: fields.text("description").unwrap_or_default().to_owned(),
         time_zone: fields.get("time_zone").and_then(|n| zone(reading, n)).unwrap_or(around.time_zone),
         interval: interval(reading, fields),
-        sources: sources(reading, fields, around),
+        sources,
         packs,
         params: params(reading, fields),
         reports: reports(reading, fields, around),
-        schedule: fields.get("schedule").and_then(|n| schedule(reading, n)),
         sample: fields.get("sample").and_then(|n| sample(reading, n, around)),
     })
 }
@@ -368,20 +369,6 @@ pub(super) fn table(reading: &mut Reading<'_>, node: &Node) -> Option<TableName>
     let message = format!("`{}` does not say which schema it is of", reading.shown(node));
     reading.error("bad-name", &node.span, message, "name a table with its schema, as in `core.orders`");
     None
-}
-
-fn schedule(reading: &mut Reading<'_>, node: &Node) -> Option<Schedule> {
-    let given = Fields::new(node, &SCHEDULE).get("cron")?;
-    if given.items().is_empty() && !given.is_broken() {
-        reading.error(
-            "empty-list",
-            &given.span,
-            "`cron` has no pattern",
-            "write one, or remove `schedule`: then it runs only when asked to",
-        );
-    }
-    let cron: Vec<String> = given.items().iter().filter_map(|n| cron(reading, n)).collect();
-    (!cron.is_empty()).then(|| Schedule { cron, place: reading.place(&given.span) })
 }
 
 fn sample(reading: &mut Reading<'_>, node: &Node, around: &Surroundings<'_>) -> Option<Sample> {

@@ -5,16 +5,18 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 
-use crate::base::{ChannelName, Diagnostic, Diagnostics, PackName, PipelineName, Place, SourceText, StoreName};
+use crate::base::{
+    CalendarName, ChannelName, Diagnostic, Diagnostics, PackName, PipelineName, Place, SourceText, StoreName,
+};
 use crate::system::{Environment, ProjectFiles};
 
-use super::keys::{PROJECT, STORE};
+use super::keys::{PROJECT, SERVE, STORE};
 use super::mail::{channels, mail, site};
-use super::model::{Channel, Pack, Project, Setting, Store, Unset};
+use super::model::{Calendar, Channel, Pack, Project, Setting, Store, Unset};
 use super::shape::{Fields, Reading, Shape};
 use super::tree::{Node, Value, parse};
 use super::words::{name, zone};
-use super::{pack, pipeline, stage};
+use super::{pack, pipeline, schedule, stage};
 
 const SCHEMES: [&str; 11] = ["s3", "s3a", "az", "azure", "abfs", "abfss", "gs", "http", "https", "file", "memory"];
 
@@ -25,6 +27,7 @@ pub(super) struct Surroundings<'a> {
     /// `None` when `matins.yaml` could not be read, so that nobody is told of stores that may well be there.
     pub(super) stores: Option<&'a BTreeMap<StoreName, Store>>,
     pub(super) channels: &'a BTreeMap<ChannelName, Channel>,
+    pub(super) calendars: &'a BTreeMap<CalendarName, Calendar>,
     pub(super) packs: &'a BTreeMap<PackName, Pack>,
     pub(super) templates: &'a BTreeMap<String, Arc<SourceText>>,
 }
@@ -57,6 +60,8 @@ pub fn load(files: &ProjectFiles, environment: &Environment) -> (Option<Project>
         default_pipeline: None,
         mail: mail(&mut reading, fields),
         channels: channels(&mut reading, fields),
+        calendars: schedule::calendars(&mut reading, fields),
+        at_once: fields.get("serve").and_then(|n| Fields::new(n, &SERVE).whole("at_once")).unwrap_or(2),
         site: site(&mut reading, fields),
         pipelines: BTreeMap::new(),
         packs: BTreeMap::new(),
@@ -80,6 +85,7 @@ pub fn load(files: &ProjectFiles, environment: &Environment) -> (Option<Project>
         time_zone: project.time_zone,
         stores: stores_known.then_some(&project.stores),
         channels: &project.channels,
+        calendars: &project.calendars,
         packs: &project.packs,
         templates: &project.templates,
     };
@@ -109,6 +115,7 @@ pub fn load(files: &ProjectFiles, environment: &Environment) -> (Option<Project>
         }
     }
     project.pipelines = pipelines;
+    schedule::after_each_other(&project, &names, &mut found);
 
     let mut reading = Reading { file, found: &mut found };
     project.default_pipeline = default_pipeline(&mut reading, fields, &names);

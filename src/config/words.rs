@@ -146,8 +146,14 @@ fn written(wall: &chrono::NaiveDateTime, format: &str) -> Option<String> {
 pub(super) fn cron(reading: &mut Reading<'_>, node: &Node) -> Option<String> {
     let text = node.text()?;
     let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
-    if parser.parse(text).is_ok() {
-        return Some(text.to_owned());
+    if let Ok(pattern) = parser.parse(text) {
+        let any_time = chrono::DateTime::UNIX_EPOCH;
+        if pattern.find_next_occurrence(&any_time, true).is_ok() {
+            return Some(text.to_owned());
+        }
+        let message = format!("`{}` never fires", reading.shown(node));
+        reading.error("bad-cron", &node.span, message, "no year has such a day: check the day and the month");
+        return None;
     }
     let fields: Vec<&str> = text.split_whitespace().collect();
     let names: &[(&str, &str)] = match fields.len() {

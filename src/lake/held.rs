@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, FixedOffset, Utc};
 
-use crate::base::PipelineName;
+use crate::base::{Fingerprint, PipelineName};
+use crate::plan::Cursor;
 
 use super::chain::content_of;
 use super::error::{ChainError, LakeError};
@@ -25,6 +26,8 @@ pub struct Held {
     last: Manifest,
     /// The end of the head's interval.
     head_end: Option<DateTime<FixedOffset>>,
+    /// What the next link is to say of the schedule.
+    accounts: Option<Cursor>,
     beats: Arc<AtomicU64>,
 }
 
@@ -55,7 +58,7 @@ impl Held {
             kind: "a taken lease",
             why: "it names no holder".to_owned(),
         })?;
-        Ok(Self { pipeline: pipeline.clone(), lease, last, head_end, beats: Arc::default() })
+        Ok(Self { pipeline: pipeline.clone(), lease, last, head_end, accounts: None, beats: Arc::default() })
     }
 
     pub fn pipeline(&self) -> &PipelineName {
@@ -87,6 +90,19 @@ impl Held {
 
     pub async fn beat(&self, lake: &Lake, now: DateTime<Utc>) -> Result<(), LakeError> {
         self.beater().beat(lake, now).await
+    }
+
+    /// The next link accounts for the schedule so far, which was decided on a cursor of the version `from`. If the schedule
+    /// was changed since, or another scheduler has brought it further, what stands there stays.
+    pub fn account(&mut self, from: Option<Fingerprint>, cursor: Cursor) {
+        let standing = self.last.cursor.as_ref();
+        let further = standing.is_some_and(|s| {
+            s.version == cursor.version
+                && (s.fires_until, s.intervals_until) > (cursor.fires_until, cursor.intervals_until)
+        });
+        if standing.map(|s| s.version) == from && !further {
+            self.accounts = Some(cursor);
+        }
     }
 
     /// Asks whether the chain still ends where this holder saw it end. Before anything the chain cannot fence, as a mail.
@@ -202,6 +218,7 @@ impl Held {
                 lease: (!release).then(|| self.lease.clone()),
                 previous_publication: self.last.last_publication,
                 publication: None,
+                cursor: self.accounts.clone().or_else(|| self.last.cursor.clone()),
                 ..self.last.clone()
             };
             change(&mut link, self.head_end);
@@ -222,6 +239,7 @@ impl Held {
             }
             self.last = Manifest { publication: None, ..standing };
             if same {
+                self.accounts = None;
                 lake.set_hint(&self.pipeline, self.last.number).await;
                 if release && let Err(error) = lake.delete(&[self.beater().path]).await {
                     tracing::debug!(pipeline = %self.pipeline, %error, "beats were not deleted");
@@ -240,6 +258,6 @@ impl Held {
 /// Whether two links of one epoch do the same, so that making the second would do it twice.
 fn says_the_same(one: &Manifest, other: &Manifest) -> bool {
     let did = |m: &Manifest| m.publication.as_ref().map(|p| (p.run.clone(), p.start, p.end, p.content));
-    let state = |m: &Manifest| (m.number, m.lease.is_some(), m.head, m.head_held);
+    let state = |m: &Manifest| (m.number, m.lease.is_some(), m.head, m.head_held, m.cursor.clone());
     state(one) == state(other) && did(one) == did(other)
 }

@@ -34,6 +34,31 @@ impl Stored for Beat {
     const KIND: &'static str = "beat";
 }
 
+/// A run that is due and waits for the holder, which gives way to it between two intervals.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    pub by: Process,
+    /// For people.
+    pub at: DateTime<Utc>,
+}
+
+impl Stored for Waiting {
+    const KIND: &'static str = "waiting";
+}
+
+/// Says that a run waits; or with nothing, that none does any more.
+pub async fn set_waiting(lake: &Lake, pipeline: &PipelineName, waiting: Option<&Waiting>) -> Result<(), LakeError> {
+    let path = paths::waiting(pipeline);
+    match waiting {
+        Some(waiting) => lake.write_json(&path, waiting).await,
+        None => lake.delete(&[path]).await,
+    }
+}
+
+pub async fn waiting(lake: &Lake, pipeline: &PipelineName) -> Result<Option<Waiting>, LakeError> {
+    lake.read_json(&paths::waiting(pipeline)).await
+}
+
 /// What an observer saw of a holder. As long as it changes, the holder lives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sighting {
@@ -199,6 +224,7 @@ async fn link_up(
         last_publication,
         previous_publication: last_publication,
         publication: None,
+        cursor: latest.as_ref().and_then(|l| l.cursor.clone()),
     };
     match lake.create_json(&paths::manifest(pipeline, link.number), &link).await? {
         Create::Exists => Ok(None),

@@ -79,6 +79,11 @@ pub fn beat(pipeline: &PipelineName, epoch: u64) -> String {
     format!("beats/{pipeline}/{epoch:0DIGITS$}.json")
 }
 
+/// Says that a run which is due waits for the holder. One object, written over; a backfill looks for it between intervals.
+pub fn waiting(pipeline: &PipelineName) -> String {
+    format!("beats/{pipeline}/waiting.json")
+}
+
 pub fn runs(pipeline: &PipelineName) -> String {
     format!("{RUNS}/{pipeline}")
 }

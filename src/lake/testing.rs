@@ -77,6 +77,8 @@ pub(super) fn started(run: RunId) -> RunStarted {
         started_at: now(),
         process: holder(),
         version: "0.1.0".into(),
+        cause: None,
+        due_at: None,
     }
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{Fingerprint, KpiName, PipelineName, RunId, SourceName, TableName};
 use crate::config::Severity;
-use crate::plan::Export;
+use crate::plan::{Cursor, Export};
 use crate::system::Process;
 
 /// One Parquet file, by its path below the lake.
@@ -180,6 +180,9 @@ pub struct Manifest {
     /// The last publication before this link: the next step of that walk.
     pub previous_publication: Option<u64>,
     pub publication: Option<Publication>,
+    /// How far the schedule is accounted for; carried from link to link. None as long as no scheduler has looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<Cursor>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -246,6 +249,12 @@ pub struct RunStarted {
     pub started_at: DateTime<Utc>,
     pub process: Process,
     pub version: String,
+    /// What started it, when it was no person: `cron`, `after`, `exports` or `backfill`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// Since when it was due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<DateTime<Utc>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

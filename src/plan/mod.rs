@@ -1,5 +1,8 @@
-//! Project + as-of + what exists → steps. Fingerprints, lineage, reasons. Does no I/O.
+//! Project + as-of + what exists → steps. Fingerprints, lineage, reasons; when runs are due. Does no I/O.
 
+mod due;
+#[cfg(test)]
+mod due_tests;
 mod export;
 mod graph;
 mod handbook;
@@ -7,13 +10,18 @@ mod left_out;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod timetable;
+#[cfg(test)]
+mod timetable_tests;
 mod wanted;
 
+pub use due::{Agenda, Batch, Cause, Cursor, Due, DueRun, Published, Signals, Skip, intervals_of};
 pub use export::{Export, Inventory, contract_fingerprint, raw_fingerprint};
 pub use graph::{Graph, Node, graph};
 pub use handbook::{handbook, statement};
 pub use left_out::{LeftOut, costs};
 pub use steps::{Before, Existing, Plan, Step, Task, plan};
+pub use timetable::{Fire, Note, Timetable};
 pub use wanted::{
     Input, Memory, Remembered, Vanished, Wanted, WantedExport, WantedPart, WantedSource, WantedTable,
     checks_fingerprint, wanted,

@@ -12,6 +12,7 @@ mod context;
 mod filters;
 mod headline;
 mod input;
+mod late;
 mod number;
 mod plain;
 mod tables;
@@ -24,6 +25,7 @@ pub use archive::{
 };
 pub use check::{check, check_without_rows};
 pub use input::{Cell, ColumnType, KpiPoint, KpiSeries, ReportInput, Restatement, SourceLine, Table, TableColumn};
+pub use late::late;
 pub use number::of_unit;
 pub use template::{Image, Rendered, ReportError, Templates, compile, render};
 pub use workbook::{WORKBOOK_TYPE, workbook, workbook_name};

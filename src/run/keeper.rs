@@ -6,19 +6,24 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
-use crate::base::{Event, RunId};
-use crate::lake::lease::{Sighting, Verdict, last_beat, take, take_over, watch};
+use crate::base::{Event, Fingerprint, RunId};
+use crate::lake::lease::{Sighting, Verdict, last_beat, set_waiting, take, take_over, waiting, watch};
 use crate::lake::{ChainError, Held, Lake, Manifest, Publication, Sealed, TakeError};
+use crate::plan::Cursor;
 use crate::run::retry::retry;
 use crate::run::{RunError, Workshop};
+use crate::system::System;
 
 /// A holder that gave no sign of life for so long, on the observer's own clock, has lost its lease.
 const LEASE_TIMEOUT: Duration = Duration::from_secs(45);
 
+/// A scheduled run that waits looks more often than this.
+const GRACE: Duration = Duration::from_secs(10);
+
 /// `MATINS_LEASE_TIMEOUT` in seconds, the same for every process on one lake; beats and looks come at fractions of it.
-fn lease_timeout(shop: &Workshop) -> Duration {
+pub fn lease_timeout(system: &System) -> Duration {
     let given =
-        shop.system.environment.get("MATINS_LEASE_TIMEOUT").and_then(|s| s.parse().ok()).map(Duration::from_secs_f64);
+        system.environment.get("MATINS_LEASE_TIMEOUT").and_then(|s| s.parse().ok()).map(Duration::from_secs_f64);
     given.unwrap_or(LEASE_TIMEOUT)
 }
 
@@ -34,7 +39,7 @@ struct Kept {
 impl Kept {
     fn beating(shop: &Workshop, held: Held) -> Self {
         let beater = held.beater();
-        let (lake, system, every) = (shop.lake.clone(), shop.system.clone(), lease_timeout(shop) / 9);
+        let (lake, system, every) = (shop.lake.clone(), shop.system.clone(), lease_timeout(&shop.system) / 9);
         let beating = tokio::spawn(async move {
             loop {
                 // A beat that is lost is followed by others; a store that is gone for long costs the lease, as it should.
@@ -71,7 +76,7 @@ impl Keeper {
                         lease.run, lease.holder.pid, lease.holder.host
                     );
                     shop.observer.see(&Event::Warning { message });
-                    let patience = if wait { Duration::MAX } else { lease_timeout(shop) * 2 };
+                    let patience = if wait { Duration::MAX } else { lease_timeout(&shop.system) * 2 };
                     let waited = tokio::time::timeout(patience, self.after_waiting(shop, run)).await;
                     if waited.unwrap_or(Ok(false))? {
                         return Ok(true);
@@ -94,7 +99,7 @@ impl Keeper {
     /// Waits until the lease is free or its holder has been silent for the time-out, and then takes it over; `false` when
     /// somebody else may be quicker.
     async fn after_waiting(&self, shop: &Workshop, run: &RunId) -> Result<bool, RunError> {
-        let timeout = lease_timeout(shop);
+        let timeout = lease_timeout(&shop.system);
         let looking = watch(&shop.lake, &shop.pipeline.name, &shop.system.machine, timeout, timeout / 20);
         let Verdict::Expired(sighting) = looking.await? else { return Ok(false) };
         match self.secure(shop, run, &shop.system.ids.next(), Some(sighting)).await {
@@ -141,12 +146,16 @@ impl Keeper {
         shop: &Workshop,
         publication: Publication,
         sealed: &[Sealed],
+        account: Option<(Fingerprint, Cursor)>,
         release: bool,
     ) -> Result<u64, RunError> {
         let mut kept = self.0.lock().await;
         let Some(mine) = kept.as_mut() else {
             return Err(RunError::Usage(format!("the lease of `{}` is not held", shop.pipeline.name)));
         };
+        if let Some((from, cursor)) = account {
+            mine.held.account(Some(from), cursor);
+        }
         // One nonce for all tries: a create whose answer was lost is known again as our own.
         let nonce = shop.system.ids.next();
         let mut tries = 0;
@@ -183,6 +192,26 @@ impl Keeper {
         }
     }
 
+    /// Gives the lease to a scheduled run that waits for it, if one does, and waits until that has it; `true` when the lease
+    /// was given back.
+    pub async fn give_way(&self, shop: &Workshop) -> Result<bool, RunError> {
+        let (lake, pipeline) = (&shop.lake, &shop.pipeline.name);
+        if self.0.lock().await.is_none() || waiting(lake, pipeline).await?.is_none() {
+            return Ok(false);
+        }
+        self.release(shop).await?;
+        let since = tokio::time::Instant::now();
+        while since.elapsed() < GRACE {
+            if lake.latest(pipeline).await?.is_some_and(|link| link.lease.is_some()) {
+                return Ok(true);
+            }
+            tokio::time::sleep(GRACE / 100).await;
+        }
+        // Nobody came: a scheduler that died while it waited has left its word behind.
+        set_waiting(lake, pipeline, None).await?;
+        Ok(true)
+    }
+
     /// Moves the head to an earlier snapshot and holds it there, or lets it go again; gives the lease back.
     pub async fn rollback(&self, shop: &Workshop, to: Option<u64>) -> Result<u64, RunError> {
         let mut kept = self.0.lock().await;
@@ -207,7 +236,7 @@ impl Keeper {
 async fn is_silent(shop: &Workshop, epoch: u64) -> Result<bool, RunError> {
     let beat = last_beat(&shop.lake, &shop.pipeline.name, epoch).await?;
     let age = beat.and_then(|b| (shop.system.clock.now() - b.at).to_std().ok());
-    Ok(age.is_some_and(|age| age > lease_timeout(shop)))
+    Ok(age.is_some_and(|age| age > lease_timeout(&shop.system)))
 }
 
 /// The publications of a pipeline by the end of their interval, the last word on each.

@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::base::{BadName, Event, Interval, RunId, SourceName};
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+
+use crate::base::{BadName, Event, Fingerprint, Interval, RunId, SourceName};
 use crate::lake::{
     Alert, Balance, CheckOutcome, DataFile, Manifest, Publication, RunFinished, RunStarted, RunStatus, StepRecord,
     gc_doomed,
 };
-use crate::plan::{Inventory, Plan, Wanted};
+use crate::plan::{Cursor, Inventory, Plan, Wanted};
 use crate::run::error::describe;
 use crate::run::keeper::Editions;
 use crate::run::look::{self, Known};
@@ -19,8 +22,8 @@ use crate::run::report::{Rendered, report};
 use crate::run::work::work;
 use crate::run::{RunError, Workshop, kpis, publish};
 
-/// What a person asked of a run.
-#[derive(Debug, Clone, Copy, Default)]
+/// What is asked of a run.
+#[derive(Debug, Clone, Default)]
 pub struct Options {
     /// Wait for whoever holds the pipeline.
     pub wait: bool,
@@ -28,6 +31,20 @@ pub struct Options {
     pub reports: bool,
     /// Put messages into the outbox and send them.
     pub mail: bool,
+    /// For the record, when no person started it: `cron`, `backfill` …
+    pub cause: Option<String>,
+    /// Since when a scheduled run was due.
+    pub due: Option<DateTime<Tz>>,
+    /// Its reports say that they are late.
+    pub late: bool,
+    /// What its publication says of the schedule, decided on a cursor of this version.
+    pub account: Option<(Fingerprint, Cursor)>,
+}
+
+impl Options {
+    fn late_since(&self) -> Option<DateTime<Utc>> {
+        self.due.filter(|_| self.late).map(|due| due.to_utc())
+    }
 }
 
 /// How a run of one interval ended.
@@ -80,7 +97,7 @@ pub async fn run_interval(
     shop: &Workshop,
     interval: Interval,
     session: &mut Session,
-    options: Options,
+    options: &Options,
     keep_lease: bool,
 ) -> Result<Night, RunError> {
     let started = Instant::now();
@@ -120,12 +137,12 @@ async fn nothing_to_do(
     shop: &Workshop,
     (number, publication): (u64, Publication),
     warnings: Vec<String>,
-    options: Options,
+    options: &Options,
     phases: Phases,
     started: Instant,
 ) -> Result<Night, RunError> {
     let reports = if options.reports {
-        report(shop, &publication, number, options.mail).await.map_err(undelivered)?
+        report(shop, &publication, number, options.mail, options.late_since()).await.map_err(undelivered)?
     } else {
         vec![]
     };
@@ -148,7 +165,7 @@ async fn leased(
     shop: &Workshop,
     interval: Interval,
     session: &mut Session,
-    options: Options,
+    options: &Options,
     keep_lease: bool,
     run: &RunId,
     mut phases: Phases,
@@ -173,6 +190,8 @@ async fn leased(
             started_at: shop.system.clock.now(),
             process: shop.system.machine.process(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            cause: options.cause.clone(),
+            due_at: options.due.map(|due| due.to_utc()),
         })
         .await?;
     phases.add("records", since);
@@ -264,7 +283,10 @@ async fn leased(
     let checks = edition.publication.checks.clone();
     let balances = edition.publication.balances.clone();
     let published = match kept {
-        Ok(()) => shop.lease.publish(shop, edition.publication, &edition.sealed, !keep_lease).await,
+        Ok(()) => {
+            let account = options.account.clone();
+            shop.lease.publish(shop, edition.publication, &edition.sealed, account, !keep_lease).await
+        }
         Err(error) => Err(error),
     };
     let number = match published {
@@ -295,7 +317,11 @@ async fn leased(
     };
     session.remember(number, &publication);
     let since = Instant::now();
-    let reports = if options.reports { report(shop, &publication, number, options.mail).await } else { Ok(vec![]) };
+    let reports = if options.reports {
+        report(shop, &publication, number, options.mail, options.late_since()).await
+    } else {
+        Ok(vec![])
+    };
     phases.add("report", since);
     let message = reports.as_ref().err().map(ToString::to_string);
     finish(
@@ -326,7 +352,8 @@ async fn leased(
     })
 }
 
-/// Runs every interval in turn under one lease; reports are rendered for the last one only.
+/// Runs every interval in turn under one lease; reports are rendered for the last one only. A scheduled run that waits goes
+/// between two of them.
 pub async fn backfill(
     shop: &Workshop,
     intervals: &[Interval],
@@ -335,10 +362,12 @@ pub async fn backfill(
 ) -> Result<Vec<Night>, RunError> {
     let mut session = Session::default();
     let mut nights = Vec::with_capacity(intervals.len());
+    let mut options = Options { cause: Some("backfill".to_owned()), ..options };
+    let reports = options.reports;
     for (at, interval) in intervals.iter().enumerate() {
         let last = at + 1 == intervals.len();
-        let options = Options { reports: options.reports && last, ..options };
-        match run_interval(shop, *interval, &mut session, options, !last).await {
+        options.reports = reports && last;
+        match run_interval(shop, *interval, &mut session, &options, !last).await {
             Ok(night) => {
                 seen(at, &night);
                 nights.push(night);
@@ -347,6 +376,10 @@ pub async fn backfill(
                 shop.lease.release(shop).await.ok();
                 return Err(error);
             }
+        }
+        if !last && shop.lease.give_way(shop).await? {
+            // Whoever went between gives the lease back too.
+            options.wait = true;
         }
     }
     shop.lease.release(shop).await?;

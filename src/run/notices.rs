@@ -1,10 +1,10 @@
 //! Short messages in place of a report: that it is withheld, because its data did not pass, or delayed. Each once an interval.
 
-use chrono::{DateTime, Days, NaiveTime};
+use chrono::{DateTime, Days, NaiveTime, Utc};
 use chrono_tz::Tz;
 
 use crate::base::{AsOf, Interval, start_of_day};
-use crate::config::Report;
+use crate::config::{Pipeline, Report};
 use crate::deliver::{Letter, message_id};
 use crate::lake::{Blocked, MessageKind, Publication};
 use crate::run::burst::addressed;
@@ -87,6 +87,14 @@ pub async fn tell_delays(shop: &Workshop) -> Result<Vec<outbox::Sent>, RunError>
         }
     }
     Ok(sent)
+}
+
+/// The end of the last closed interval, when a report of it should be out by now; whether it is, `tell_delays` finds out.
+pub fn overdue(pipeline: &Pipeline, now: DateTime<Utc>) -> Option<AsOf> {
+    let now = now.with_timezone(&pipeline.time_zone);
+    let interval = pipeline.interval.last_closed(now);
+    let late = pipeline.reports.iter().filter_map(|one| one.deliver_by).any(|by| now >= deadline(&interval, by));
+    late.then(|| interval.as_of())
 }
 
 /// The first such time of day after the interval's end.

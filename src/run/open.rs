@@ -33,25 +33,37 @@ pub fn open(
     system: &System,
     observer: &Arc<dyn Observer>,
 ) -> Result<Workshop, RunError> {
+    let lake = open_lake(project, system)?;
+    let engine = Arc::new(engine(project, system, &lake)?);
+    open_beside(project, pipeline, system, observer, &lake, &engine)
+}
+
+/// Opens a pipeline for work beside others, which share the lake and the engine with its memory.
+pub fn open_beside(
+    project: &Arc<Project>,
+    pipeline: &Pipeline,
+    system: &System,
+    observer: &Arc<dyn Observer>,
+    lake: &Lake,
+    engine: &Arc<Engine>,
+) -> Result<Workshop, RunError> {
     let (graph, mistakes) = graph(project, pipeline);
     if mistakes.has_errors() {
         return Err(RunError::Project(mistakes));
     }
-    let lake = open_lake(project, system)?;
     let mut stores = BTreeMap::new();
     for source in pipeline.sources.values() {
         if !stores.contains_key(&source.store) {
             stores.insert(source.store.clone(), open_exports(project, &source.store, system)?);
         }
     }
-    let engine = Arc::new(engine(project, system, &lake)?);
     Ok(Workshop {
         project: Arc::clone(project),
         pipeline: Arc::new(pipeline.clone()),
         graph: Arc::new(graph),
-        lake,
+        lake: lake.clone(),
         stores,
-        engine,
+        engine: Arc::clone(engine),
         system: system.clone(),
         observer: Arc::clone(observer),
         lease: Keeper::default(),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef};
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use futures::{StreamExt, TryStreamExt};
 
 use crate::base::{AsOf, Diagnostics, Event, TableName};
@@ -32,12 +32,13 @@ pub struct Rendered {
 }
 
 /// Renders every report of a snapshot that is not there yet, and with `mail` puts its messages into the outbox and delivers
-/// what is due.
+/// what is due. Messages of a run that is `late` say since when it was due.
 pub async fn report(
     shop: &Workshop,
     publication: &Publication,
     number: u64,
     mail: bool,
+    late: Option<DateTime<Utc>>,
 ) -> Result<Vec<Rendered>, RunError> {
     let mut all = Vec::new();
     let mut sheets: Option<Sheets<'_>> = None;
@@ -60,7 +61,7 @@ pub async fn report(
             Some(sheets) => sheets,
             None => sheets.insert(Sheets::of(shop, publication, &addressed).await?),
         };
-        let ids = pages(shop, one, publication, sheets, &folder, mail).await?;
+        let ids = pages(shop, one, publication, sheets, &folder, mail, late).await?;
         new.push(one);
         shop.lake.put(&done, serde_json::to_vec(&ids).unwrap_or_default()).await?;
         all.push((one.name.to_string(), path, ids));
@@ -94,6 +95,7 @@ async fn pages(
     sheets: &Sheets<'_>,
     folder: &str,
     mail: bool,
+    late: Option<DateTime<Utc>>,
 ) -> Result<Vec<String>, RunError> {
     let templates = Arc::new(compile(shop)?);
     let groups = groups(one);
@@ -114,6 +116,11 @@ async fn pages(
                 shop.lake.put(&format!("{stem}.{ending}"), file.bytes.clone()).await?;
             }
             let links = links(shop, group, &stem, &rendered).await?;
+            // The page is the same whenever it is made; only the message says that it comes late.
+            let rendered = match late {
+                Some(due) => report::late(rendered, group.locale, &due.with_timezone(&shop.pipeline.time_zone)),
+                None => rendered,
+            };
             let letters: Vec<Letter<'_>> =
                 group.recipients.iter().map(|r| letter(shop, one, &view.as_of, &r.to)).collect();
             let post = Post::of(shop);

@@ -37,7 +37,7 @@ where
 }
 
 /// Between nothing and all of the wait, so that many who failed together do not come back together.
-pub(super) fn jitter(system: &System) -> f64 {
+pub fn jitter(system: &System) -> f64 {
     let id = system.ids.next();
     let tail = u32::from_str_radix(&id[id.len() - 6..], 16).unwrap_or(0);
     f64::from(tail) / f64::from(0xff_ffff)

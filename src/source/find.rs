@@ -47,6 +47,36 @@ pub async fn find(store: &Arc<dyn ObjectStore>, store_url: &str, source: &Source
     Ok(Inventory { source: Some(source.name.clone()), store_url: store_url.to_owned(), exports })
 }
 
+/// Whether the source has an export of a date: one request where the date is all that its name leaves open, otherwise one
+/// listing of its folder.
+pub async fn has_export_of(
+    store: &Arc<dyn ObjectStore>,
+    source: &Source,
+    date: NaiveDate,
+) -> Result<bool, SourceError> {
+    let pattern = Pattern::new(&source.pattern);
+    let failed = |path: &str, cause| SourceError::Store {
+        of: source.name.clone(),
+        doing: "look for",
+        path: path.to_owned(),
+        cause: Box::new(cause),
+    };
+    let looked = match pattern.name_on(date) {
+        Some(path) => match Path::parse(&path) {
+            Ok(parsed) => store.head(&parsed).await.map(|_| true),
+            Err(cause) => return Err(failed(&path, cause.into())),
+        },
+        None => list(store, &pattern)
+            .await
+            .map(|all| all.iter().any(|meta| pattern.matches(meta.location.as_ref()).flatten() == Some(date))),
+    };
+    match looked {
+        Err(object_store::Error::NotFound { .. }) => Ok(false),
+        Err(cause) => Err(failed(&pattern.folder, cause)),
+        Ok(found) => Ok(found),
+    }
+}
+
 async fn list(store: &Arc<dyn ObjectStore>, pattern: &Pattern) -> object_store::Result<Vec<ObjectMeta>> {
     let folder = Path::parse(&pattern.folder)?;
     let folder = (!pattern.folder.is_empty()).then_some(&folder);
@@ -95,6 +125,24 @@ impl Pattern {
         let literal = segments.iter().take(segments.len().saturating_sub(1)).take_while(|s| s.is_literal()).count();
         let folder = segments.drain(..literal).map(|s| s.text).collect::<Vec<_>>().join("/");
         Self { folder, segments }
+    }
+
+    /// The one path that an export of this date can have, where there is only one.
+    fn name_on(&self, date: NaiveDate) -> Option<String> {
+        let mut path = self.folder.clone();
+        for segment in &self.segments {
+            if !path.is_empty() {
+                path.push('/');
+            }
+            for piece in &segment.pieces {
+                match piece {
+                    Piece::Literal(text) => path.push_str(text),
+                    Piece::Date(format) => path.push_str(&date.format(format).to_string()),
+                    Piece::Any | Piece::One => return None,
+                }
+            }
+        }
+        Some(path)
     }
 
     /// `None` when the path does not match; otherwise what `{date}` stands for in it.

@@ -2,15 +2,15 @@
 //!
 //! Everything else takes a `System`, so that a test can give one whose clock stands still.
 
+mod clock;
 mod files;
 mod machine;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use chrono::{DateTime, Utc};
-
+pub use clock::Clock;
 pub use files::{ProjectFiles, read_project};
 pub use machine::{Machine, Process};
 
@@ -24,31 +24,14 @@ pub struct System {
 }
 
 impl System {
-    pub fn real() -> Self {
-        Self {
-            clock: Clock::Real,
-            environment: Environment(std::env::vars().collect()),
-            ids: Ids::Random,
-            machine: Machine::this(),
-        }
-    }
-}
-
-/// Wall-clock time.
-#[derive(Debug, Clone)]
-pub enum Clock {
-    Real,
-    /// Milliseconds since the epoch, moved by a test.
-    Manual(Arc<AtomicI64>),
-}
-
-impl Clock {
-    #[expect(clippy::disallowed_methods, reason = "the one place that asks the operating system for the time")]
-    pub fn now(&self) -> DateTime<Utc> {
-        match self {
-            Self::Real => Utc::now(),
-            Self::Manual(ms) => DateTime::from_timestamp_millis(ms.load(Ordering::SeqCst)).unwrap_or_default(),
-        }
+    /// The real one; `MATINS_CLOCK` makes a rehearsal of it, and a mistake in it is told.
+    pub fn real() -> Result<Self, String> {
+        let environment = Environment(std::env::vars().collect());
+        let clock = match environment.get("MATINS_CLOCK") {
+            Some(text) => text.parse()?,
+            None => Clock::Real,
+        };
+        Ok(Self { clock, environment, ids: Ids::Random, machine: Machine::this() })
     }
 }
 

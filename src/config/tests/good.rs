@@ -73,7 +73,14 @@ fn the_pipeline() {
     let pipeline = pipeline();
     assert_eq!(pipeline.time_zone, chrono_tz::Europe::Berlin);
     assert_eq!(pipeline.interval, Cadence::Week { starts: Weekday::Sun });
-    assert_eq!(pipeline.schedule.expect("a schedule").cron, ["30 2 * * *", "0 30 2 * * MON"]);
+    let schedule = pipeline.schedule.expect("a schedule");
+    assert_eq!(schedule.cron, ["30 2 * * *", "0 30 2 * * MON"]);
+    assert_eq!((schedule.after[0].0.as_str(), schedule.exports[0].as_str()), ("other", "orders"));
+    assert_eq!(schedule.catch_up, CatchUp { data: CatchUpData::Latest, reports: CatchUpReports::None });
+    assert_eq!((schedule.overlap, schedule.priority, schedule.paused), (Overlap::Skip, Priority::High, true));
+    let (_, england) = schedule.calendar.expect("a calendar");
+    let business = |text: &str| england.is_business_day(text.parse().expect("a date"));
+    assert!(business("2026-12-21") && !business("2026-12-22") && !business("2026-12-28"));
     let sample = pipeline.sample.expect("a sample");
     assert_eq!((sample.as_of, sample.customers), (day(2025), 500));
     assert_eq!(pipeline.packs.iter().map(|(p, _)| p.as_str()).collect::<Vec<_>>(), ["shop", "crm/kpis"]);

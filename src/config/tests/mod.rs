@@ -12,9 +12,10 @@ use crate::system::{Environment, ProjectFiles};
 
 use super::{Project, load};
 
-const GOOD: [(&str, &str); 8] = [
+const GOOD: [(&str, &str); 9] = [
     ("matins.yaml", include_str!("good/matins.yaml")),
     ("pipelines/customer-health.yaml", include_str!("good/customer-health.yaml")),
+    ("pipelines/other.yaml", "description: Another one"),
     ("sql/shop/core/orders.sql", include_str!("good/orders.sql")),
     ("sql/crm/kpis/kpi/net_revenue.sql", "SELECT 1 AS value"),
     ("sql/crm/kpis/kpi/net_revenue.test.yaml", "not: [read"),
