@@ -12,7 +12,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -270,8 +270,11 @@ impl<'a> House<'a> {
     }
 }
 
-/// The threads of runs. A runtime may not be dropped where others wait, so its end is its own.
-struct Workers(Option<Runtime>);
+/// The threads of runs. A runtime may not be dropped where others wait, so it is shut down instead.
+struct Workers {
+    handle: Handle,
+    runtime: Option<Runtime>,
+}
 
 impl Workers {
     fn new(cores: usize) -> Result<Self, RunError> {
@@ -281,23 +284,20 @@ impl Workers {
             .enable_all()
             .build()
             .map_err(|cause| RunError::Files { what: "starting the threads of runs".to_owned(), cause })?;
-        Ok(Self(Some(runtime)))
+        Ok(Self { handle: runtime.handle().clone(), runtime: Some(runtime) })
     }
 
     /// Drives work from a thread of its own, where it need not be shown to move between threads; what it spawns goes to the
     /// workers.
     fn drive<T: Send + 'static>(&self, work: impl AsyncFnOnce() -> T + Send + 'static) -> JoinHandle<T> {
-        let drive = |runtime: &Runtime| {
-            let handle = runtime.handle().clone();
-            runtime.spawn_blocking(move || handle.block_on(work()))
-        };
-        drive(self.0.as_ref().unwrap_or_else(|| unreachable!("the workers leave when they are dropped")))
+        let handle = self.handle.clone();
+        self.handle.spawn_blocking(move || handle.block_on(work()))
     }
 }
 
 impl Drop for Workers {
     fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
+        if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
     }

@@ -78,7 +78,7 @@ fn the_pipeline() {
     assert_eq!((schedule.after[0].0.as_str(), schedule.exports[0].as_str()), ("other", "orders"));
     assert_eq!(schedule.catch_up, CatchUp { data: CatchUpData::Latest, reports: CatchUpReports::None });
     assert_eq!((schedule.overlap, schedule.priority, schedule.paused), (Overlap::Skip, Priority::High, true));
-    let (_, england) = schedule.calendar.expect("a calendar");
+    let england = project().calendars.remove(&"england".parse().expect("a name")).expect("the calendar");
     let business = |text: &str| england.is_business_day(text.parse().expect("a date"));
     assert!(business("2026-12-21") && !business("2026-12-22") && !business("2026-12-28"));
     let sample = pipeline.sample.expect("a sample");
