@@ -1,6 +1,6 @@
 //! `matins schedule`: when pipelines run by themselves.
 
-use chrono::{DateTime, TimeZone, Utc};
+use chrono::DateTime;
 use chrono_tz::Tz;
 use serde_json::{Value, json};
 
@@ -81,7 +81,7 @@ async fn listing<'a>(
         None => (now, None),
     };
     let mut fires = Vec::new();
-    let mut before = agenda.timetable.last(from).map_or_else(|| far_back(agenda.zone), |fire| fire.at);
+    let mut before = agenda.timetable.last(from).map(|fire| fire.at);
     let mut at = from;
     let mut more = false;
     while let Some(fire) = agenda.timetable.next(at).filter(|f| until.is_none_or(|until| f.at < until)) {
@@ -90,19 +90,15 @@ async fn listing<'a>(
             break;
         }
         at = fire.at.to_utc();
-        let intervals = match far_back(agenda.zone) == before {
-            true => vec![agenda.cadence.last_closed(fire.at)],
-            false => intervals_of(agenda.cadence, before, fire.at),
+        let intervals = match before {
+            Some(before) => intervals_of(agenda.cadence, before, fire.at),
+            None => vec![agenda.cadence.last_closed(fire.at)],
         };
-        before = fire.at;
+        before = Some(fire.at);
         fires.push((fire, intervals));
     }
     let cursor = lake.latest(&pipeline.name).await?.and_then(|link| link.cursor);
     Ok(Listing { pipeline, agenda, cursor, fires, more })
-}
-
-fn far_back(zone: Tz) -> DateTime<Tz> {
-    zone.from_utc_datetime(&DateTime::<Utc>::UNIX_EPOCH.naive_utc())
 }
 
 /// `30 2 * * *, after erp, on business days of england`.

@@ -1,11 +1,12 @@
 //! The stages of one pipeline in the order they can be made, from what their SQL reads.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::base::{Diagnostic, Diagnostics, Interval, Place, SourceText, TableName, start_of_day};
 use crate::config::{Check, Mode, Pipeline, Project, Rule, Stage, core_table};
 use crate::plan::left_out::{LeftOut, asked_for, contract_names, leave_out};
-use crate::sql::{self, Bindings, Query};
+use crate::sql::{self, Bindings, Query, Statements};
 
 /// The stages of a pipeline, each after everything it reads.
 #[derive(Debug, Clone, Default)]
@@ -34,7 +35,7 @@ impl Graph {
 #[derive(Debug, Clone)]
 pub struct Node {
     pub stage: Stage,
-    pub query: Query,
+    pub query: Arc<Query>,
     /// What its checks read besides the table itself.
     pub check_reads: BTreeMap<TableName, Place>,
 }
@@ -54,11 +55,16 @@ impl Node {
 
 /// Parses every stage of a pipeline and orders them. What could be understood comes back beside all mistakes.
 pub fn graph(project: &Project, pipeline: &Pipeline) -> (Graph, Diagnostics) {
+    graph_of(project, pipeline, &mut Statements::default())
+}
+
+/// The same, for many pipelines of one project: a file that several of them use is parsed once.
+pub fn graph_of(project: &Project, pipeline: &Pipeline, statements: &mut Statements) -> (Graph, Diagnostics) {
     let mut diagnostics = Diagnostics::default();
     let mut nodes = BTreeMap::new();
     let mut unparsed = BTreeSet::new();
     for stage in pipeline.packs.iter().filter_map(|(pack, _)| project.packs.get(pack)).flat_map(|p| &p.stages) {
-        match sql::parse(&stage.file) {
+        match statements.parse(&stage.file) {
             Ok(query) => {
                 let check_reads = check_reads(&stage.head.checks, &mut diagnostics);
                 nodes.insert(stage.table.clone(), Node { stage: stage.clone(), query, check_reads });

@@ -17,7 +17,7 @@ mod wanted;
 
 pub use due::{Agenda, Batch, Cause, Cursor, Due, DueRun, Published, Signals, Skip, intervals_of};
 pub use export::{Export, Inventory, contract_fingerprint, raw_fingerprint};
-pub use graph::{Graph, Node, graph};
+pub use graph::{Graph, Node, graph, graph_of};
 pub use handbook::{handbook, statement};
 pub use left_out::{LeftOut, costs};
 pub use steps::{Before, Existing, Plan, Step, Task, plan};

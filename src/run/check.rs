@@ -8,12 +8,13 @@ use object_store::memory::InMemory;
 use crate::base::{Cadence, Diagnostics, Interval, PipelineName, TableName, start_of_day};
 use crate::config::{self, Project};
 use crate::engine::{Engine, Settings};
-use crate::plan::{costs, graph};
+use crate::plan::{costs, graph_of};
 use crate::report;
 use crate::run::report::{check, table_columns};
 use crate::run::{RunError, kpis};
 use crate::source;
-use crate::stage::{Schemas, plan_offline};
+use crate::sql::Statements;
+use crate::stage::{Planned, Schemas, plan_offline};
 use crate::system::{ProjectFiles, System};
 
 /// What a check came to.
@@ -45,14 +46,16 @@ pub async fn check_project(
                 None
             }
         };
+        let (mut statements, mut planned) = (Statements::default(), Planned::default());
         for pipeline in project.pipelines.values().filter(|p| only.is_none_or(|name| *name == p.name)) {
             checked.pipelines += 1;
-            let (graph, mistakes) = graph(&project, pipeline);
+            let (graph, mistakes) = graph_of(&project, pipeline, &mut statements);
             diagnostics.extend(mistakes);
             checked.stages += graph.nodes.len();
             let raw: Schemas =
                 pipeline.sources.values().map(|s| (TableName::raw(&s.name), source::schema(s))).collect();
-            let (schemas, mistakes) = plan_offline(&engine, pipeline, &graph, &some_day(pipeline.time_zone), raw).await;
+            let some_day = some_day(pipeline.time_zone);
+            let (schemas, mistakes) = plan_offline(&engine, pipeline, &graph, &some_day, raw, &mut planned).await;
             diagnostics.extend(mistakes);
             let columns: BTreeMap<TableName, _> =
                 schemas.iter().map(|(name, schema)| (name.clone(), table_columns(schema))).collect();

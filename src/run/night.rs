@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
 
 use crate::base::{BadName, Event, Fingerprint, Interval, RunId, SourceName};
 use crate::lake::{
@@ -34,17 +33,11 @@ pub struct Options {
     /// For the record, when no person started it: `cron`, `backfill` …
     pub cause: Option<String>,
     /// Since when a scheduled run was due.
-    pub due: Option<DateTime<Tz>>,
-    /// Its reports say that they are late.
-    pub late: bool,
+    pub due_at: Option<DateTime<Utc>>,
+    /// Given when its reports are to say that they are late.
+    pub late_since: Option<DateTime<Utc>>,
     /// What its publication says of the schedule, decided on a cursor of this version.
     pub account: Option<(Fingerprint, Cursor)>,
-}
-
-impl Options {
-    fn late_since(&self) -> Option<DateTime<Utc>> {
-        self.due.filter(|_| self.late).map(|due| due.to_utc())
-    }
 }
 
 /// How a run of one interval ended.
@@ -142,7 +135,7 @@ async fn nothing_to_do(
     started: Instant,
 ) -> Result<Night, RunError> {
     let reports = if options.reports {
-        report(shop, &publication, number, options.mail, options.late_since()).await.map_err(undelivered)?
+        report(shop, &publication, number, options.mail, options.late_since).await.map_err(undelivered)?
     } else {
         vec![]
     };
@@ -191,7 +184,7 @@ async fn leased(
             process: shop.system.machine.process(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             cause: options.cause.clone(),
-            due_at: options.due.map(|due| due.to_utc()),
+            due_at: options.due_at,
         })
         .await?;
     phases.add("records", since);
@@ -318,7 +311,7 @@ async fn leased(
     session.remember(number, &publication);
     let since = Instant::now();
     let reports = if options.reports {
-        report(shop, &publication, number, options.mail, options.late_since()).await
+        report(shop, &publication, number, options.mail, options.late_since).await
     } else {
         Ok(vec![])
     };

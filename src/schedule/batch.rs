@@ -38,8 +38,8 @@ pub async fn work(shop: &Workshop, mut batch: Batch, wait: bool) -> Result<Ended
             reports: run.report,
             mail: run.report,
             cause: Some(run.cause.to_string()),
-            due: Some(run.due),
-            late: run.late,
+            due_at: Some(run.due.to_utc()),
+            late_since: run.late.then(|| run.due.to_utc()),
             account: Some((version, cursor.clone())),
         };
         let as_of = run.interval.as_of().to_string();

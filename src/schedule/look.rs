@@ -1,5 +1,6 @@
 //! One look at one pipeline: what its chain and what it waits for say, and what is due by that. Starts nothing.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use chrono::{DateTime, Duration, Utc};
@@ -38,10 +39,18 @@ pub struct Watched {
     pub holder: Watch,
     /// Whether its last holder was found without a sign of life.
     pub expired: bool,
-    /// Whether the chain has been seen with this version, so that another one in it is newer.
-    settled: bool,
-    superseded: bool,
+    standing: Standing,
     waits: bool,
+}
+
+/// What became of this version of the schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// The chain has not been seen with it, so another one in it is older.
+    New,
+    Current,
+    /// The chain had it, and has a newer one since.
+    Superseded,
 }
 
 impl Watched {
@@ -55,8 +64,7 @@ impl Watched {
             busy: None,
             holder,
             expired: false,
-            settled: false,
-            superseded: false,
+            standing: Standing::New,
             waits: false,
         }
     }
@@ -90,18 +98,16 @@ impl Watched {
         let latest = lake.latest(&name).await?;
         let cursor = latest.as_ref().and_then(|link| link.cursor.clone());
         if self.is_superseded(cursor.as_ref(), latest.as_ref().is_some_and(|l| l.lease.is_some()), now) {
-            if !self.superseded {
+            if std::mem::replace(&mut self.standing, Standing::Superseded) != Standing::Superseded {
                 self.tell(observer, Scheduling::Superseded);
             }
-            self.superseded = true;
             self.look_at = self.next_look(now, &system.clock).min(now + Duration::minutes(10));
             return Ok(None);
         }
         let signals = signals(project, lake, system, &self.pipeline, &self.agenda, cursor.as_ref()).await?;
         let due = self.agenda.due(cursor.as_ref(), self.seen_at, now, &signals, self.busy);
         if due == Due::Nothing {
-            self.settled = true;
-            self.superseded = false;
+            self.standing = Standing::Current;
             self.stop_waiting(lake).await;
             self.look_at = self.next_look(now, &system.clock);
             return Ok(None);
@@ -122,7 +128,7 @@ impl Watched {
         let (from, cursor, batch) = match due {
             Due::Nothing => return Ok(None),
             Due::Run(batch) if !batch.runs.is_empty() => {
-                self.settled = true;
+                self.standing = Standing::Current;
                 self.stop_waiting(lake).await;
                 return Ok(Some(batch));
             }
@@ -141,8 +147,7 @@ impl Watched {
         if batch.is_none() {
             self.tell(observer, Scheduling::Adopted { next: cursor.next });
         }
-        self.settled = true;
-        self.superseded = false;
+        self.standing = Standing::Current;
         let told = batch.map_or_else(
             || cursor.skipped.iter().rev().take_while(|s| s.decided_at == self.seen_at).cloned().collect(),
             |b| b.skipped,
@@ -187,7 +192,8 @@ impl Watched {
     /// Whether a scheduler with a newer version of the schedule is at work. The one that was started last decides, until
     /// a fire it promised has long passed and nobody has accounted for it.
     fn is_superseded(&self, cursor: Option<&Cursor>, held: bool, now: DateTime<Utc>) -> bool {
-        let Some(cursor) = cursor.filter(|c| self.settled && c.version != self.agenda.version) else { return false };
+        let other = cursor.filter(|c| self.standing != Standing::New && c.version != self.agenda.version);
+        let Some(cursor) = other else { return false };
         let abandoned = cursor.next.is_some_and(|next| cursor.fires_until < next && now > next + ABANDONED);
         held || !abandoned
     }
@@ -217,7 +223,7 @@ async fn published(lake: &Lake, agenda: &Agenda) -> Result<Option<Published>, Ru
         let Some(head) = lake.head(name).await? else { return Ok(None) };
         let Some(publication) = &head.publication else { return Ok(None) };
         let (at, until) = (head.written_at, publication.end.to_utc());
-        let so_far = all.get_or_insert_with(|| Published { at, until, heads: Default::default() });
+        let so_far = all.get_or_insert_with(|| Published { at, until, heads: BTreeMap::new() });
         so_far.at = so_far.at.max(at);
         so_far.until = so_far.until.min(until);
         so_far.heads.insert(name.clone(), head.number);

@@ -13,4 +13,4 @@ mod ticks;
 mod upkeep;
 
 pub use look::signals;
-pub use serve::{Serving, serve};
+pub use serve::{Observers, Serving, serve};

@@ -43,8 +43,11 @@ pub struct Serving {
     pub project: Arc<Project>,
     pub system: System,
     /// Who sees what happens to a pipeline, and with none, what happens besides.
-    pub observers: Arc<dyn Fn(Option<&PipelineName>) -> Arc<dyn Observer> + Send + Sync>,
+    pub observers: Observers,
 }
+
+/// Gives the observer of a pipeline.
+pub type Observers = Arc<dyn Fn(Option<&PipelineName>) -> Arc<dyn Observer> + Send + Sync>;
 
 /// Runs due runs until `told` says to stop, with the code of a signal, or until a leaping clock has come to its end.
 pub async fn serve(serving: &Serving, told: impl Future<Output = u8>) -> Result<(), RunError> {

@@ -10,4 +10,4 @@ mod refuse;
 pub use bind::{BindError, Bindings, bind};
 pub use columns::ColumnUse;
 pub use expression::{predicate, quote, quote_text};
-pub use query::{Query, Reference, names, parse};
+pub use query::{Query, Reference, Statements, names, parse};

@@ -1,7 +1,8 @@
 //! One parsed statement and what it says about itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use datafusion::sql::sqlparser::ast::{
@@ -42,6 +43,25 @@ impl Query {
     /// The parsed statement, for the engine.
     pub fn statement(&self) -> &Statement {
         &self.statement
+    }
+}
+
+/// The statements of files that were parsed already, so that a file which many pipelines use is parsed once.
+#[derive(Debug, Default)]
+pub struct Statements(HashMap<PathBuf, (Arc<SourceText>, Parsed)>);
+
+type Parsed = Result<Arc<Query>, Diagnostics>;
+
+impl Statements {
+    pub fn parse(&mut self, file: &Arc<SourceText>) -> Result<Arc<Query>, Diagnostics> {
+        match self.0.get(&file.path) {
+            Some((known, parsed)) if Arc::ptr_eq(known, file) => parsed.clone(),
+            _ => {
+                let parsed = parse(file).map(Arc::new);
+                self.0.insert(file.path.clone(), (Arc::clone(file), parsed.clone()));
+                parsed
+            }
+        }
     }
 }
 

@@ -9,4 +9,4 @@ mod offline;
 pub use check::{check, judge, quarantine_outcome, row_change};
 pub use error::StageError;
 pub use make::{Making, make};
-pub use offline::{Schemas, plan_offline};
+pub use offline::{Planned, Schemas, plan_offline};

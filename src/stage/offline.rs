@@ -1,6 +1,6 @@
 //! Plans every stage against the declared contracts, without reading any data: a wrong column or type is found by `check`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
@@ -18,13 +18,48 @@ use crate::stage::contract::against_contract;
 /// The columns of every table of a pipeline.
 pub type Schemas = BTreeMap<TableName, SchemaRef>;
 
-/// The schemas of the pipeline's tables, and every mistake the planner finds. `raw` holds the contracts' schemas.
+/// What has been planned: the same statement over the same columns is planned once, whichever pipelines use it. Holds for
+/// the pipelines of one project, whose files do not change meanwhile.
+#[derive(Default)]
+pub struct Planned {
+    /// Equal schemas are one.
+    schemas: HashMap<SchemaRef, usize>,
+    /// None for a stage that cannot be planned, which has been told.
+    stages: HashMap<Asked, Option<SchemaRef>>,
+}
+
+/// All that planning a stage and its checks depends on.
+#[derive(PartialEq, Eq, Hash)]
+struct Asked {
+    /// The address of the file's text, which the project keeps.
+    file: usize,
+    reads: Vec<Option<usize>>,
+    params: String,
+    on_core: bool,
+}
+
+impl Planned {
+    fn asked(&mut self, node: &Node, bindings: &Bindings, schemas: &Schemas, on_core: bool) -> Asked {
+        let reads = node.query.reads.keys().chain(node.check_reads.keys()).map(|table| {
+            let schema = schemas.get(table)?;
+            let next = self.schemas.len();
+            Some(*self.schemas.entry(Arc::clone(schema)).or_insert(next))
+        });
+        let reads = reads.collect();
+        let values: Vec<_> = node.query.params.keys().map(|name| (name, bindings.0.get(name))).collect();
+        Asked { file: Arc::as_ptr(&node.stage.file).addr(), reads, params: format!("{values:?}"), on_core }
+    }
+}
+
+/// The schemas of the pipeline's tables, and every mistake the planner finds that was not told before. `raw` holds the
+/// contracts' schemas.
 pub async fn plan_offline(
     engine: &Engine,
     pipeline: &Pipeline,
     graph: &Graph,
     interval: &Interval,
     raw: Schemas,
+    planned: &mut Planned,
 ) -> (Schemas, Diagnostics) {
     let bindings = Bindings::of(&pipeline.params, interval);
     let mut schemas = raw;
@@ -39,16 +74,25 @@ pub async fn plan_offline(
         if !node.query.reads.keys().all(|t| schemas.contains_key(t)) {
             continue;
         }
+        let asked = planned.asked(node, &bindings, &schemas, on_core);
+        if let Some(known) = planned.stages.get(&asked) {
+            schemas.extend(known.clone().map(|schema| (node.table().clone(), schema)));
+            continue;
+        }
         match schema_of(engine, node, &bindings, &schemas).await {
             Ok(schema) => {
                 key_and_docs(node, &schema, &mut diagnostics);
                 if on_core {
                     against_contract(node, &schema, &mut diagnostics);
                 }
-                schemas.insert(node.table().clone(), schema);
+                schemas.insert(node.table().clone(), Arc::clone(&schema));
                 checks(engine, node.table(), &node.stage.head.checks, &schemas, &mut diagnostics).await;
+                planned.stages.insert(asked, Some(schema));
             }
-            Err(error) => diagnostics.push(diagnostic(node, &error, &schemas)),
+            Err(error) => {
+                diagnostics.push(diagnostic(node, &error, &schemas));
+                planned.stages.insert(asked, None);
+            }
         }
     }
     (schemas, diagnostics)

@@ -35,7 +35,7 @@ const INTERVALS: i64 = 4;
 const LEASE: Duration = Duration::from_secs(40);
 const TURNS: u64 = 40_000;
 
-/// SplitMix64: the same draws from the same seed, everywhere.
+/// `SplitMix64`: the same draws from the same seed, everywhere.
 #[derive(Debug)]
 struct Draws(AtomicU64);
 

@@ -120,6 +120,14 @@ impl Ground {
         ground
     }
 
+    /// Replaces a part of a file of the project that is there exactly once.
+    pub fn edit(&self, path: &str, from: &str, to: &str) {
+        let path = self.folder.path().join("project").join(path);
+        let text = fs::read_to_string(&path).expect("a file of the project");
+        assert_eq!(text.matches(from).count(), 1, "`{from}` stands once in {}", path.display());
+        fs::write(path, text.replace(from, to)).expect("a file");
+    }
+
     pub fn with(mut self, variable: &'static str, value: &str) -> Self {
         self.variables.push((variable, value.to_owned()));
         self
@@ -147,7 +155,11 @@ impl Ground {
         let binary = std::env::var_os("MATINS_TEST_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_matins").into());
         let mut command = Command::new(binary);
         command.arg("-C").arg(self.folder.path().join("project")).args(words);
-        command.env_remove("MATINS_LEASE_TIMEOUT").env_remove("MATINS_LOG").env("NO_COLOR", "1");
+        command
+            .env_remove("MATINS_LEASE_TIMEOUT")
+            .env_remove("MATINS_LOG")
+            .env_remove("MATINS_CLOCK")
+            .env("NO_COLOR", "1");
         command.env("MATINS_LAKE", self.lake(lake)).env("MATINS_EXPORTS", self.folder.path().join("exports"));
         command.env("ONLINE_RETAIL_EXPORTS", &self.drops);
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));

@@ -12,5 +12,6 @@ mod killed;
 mod lease;
 mod mail;
 mod restore;
+mod serve;
 
 pub use ground::{Random, asked};
