@@ -7,8 +7,6 @@ mod accounts;
 mod batch;
 mod look;
 mod serve;
-#[cfg(test)]
-mod tests;
 mod ticks;
 mod upkeep;
 

@@ -55,7 +55,16 @@ pub async fn serve(serving: &Serving, told: impl Future<Output = u8>) -> Result<
     let ticks = Ticks::start(&serving.system.clock).await?;
     let mut told = pin!(told);
     loop {
-        house.start_what_is_due().await;
+        // A signal counts from the first moment, and in the middle of many looks.
+        let looked = tokio::select! {
+            biased;
+            code = &mut told => Err(code),
+            () = house.start_what_is_due() => Ok(()),
+        };
+        if let Err(code) = looked {
+            house.stop(code).await;
+            break;
+        }
         house.keep_up().await;
         let (wanted, busy) = (house.next_look(), !house.running.is_empty());
         tokio::select! {

@@ -164,3 +164,20 @@ fn a_variable_that_is_not_set_fails_only_the_pipelines_that_use_it() {
     let set = project.variable("ELSEWHERE", "exports");
     set.matins(&["run", "other", "--as-of", "2024-01-02"]).ok();
 }
+
+/// A stage that many pipelines use is planned once for equal columns; where one pipeline's differ, its mistake is found.
+#[test]
+fn a_shared_stage_is_planned_for_each_contract() {
+    let project = Project::shop();
+    project.write("pipelines/alike.yaml", crate::project::SHOP);
+    project.write(
+        "pipelines/other.yaml",
+        crate::project::SHOP.replace("net: {type: \"decimal(18,4)\"", "nett: {type: \"decimal(18,4)\""),
+    );
+    let said = project.matins(&["check"]).code(2);
+    let mistakes = said.err.matches("sql-plan").count();
+    assert_eq!(mistakes, 1, "{}", said.err);
+    said.says("net");
+    project.write("pipelines/other.yaml", crate::project::SHOP);
+    project.matins(&["check"]).ok().says("6 stages planned");
+}
