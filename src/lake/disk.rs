@@ -84,10 +84,12 @@ mod tests {
     #[test]
     fn files_of_version_1_are_readable() {
         still_reads::<Manifest>(include_str!("samples/manifest.1.json"));
+        still_reads::<Manifest>(include_str!("samples/manifest-scheduled.1.json"));
         still_reads::<Landed>(include_str!("samples/landed.1.json"));
         still_reads::<RawTable>(include_str!("samples/raw-table.1.json"));
         still_reads::<TablePart>(include_str!("samples/table-part.1.json"));
         still_reads::<RunStarted>(include_str!("samples/run-started.1.json"));
+        still_reads::<RunStarted>(include_str!("samples/run-started-scheduled.1.json"));
         still_reads::<RunFinished>(include_str!("samples/run-finished.1.json"));
     }
 

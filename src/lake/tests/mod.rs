@@ -1,6 +1,7 @@
 //! Stories that need more than one file of the room.
 
 mod chain;
+mod cursor;
 mod gc;
 mod model;
 mod simulation;
