@@ -80,13 +80,10 @@ pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>) -> Wo
             state[next] = State::Running;
             let (bench, step) = (bench.clone(), plan.steps[next].clone());
             shop.observer.see(&Event::StepStarted { step: step.task.to_string() });
-            // A step that has company now or at once gets one core; a lone one gets all.
-            let company = (0..state.len())
-                .filter(|at| state[*at] == State::Running || state[*at].is_ready(&plan.steps[*at], &state));
-            let effort = match company.filter(|at| is_make(&plan.steps[*at])).count() {
-                _ if frugal => Effort::Frugal,
-                0 | 1 => Effort::Alone,
-                _ => Effort::Beside,
+            let effort = match frugal {
+                true => Effort::Frugal,
+                false if cores_will_be_free(&state, plan, shop.engine.cores()) => Effort::Alone,
+                false => Effort::Beside,
             };
             running.spawn(async move {
                 let started = Instant::now();
@@ -181,6 +178,16 @@ fn record(step: &Step, outcome: &str, rows: u64, took: Duration, message: Option
         took_ms,
         message,
     }
+}
+
+/// Whether a statement that starts now will find cores that no other uses: it is the only one that can run, or fewer wait
+/// than there are cores, so that those beside it end and leave theirs.
+fn cores_will_be_free(state: &[State], plan: &Plan, cores: usize) -> bool {
+    let makes = || (0..state.len()).filter(|at| is_make(&plan.steps[*at]));
+    let waiting = makes().filter(|at| state[*at] == State::Waiting).count();
+    let could_run =
+        makes().filter(|at| state[*at] == State::Running || state[*at].is_ready(&plan.steps[*at], state)).count();
+    could_run <= 1 || waiting < cores
 }
 
 fn is_make(step: &Step) -> bool {

@@ -32,7 +32,7 @@ pub struct Landing<'a> {
     pub source: &'a Source,
     /// Names this try, so that two at once never write the same file.
     pub attempt: &'a str,
-    /// How many segments are typed and encoded at once; at most one more is waiting.
+    /// How many segments are typed and encoded at once; at most two more are waiting.
     pub cores: usize,
 }
 
@@ -156,7 +156,8 @@ async fn pass(
         let (splitter, segment) = cutting.await.map_err(stopped)?;
         let Some(segment) = segment.map_err(unreadable)? else { break splitter.feed.read_bytes };
         cutting = cut(splitter, spare.pop());
-        if encoding.len() >= landing.cores.max(1)
+        // One more than there are cores, so that none waits while the oldest is appended.
+        if encoding.len() > landing.cores.max(1)
             && let Some(oldest) = encoding.pop_front()
         {
             spare.push(output.append(oldest.await.map_err(stopped)?).await?);
