@@ -1,10 +1,8 @@
-//! The thin binary: picks the allocator and hands over to the command line.
+//! The thin binary: settles the allocator and hands over to the command line.
 
 use std::process::ExitCode;
 
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
-
 fn main() -> ExitCode {
+    matins::system::settle_allocator();
     matins::cli::main()
 }

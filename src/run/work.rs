@@ -1,6 +1,6 @@
 //! Executes the steps of a plan, as many side by side as there are cores, each after the steps it needs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,8 +20,9 @@ use crate::stage::{self, Making, StageError};
 
 /// A step may not last longer.
 const STEP_LIMIT: Duration = Duration::from_hours(6);
-/// An export of this size is decoded on all cores by itself, so nothing else is started beside it.
+/// An export of this size is decoded on all cores. Two at once, so that one is read while the other is written to the disk.
 const LARGE_EXPORT: u64 = 32 << 20;
+const LARGE_AT_ONCE: usize = 2;
 
 /// What working came to.
 #[derive(Debug, Default)]
@@ -65,18 +66,24 @@ pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>) -> Wo
     };
     let mut work = Work::default();
     let mut state: Vec<State> = vec![State::Waiting; plan.steps.len()];
+    let large: Vec<bool> = plan.steps.iter().map(|step| is_large(step, &plan.wanted)).collect();
+    let one_core = one_core(plan);
     let mut running = JoinSet::new();
     let mut alone = false;
     loop {
-        // Steps are in an order that can be made, so the first that is ready is a good one to start.
         while !alone && running.len() < shop.engine.cores().max(1) {
-            let Some(next) = (0..state.len()).find(|at| state[*at].is_ready(&plan.steps[*at], &state)) else { break };
+            let landing = (0..state.len()).filter(|at| large[*at] && state[*at] == State::Running).count();
+            let ready = (0..state.len()).filter(|at| {
+                state[*at].is_ready(&plan.steps[*at], &state) && !(large[*at] && landing >= LARGE_AT_ONCE)
+            });
+            // What cannot use more cores later begins first. Otherwise steps are in an order that can be made, so the first
+            // that is ready is a good one to start.
+            let Some(next) = ready.min_by_key(|at| (!one_core[*at], *at)) else { break };
             let frugal = state[next] == State::Again;
-            let large = is_large(&plan.steps[next], &plan.wanted);
-            if (frugal || large) && !running.is_empty() {
+            if frugal && !running.is_empty() {
                 break;
             }
-            alone = frugal || large;
+            alone = frugal;
             state[next] = State::Running;
             let (bench, step) = (bench.clone(), plan.steps[next].clone());
             shop.observer.see(&Event::StepStarted { step: step.task.to_string() });
@@ -188,6 +195,14 @@ fn cores_will_be_free(state: &[State], plan: &Plan, cores: usize) -> bool {
     let could_run =
         makes().filter(|at| state[*at] == State::Running || state[*at].is_ready(&plan.steps[*at], state)).count();
     could_run <= 1 || waiting < cores
+}
+
+/// Which steps make a table with a window over all rows.
+fn one_core(plan: &Plan) -> Vec<bool> {
+    let tables = plan.wanted.tables.iter().filter(|t| t.node.query.one_core);
+    let tables: BTreeSet<&TableName> = tables.map(|t| t.node.table()).collect();
+    let of = |step: &Step| matches!(&step.task, Task::Make { table, .. } if tables.contains(table));
+    plan.steps.iter().map(of).collect()
 }
 
 fn is_make(step: &Step) -> bool {

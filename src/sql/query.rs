@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, Query as Ast, SetExpr, Spanned, Statement, TableFactor, Value, Visit, Visitor,
+    Expr, Ident, Query as Ast, SetExpr, Spanned, Statement, TableFactor, Value, Visit, Visitor, WindowType,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -31,6 +31,8 @@ pub struct Query {
     pub output: Option<Vec<(String, Place)>>,
     /// The columns it names.
     pub uses: Vec<ColumnUse>,
+    /// Whether a window looks at all rows at once: that work has one core, whatever the statement is given.
+    pub one_core: bool,
 }
 
 /// Where a table is named.
@@ -85,6 +87,7 @@ pub fn parse(file: &Arc<SourceText>) -> Result<Query, Diagnostics> {
         ctes: BTreeSet::new(),
         params: vec![],
         functions: BTreeSet::new(),
+        one_core: false,
         refused: Diagnostics::default(),
     };
     if let Statement::Query(query) = &statement {
@@ -132,12 +135,12 @@ pub fn parse(file: &Arc<SourceText>) -> Result<Query, Diagnostics> {
     if diagnostics.has_errors() {
         return Err(diagnostics);
     }
-    let functions = found.functions;
+    let (functions, one_core) = (found.functions, found.one_core);
     let (output, uses) = match &statement {
         Statement::Query(query) => (output(file, query), uses(query)),
         _ => (None, Vec::new()),
     };
-    Ok(Query { canonical: statement.to_string(), statement, reads, params, functions, output, uses })
+    Ok(Query { canonical: statement.to_string(), statement, reads, params, functions, output, uses, one_core })
 }
 
 /// The tables any one query names, for a person's question: nothing is refused here but what does not parse.
@@ -192,6 +195,7 @@ struct Collector<'a> {
     ctes: BTreeSet<String>,
     params: Vec<(String, Place)>,
     functions: BTreeSet<String>,
+    one_core: bool,
     refused: Diagnostics,
 }
 
@@ -239,6 +243,8 @@ impl Visitor for Collector<'_> {
                     self.refused.push(refusal.at(place(self.file, function.name.span())));
                 }
                 self.functions.insert(name);
+                self.one_core |= matches!(&function.over,
+                    Some(WindowType::WindowSpec(spec)) if spec.partition_by.is_empty() && spec.window_name.is_none());
             }
             _ => {}
         }
@@ -309,6 +315,12 @@ mod tests {
         parsed(
             "SELECT array_agg(a ORDER BY a), first_value(a) OVER (PARTITION BY b ORDER BY c) FROM core.t GROUP BY b, a, c ORDER BY 1 LIMIT 3",
         );
+    }
+
+    #[test]
+    fn a_window_over_all_rows_has_one_core() {
+        assert!(parsed("SELECT ntile(5) OVER (ORDER BY a) AS r FROM core.t").one_core);
+        assert!(!parsed("SELECT ntile(5) OVER (PARTITION BY b ORDER BY a) AS r FROM core.t").one_core);
     }
 
     #[test]

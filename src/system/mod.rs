@@ -5,6 +5,7 @@
 mod clock;
 mod files;
 mod machine;
+mod memory;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub use clock::Clock;
 pub use files::{ProjectFiles, read_project};
 pub use machine::{Machine, Process};
+pub use memory::settle_allocator;
 
 /// The one value through which the outside world is seen.
 #[derive(Debug, Clone)]
