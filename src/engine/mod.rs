@@ -11,6 +11,7 @@ mod output;
 mod parts;
 mod rows;
 mod session;
+mod shared;
 
 pub use error::EngineError;
 pub use file::{from_parquet, to_parquet};

@@ -30,23 +30,37 @@ WITH purchases AS (
     INNER JOIN core.orders AS o ON o.order_id = v.order_id
     WHERE v.bdate < $as_of AND v.bdate >= CAST($as_of - INTERVAL '12 months' AS DATE)
 ),
+-- One row per customer and channel, so that channels are counted without a set of them for every customer.
+uses AS (
+    SELECT
+        customer_key,
+        channel,
+        count(*) AS orders,
+        sum(net) AS net,
+        sum(ordered) AS ordered,
+        sum(refunded) AS refunded,
+        sum(ordered) FILTER (WHERE discounted) AS discounted,
+        count(*) FILTER (WHERE weekend) AS weekend_orders,
+        sum(net) FILTER (WHERE bdate >= CAST($as_of - INTERVAL '90 days' AS DATE)) AS net_90,
+        sum(net) FILTER (
+            WHERE bdate < CAST($as_of - INTERVAL '90 days' AS DATE)
+                AND bdate >= CAST($as_of - INTERVAL '180 days' AS DATE)
+        ) AS net_90_before
+    FROM purchases
+    GROUP BY customer_key, channel
+),
 habits AS (
     SELECT
         customer_key,
-        count(*) AS orders,
+        CAST(sum(orders) AS BIGINT) AS orders,
         CAST(sum(net) AS DECIMAL(18, 4)) AS net,
-        CAST(coalesce(sum(ordered) FILTER (WHERE discounted), 0) AS DOUBLE) / CAST(nullif(sum(ordered), 0) AS DOUBLE)
-            AS discount_share,
+        CAST(coalesce(sum(discounted), 0) AS DOUBLE) / CAST(nullif(sum(ordered), 0) AS DOUBLE) AS discount_share,
         CAST(sum(refunded) AS DOUBLE) / CAST(nullif(sum(ordered), 0) AS DOUBLE) AS refund_share,
-        CAST(count(*) FILTER (WHERE weekend) AS DOUBLE) / count(*) AS weekend_share,
-        count(DISTINCT channel) AS channels,
-        CAST(coalesce(sum(net) FILTER (WHERE bdate >= CAST($as_of - INTERVAL '90 days' AS DATE)), 0) AS DECIMAL(18, 4))
-            AS net_90,
-        CAST(coalesce(sum(net) FILTER (
-            WHERE bdate < CAST($as_of - INTERVAL '90 days' AS DATE)
-                AND bdate >= CAST($as_of - INTERVAL '180 days' AS DATE)
-        ), 0) AS DECIMAL(18, 4)) AS net_90_before
-    FROM purchases
+        CAST(sum(weekend_orders) AS DOUBLE) / sum(orders) AS weekend_share,
+        count(channel) AS channels,
+        CAST(coalesce(sum(net_90), 0) AS DECIMAL(18, 4)) AS net_90,
+        CAST(coalesce(sum(net_90_before), 0) AS DECIMAL(18, 4)) AS net_90_before
+    FROM uses
     GROUP BY customer_key
 )
 SELECT
