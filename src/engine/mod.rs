@@ -9,9 +9,11 @@ mod listing;
 mod matching;
 mod output;
 mod parts;
+mod planner;
 mod rows;
 mod session;
 mod shared;
+mod windows;
 
 pub use error::EngineError;
 pub use file::{from_parquet, to_parquet};

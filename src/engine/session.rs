@@ -22,7 +22,7 @@ use datafusion::sql::sqlparser::ast::Statement;
 use object_store::ObjectStore;
 
 use crate::base::TableName;
-use crate::engine::shared::Sharing;
+use crate::engine::planner::Planner;
 use crate::engine::{EngineError, exact, functions};
 
 /// What the engine may use.
@@ -94,14 +94,11 @@ impl Engine {
         }
         let catalogs = MemoryCatalogProviderList::new();
         catalogs.register_catalog("lake".to_owned(), Arc::new(catalog));
-        let mut state = SessionStateBuilder::new_from_existing(self.state.clone())
+        let state = SessionStateBuilder::new_from_existing(self.state.clone())
             .with_config(config(&self.settings, effort))
             .with_runtime_env(Arc::clone(&self.runtime))
-            .with_catalog_list(Arc::new(catalogs));
-        if effort != Effort::Frugal {
-            // Rows that wait for a second reader take memory.
-            state = state.with_query_planner(Arc::new(Sharing));
-        }
+            .with_catalog_list(Arc::new(catalogs))
+            .with_query_planner(Arc::new(Planner { shares: effort != Effort::Frugal }));
         Ok(SessionContext::new_with_state(state.build()))
     }
 

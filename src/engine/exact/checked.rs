@@ -206,6 +206,17 @@ impl Accumulator for CheckedSingle {
     }
 }
 
+/// Sums that were added elsewhere, checked in the same way.
+pub(in crate::engine) fn checked_sums(
+    sums: impl Iterator<Item = Option<i128>>,
+    name: &str,
+    return_type: &DataType,
+) -> Result<ArrayRef> {
+    let sums: Decimal128Array = sums.collect();
+    let state_type = state_type(return_type).unwrap_or(DataType::Decimal128(38, 0));
+    as_returned(&sums.with_data_type(state_type), name, return_type)
+}
+
 /// The sums in the type the function returns, or the error that one does not fit it.
 fn as_returned(sums: &Decimal128Array, name: &str, return_type: &DataType) -> Result<ArrayRef> {
     match return_type {

@@ -16,4 +16,5 @@ mod wide;
 #[expect(clippy::unwrap_used, clippy::float_cmp, clippy::cast_precision_loss, reason = "tests of exact digits")]
 mod sql_tests;
 
+pub(super) use checked::checked_sums;
 pub use function::functions;

@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use super::{Part, Reader};
 
 /// The plan, with every part that is worth it and read more than once planned as one.
-pub(super) fn share(plan: &LogicalPlan) -> Result<LogicalPlan> {
+pub(in crate::engine) fn share(plan: &LogicalPlan) -> Result<LogicalPlan> {
     let mut parts = Parts::default();
     let root = parts.count(plan);
     parts.nodes[root].readers = 1;
@@ -76,6 +76,8 @@ fn is_heavy(plan: &LogicalPlan) -> bool {
             | LogicalPlan::Join(_)
             | LogicalPlan::Window(_)
             | LogicalPlan::Sort(_)
+            // Windows that are computed by columns.
+            | LogicalPlan::Extension(_)
     )
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The planner writes a common table expression out at every place that names it, so one that counts all orders is counted as
 //! often as it is read, and what it reads as well. Here equal parts of an optimized plan that are worth it are found and
-//! planned once; all their readers get the same rows.
+//! planned once; all their readers get the same rows. Readers that need other columns or other rows read other parts.
 
 mod find;
 mod rows;
@@ -13,30 +13,16 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use async_trait::async_trait;
 use datafusion::catalog::Session;
 use datafusion::common::DFSchemaRef;
 use datafusion::error::Result;
-use datafusion::execution::context::QueryPlanner;
-use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
-use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNode, UserDefinedLogicalNodeCore};
+use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore};
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
+use datafusion::physical_planner::PhysicalPlanner;
 use tokio::sync::Mutex;
 
+pub(super) use find::share;
 use rows::{SharedExec, SharedRows};
-
-/// Plans statements, equal parts once.
-#[derive(Debug)]
-pub(super) struct Sharing;
-
-#[async_trait]
-impl QueryPlanner for Sharing {
-    async fn create_physical_plan(&self, plan: &LogicalPlan, session: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
-        let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(Once)]);
-        planner.create_physical_plan(&find::share(plan)?, session).await
-    }
-}
 
 /// A part of a plan that several others read.
 #[derive(Debug)]
@@ -48,7 +34,7 @@ struct Part {
 
 /// One of its readers. It has no inputs, so that nobody changes the part for one reader alone.
 #[derive(Debug, Clone)]
-struct Reader {
+pub(super) struct Reader {
     part: Arc<Part>,
     /// Which of the readers.
     at: usize,
@@ -57,6 +43,23 @@ struct Reader {
 impl Reader {
     fn new(part: &Arc<Part>) -> Self {
         Self { part: Arc::clone(part), at: part.readers.fetch_add(1, Relaxed) }
+    }
+
+    /// Plans the part when its first reader is planned.
+    pub(super) async fn plan(
+        &self,
+        planner: &dyn PhysicalPlanner,
+        session: &dyn Session,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let mut planned = self.part.planned.lock().await;
+        let rows = match &*planned {
+            Some(rows) => Arc::clone(rows),
+            None => {
+                let plan = planner.create_physical_plan(&self.part.plan, session).await?;
+                Arc::clone(planned.insert(Arc::new(SharedRows::new(plan, self.part.readers.load(Relaxed)))))
+            }
+        };
+        Ok(Arc::new(SharedExec::new(rows, self.at)))
     }
 
     fn identity(&self) -> (usize, usize) {
@@ -107,33 +110,6 @@ impl UserDefinedLogicalNodeCore for Reader {
 
     fn with_exprs_and_inputs(&self, _: Vec<Expr>, _: Vec<LogicalPlan>) -> Result<Self> {
         Ok(self.clone())
-    }
-}
-
-/// Plans a shared part when its first reader is planned.
-struct Once;
-
-#[async_trait]
-impl ExtensionPlanner for Once {
-    async fn plan_extension(
-        &self,
-        planner: &dyn PhysicalPlanner,
-        node: &dyn UserDefinedLogicalNode,
-        _: &[&LogicalPlan],
-        _: &[Arc<dyn ExecutionPlan>],
-        session: &dyn Session,
-        _: &PhysicalPlanningContext,
-    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-        let Some(reader) = node.as_any().downcast_ref::<Reader>() else { return Ok(None) };
-        let mut planned = reader.part.planned.lock().await;
-        let rows = match &*planned {
-            Some(rows) => Arc::clone(rows),
-            None => {
-                let plan = planner.create_physical_plan(&reader.part.plan, session).await?;
-                Arc::clone(planned.insert(Arc::new(SharedRows::new(plan, reader.part.readers.load(Relaxed)))))
-            }
-        };
-        Ok(Some(Arc::new(SharedExec::new(rows, reader.at))))
     }
 }
 

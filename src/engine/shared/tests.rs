@@ -11,7 +11,7 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::physical_plan::displayable;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
-use super::Sharing;
+use crate::engine::planner::Planner;
 
 const ROWS: i64 = 20_000;
 
@@ -23,7 +23,7 @@ fn session(shares: bool, cores: usize, memory: usize) -> SessionContext {
         .with_runtime_env(runtime.expect("a runtime"))
         .with_default_features();
     if shares {
-        state = state.with_query_planner(Arc::new(Sharing));
+        state = state.with_query_planner(Arc::new(Planner { shares: true }));
     }
     let session = SessionContext::new_with_state(state.build());
     let batches: Vec<Vec<RecordBatch>> = (0..4).map(|part| vec![orders(part)]).collect();
@@ -52,8 +52,9 @@ async fn plan(session: &SessionContext, sql: &str) -> String {
 const READ_TWICE: &str = "
     WITH firsts AS (SELECT customer, min(day) AS day, count(*) AS n FROM orders GROUP BY customer),
          early AS (SELECT customer, day, n FROM firsts WHERE day < 30)
-    SELECT a.day, count(*) AS pairs, sum(a.n) AS n
-    FROM early AS a JOIN early AS b ON a.day = b.day CROSS JOIN (SELECT count(*) AS c FROM firsts WHERE n > 1) AS t
+    SELECT a.day, count(*) AS pairs, sum(a.n + b.n) AS n
+    FROM early AS a JOIN early AS b ON a.day = b.day
+    JOIN (SELECT max(day + n) AS c FROM firsts) AS t ON t.c > a.day
     GROUP BY a.day ORDER BY a.day";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

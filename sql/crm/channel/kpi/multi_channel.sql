@@ -14,13 +14,20 @@ key: [period]
 checks:
   - expression: "value IS NULL OR (low <= value AND value <= high)"
 */
-WITH uses AS (
-    SELECT DISTINCT v.customer_key, v.month, o.channel
+-- Numbers instead of texts: the least and the greatest of every customer are looked for.
+WITH channels AS (
+    SELECT channel, row_number() OVER (ORDER BY channel) AS number
+    FROM (SELECT DISTINCT channel FROM core.orders WHERE channel IS NOT NULL) AS named
+),
+uses AS (
+    SELECT v.customer_key, v.month, min(c.number) AS least, max(c.number) AS greatest
     FROM core.valid_orders AS v
     INNER JOIN core.orders AS o ON o.order_id = v.order_id
+    LEFT JOIN channels AS c ON c.channel = o.channel
+    GROUP BY v.customer_key, v.month
 ),
 habits AS (
-    SELECT m.month, m.provisional, u.customer_key, min(u.channel) < max(u.channel) AS several
+    SELECT m.month, m.provisional, u.customer_key, min(u.least) < max(u.greatest) AS several
     FROM core.months AS m
     INNER JOIN uses AS u ON u.month <= m.month AND u.month > CAST(m.month - INTERVAL '12 months' AS DATE)
     GROUP BY m.month, m.provisional, u.customer_key

@@ -49,34 +49,39 @@ gaps AS (
         count(*) OVER (PARTITION BY customer_key) AS days_ever
     FROM purchase_days
 ),
+-- Every purchase day at each moment it lies before.
+looked_back AS (
+    SELECT $as_of AS as_of, customer_key, bdate, orders, net, days, days_ever
+    FROM gaps
+    WHERE bdate < $as_of
+    UNION ALL
+    SELECT $prev_as_of AS as_of, customer_key, bdate, orders, net, days, days_ever
+    FROM gaps
+    WHERE bdate < $prev_as_of
+),
 own_rhythms AS (
-    SELECT
-        t.as_of,
-        g.customer_key,
-        percentile_cont(0.75) WITHIN GROUP (ORDER BY g.days) AS own_gap
-    FROM moments AS t
-    INNER JOIN gaps AS g ON g.bdate < t.as_of
-    WHERE g.days_ever >= 4
-    GROUP BY t.as_of, g.customer_key
+    SELECT as_of, customer_key, percentile_cont(0.75) WITHIN GROUP (ORDER BY days) AS own_gap
+    FROM looked_back
+    WHERE days_ever >= 4
+    GROUP BY as_of, customer_key
 ),
 histories AS (
     SELECT
-        t.as_of,
+        g.as_of,
         g.customer_key,
         min(g.bdate) AS first_order,
         max(g.bdate) AS last_order,
         sum(g.orders) AS orders,
         count(*) AS days,
         max(g.bdate) FILTER (WHERE g.days > r.lost_after) AS came_back,
-        sum(g.net) FILTER (WHERE g.bdate >= CAST(t.as_of - INTERVAL '12 months' AS DATE)) AS net_year,
+        sum(g.net) FILTER (WHERE g.bdate >= CAST(g.as_of - INTERVAL '12 months' AS DATE)) AS net_year,
         sum(g.net) FILTER (
-            WHERE g.bdate < CAST(t.as_of - INTERVAL '12 months' AS DATE)
-                AND g.bdate >= CAST(t.as_of - INTERVAL '24 months' AS DATE)
+            WHERE g.bdate < CAST(g.as_of - INTERVAL '12 months' AS DATE)
+                AND g.bdate >= CAST(g.as_of - INTERVAL '24 months' AS DATE)
         ) AS net_before
-    FROM moments AS t
-    INNER JOIN segment.rhythm AS r ON r.as_of = t.as_of
-    INNER JOIN gaps AS g ON g.bdate < t.as_of
-    GROUP BY t.as_of, g.customer_key
+    FROM looked_back AS g
+    INNER JOIN segment.rhythm AS r ON r.as_of = g.as_of
+    GROUP BY g.as_of, g.customer_key
 ),
 known AS (
     SELECT t.as_of, c.customer_key
