@@ -11,10 +11,16 @@ key: [period]
 checks:
   - expression: "value IS NULL OR (low <= value AND value <= high)"
 */
-WITH baskets AS (
-    SELECT v.month, v.order_id, min(l.product_id) < max(l.product_id) AS several
+-- Numbers instead of texts: the least and the greatest of every order are looked for.
+WITH products AS (
+    SELECT product_id, row_number() OVER (ORDER BY product_id) AS number
+    FROM (SELECT DISTINCT product_id FROM core.order_lines WHERE product_id IS NOT NULL) AS named
+),
+baskets AS (
+    SELECT v.month, v.order_id, min(p.number) < max(p.number) AS several
     FROM core.valid_orders AS v
     INNER JOIN core.order_lines AS l ON l.order_id = v.order_id
+    LEFT JOIN products AS p ON p.product_id = l.product_id
     WHERE l.valid
     GROUP BY v.month, v.order_id
 ),

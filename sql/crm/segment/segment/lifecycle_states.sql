@@ -25,12 +25,7 @@ checks:
       column: state
       values: [potential, new, one-time, retained, expanding, at-risk, won-back, lost]
 */
-WITH moments AS (
-    SELECT $as_of AS as_of
-    UNION ALL
-    SELECT $prev_as_of AS as_of
-),
-purchase_days AS (
+WITH purchase_days AS (
     SELECT
         customer_key,
         bdate,
@@ -83,35 +78,29 @@ histories AS (
     INNER JOIN segment.rhythm AS r ON r.as_of = g.as_of
     GROUP BY g.as_of, g.customer_key
 ),
-known AS (
-    SELECT t.as_of, c.customer_key
-    FROM moments AS t
-    CROSS JOIN core.customers AS c
-    LEFT JOIN histories AS h ON h.as_of = t.as_of AND h.customer_key = c.customer_key
-    WHERE c.created_on < t.as_of OR h.customer_key IS NOT NULL
-),
 states AS (
     SELECT
-        k.as_of,
-        k.customer_key,
+        r.as_of,
+        c.customer_key,
         h.first_order,
         h.last_order,
         coalesce(h.orders, 0) AS orders,
         CASE
             WHEN h.customer_key IS NULL THEN 'potential'
-            WHEN k.as_of - h.last_order > r.lost_after THEN 'lost'
-            WHEN k.as_of - h.came_back <= 90 THEN 'won-back'
-            WHEN k.as_of - h.first_order <= 90 AND h.orders = 1 THEN 'new'
+            WHEN r.as_of - h.last_order > r.lost_after THEN 'lost'
+            WHEN r.as_of - h.came_back <= 90 THEN 'won-back'
+            WHEN r.as_of - h.first_order <= 90 AND h.orders = 1 THEN 'new'
             WHEN h.orders >= 2
-                AND k.as_of - h.last_order > CASE WHEN h.days >= 4 THEN o.own_gap ELSE r.late_after END THEN 'at-risk'
+                AND r.as_of - h.last_order > CASE WHEN h.days >= 4 THEN o.own_gap ELSE r.late_after END THEN 'at-risk'
             WHEN h.orders >= 2 AND h.net_before > 0 AND h.net_year >= 1.1 * h.net_before THEN 'expanding'
             WHEN h.orders >= 2 THEN 'retained'
             ELSE 'one-time'
         END AS state
-    FROM known AS k
-    INNER JOIN segment.rhythm AS r ON r.as_of = k.as_of
-    LEFT JOIN histories AS h ON h.as_of = k.as_of AND h.customer_key = k.customer_key
-    LEFT JOIN own_rhythms AS o ON o.as_of = k.as_of AND o.customer_key = k.customer_key
+    FROM segment.rhythm AS r
+    CROSS JOIN core.customers AS c
+    LEFT JOIN histories AS h ON h.as_of = r.as_of AND h.customer_key = c.customer_key
+    LEFT JOIN own_rhythms AS o ON o.as_of = r.as_of AND o.customer_key = c.customer_key
+    WHERE c.created_on < r.as_of OR h.customer_key IS NOT NULL
 )
 SELECT
     as_of,

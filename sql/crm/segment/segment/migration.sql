@@ -29,12 +29,12 @@ WITH places AS (
 ),
 moves AS (
     SELECT
-        scheme,
-        customer_key,
-        coalesce(max(place) FILTER (WHERE as_of = $prev_as_of), 'none') AS place_before,
-        coalesce(max(place) FILTER (WHERE as_of = $as_of), 'none') AS place_now
-    FROM places
-    GROUP BY scheme, customer_key
+        coalesce(n.scheme, b.scheme) AS scheme,
+        coalesce(b.place, 'none') AS place_before,
+        coalesce(n.place, 'none') AS place_now
+    FROM (SELECT scheme, customer_key, place FROM places WHERE as_of = $prev_as_of) AS b
+    FULL JOIN (SELECT scheme, customer_key, place FROM places WHERE as_of = $as_of) AS n
+        ON n.scheme = b.scheme AND n.customer_key = b.customer_key
 ),
 flows AS (
     SELECT scheme, place_before, place_now, count(*) AS customers

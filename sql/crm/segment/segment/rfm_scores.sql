@@ -25,29 +25,31 @@ columns:
   cell: "the eight cells of Chinese practice: 重要 or 一般 by money, then 价值, 发展, 保持 or 挽留 by recency and frequency, each against the mean of the base"
 key: [as_of, customer_key]
 */
-WITH moments AS (
-    SELECT $as_of AS as_of
-    UNION ALL
-    SELECT $prev_as_of AS as_of
-),
-purchase_days AS (
+WITH purchase_days AS (
     SELECT customer_key, bdate, count(*) AS orders, sum(net) AS net
     FROM core.valid_orders
     GROUP BY customer_key, bdate
 ),
+looked_back AS (
+    SELECT $as_of AS as_of, customer_key, bdate, orders, net
+    FROM purchase_days
+    WHERE bdate < $as_of AND bdate >= CAST($as_of - INTERVAL '24 months' AS DATE)
+    UNION ALL
+    SELECT $prev_as_of AS as_of, customer_key, bdate, orders, net
+    FROM purchase_days
+    WHERE bdate < $prev_as_of AND bdate >= CAST($prev_as_of - INTERVAL '24 months' AS DATE)
+),
 customer_facts AS (
     SELECT
-        t.as_of,
-        o.customer_key,
-        max(o.bdate) AS last_order,
-        t.as_of - max(o.bdate) AS recency_days,
+        as_of,
+        customer_key,
+        max(bdate) AS last_order,
+        as_of - max(bdate) AS recency_days,
         count(*) AS frequency,
-        sum(o.orders) AS orders,
-        CAST(sum(o.net) AS DECIMAL(18, 4)) AS net
-    FROM moments AS t
-    INNER JOIN purchase_days AS o
-        ON o.bdate < t.as_of AND o.bdate >= CAST(t.as_of - INTERVAL '24 months' AS DATE)
-    GROUP BY t.as_of, o.customer_key
+        sum(orders) AS orders,
+        CAST(sum(net) AS DECIMAL(18, 4)) AS net
+    FROM looked_back
+    GROUP BY as_of, customer_key
 ),
 thresholds AS (
     SELECT
