@@ -207,7 +207,9 @@ impl Spec {
         mut keys: Vec<ArrayRef>,
         partitions: Vec<std::ops::Range<usize>>,
     ) -> Result<RecordBatch> {
-        keys.iter_mut().for_each(|key| *key = key.slice(0, rows.num_rows()));
+        for key in &mut keys {
+            *key = key.slice(0, rows.num_rows());
+        }
         for sort in &self.order_by {
             keys.push(sort.expr.evaluate(rows)?.into_array(rows.num_rows())?);
         }

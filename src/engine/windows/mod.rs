@@ -39,7 +39,7 @@ pub(super) fn replace(plan: LogicalPlan) -> Result<LogicalPlan> {
             return Ok(Transformed::no(plan));
         }
         let node =
-            Windows { input: input.clone(), windows: window.window_expr.clone(), schema: Arc::clone(&window.schema) };
+            Windows { input: input.clone(), functions: window.window_expr.clone(), schema: Arc::clone(&window.schema) };
         Ok(Transformed::yes(LogicalPlan::Extension(Extension { node: Arc::new(node) })))
     })?;
     Ok(replaced.data)
@@ -49,7 +49,7 @@ pub(super) fn replace(plan: LogicalPlan) -> Result<LogicalPlan> {
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Windows {
     input: LogicalPlan,
-    windows: Vec<Expr>,
+    functions: Vec<Expr>,
     schema: DFSchemaRef,
 }
 
@@ -73,17 +73,17 @@ impl UserDefinedLogicalNodeCore for Windows {
     }
 
     fn expressions(&self) -> Vec<Expr> {
-        self.windows.clone()
+        self.functions.clone()
     }
 
     fn fmt_for_explain(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let windows: Vec<String> = self.windows.iter().map(ToString::to_string).collect();
-        write!(f, "WindowColumns: {}", windows.join(", "))
+        let functions: Vec<String> = self.functions.iter().map(ToString::to_string).collect();
+        write!(f, "WindowColumns: {}", functions.join(", "))
     }
 
-    fn with_exprs_and_inputs(&self, windows: Vec<Expr>, mut inputs: Vec<LogicalPlan>) -> Result<Self> {
+    fn with_exprs_and_inputs(&self, functions: Vec<Expr>, mut inputs: Vec<LogicalPlan>) -> Result<Self> {
         let Some(input) = inputs.pop() else { return plan_err!("windows have an input") };
-        Ok(Self { input, windows, schema: Arc::clone(&self.schema) })
+        Ok(Self { input, functions, schema: Arc::clone(&self.schema) })
     }
 }
 
@@ -96,10 +96,10 @@ pub(super) fn plan(
     context: &PhysicalPlanningContext,
 ) -> Result<Arc<dyn ExecutionPlan>> {
     let physical = |expr: &Expr| planner.create_physical_expr(expr, windows.input.schema(), session, context);
-    let mut columns = Vec::with_capacity(windows.windows.len());
+    let mut columns = Vec::with_capacity(windows.functions.len());
     let mut fields: Vec<_> = input.schema().fields().iter().cloned().collect();
     let (mut partition_by, mut order_by) = (Vec::new(), Vec::new());
-    for (at, expr) in windows.windows.iter().enumerate() {
+    for (at, expr) in windows.functions.iter().enumerate() {
         let (Some((value, end)), Some(function)) = (value(expr, &windows.input), function(expr)) else {
             return plan_err!("{expr} is not a window that is computed by columns");
         };

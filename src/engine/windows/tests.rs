@@ -22,12 +22,10 @@ fn state(ours: bool, cores: usize) -> SessionState {
     for function in crate::engine::exact::functions() {
         datafusion::execution::FunctionRegistry::register_udaf(&mut state, function).expect("registered");
     }
-    match ours {
-        true => SessionStateBuilder::new_from_existing(state)
-            .with_query_planner(Arc::new(Planner { shares: false }))
-            .build(),
-        false => state,
+    if !ours {
+        return state;
     }
+    SessionStateBuilder::new_from_existing(state).with_query_planner(Arc::new(Planner { shares: false })).build()
 }
 
 fn session(ours: bool, cores: usize, rows: &[Row]) -> SessionContext {
