@@ -530,6 +530,8 @@ pub enum Unit {
     Money(String),
     /// A score such as NPS; its changes are in points.
     Score,
+    /// So many times, such as orders for every customer; its changes are relative.
+    Ratio,
     Days,
     Hours,
 }

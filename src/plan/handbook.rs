@@ -180,6 +180,7 @@ fn unit(unit: &Unit) -> &'static str {
         Unit::Count => "count",
         Unit::Money(_) => "money",
         Unit::Score => "score",
+        Unit::Ratio => "ratio",
         Unit::Days => "days",
         Unit::Hours => "hours",
     }

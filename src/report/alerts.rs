@@ -57,7 +57,7 @@ fn of_one(series: &KpiSeries, since: &str) -> Vec<Alert> {
         let was = known(then, kpi)?;
         let moved = match kpi.unit {
             Unit::Share | Unit::Score => value - was,
-            Unit::Count | Unit::Money(_) | Unit::Days | Unit::Hours => relative(value, was)?,
+            Unit::Count | Unit::Money(_) | Unit::Ratio | Unit::Days | Unit::Hours => relative(value, was)?,
         };
         let far = if by < 0.0 { moved <= by } else { moved >= by };
         let sure = apart(now, then).unwrap_or(true);

@@ -69,7 +69,7 @@ fn size(now: &KpiPoint, then: &KpiPoint, unit: &Unit) -> Option<String> {
     Some(match unit {
         Unit::Share => format!("{}\u{202f}pp", grouped((now - then).abs() * 100.0, 1)),
         Unit::Score => format!("{} points", grouped((now - then).abs(), 1)),
-        Unit::Count | Unit::Money(_) | Unit::Days | Unit::Hours => {
+        Unit::Count | Unit::Money(_) | Unit::Ratio | Unit::Days | Unit::Hours => {
             format!("{}\u{202f}%", grouped(relative(now, then)?.abs() * 100.0, 1))
         }
     })

@@ -217,6 +217,7 @@ pub(super) fn headline(series: &KpiSeries) -> Headline {
             Unit::Count => "count",
             Unit::Money(_) => "money",
             Unit::Score => "score",
+            Unit::Ratio => "ratio",
             Unit::Days => "days",
             Unit::Hours => "hours",
         },
@@ -247,7 +248,7 @@ fn bounds(point: &KpiPoint, unit: &Unit) -> Option<String> {
     Some(match unit {
         Unit::Share => format!("{}–{}", grouped(low * 100.0, 1), of_unit(high, unit)),
         Unit::Score => format!("{} to {}", signed(low, 1), signed(high, 1)),
-        Unit::Count | Unit::Money(_) | Unit::Days | Unit::Hours => {
+        Unit::Count | Unit::Money(_) | Unit::Ratio | Unit::Days | Unit::Hours => {
             format!("{} to {}", of_unit(low, unit), of_unit(high, unit))
         }
     })
@@ -258,7 +259,7 @@ fn change(now: Option<f64>, then: Option<f64>, unit: &Unit, direction: Direction
     let moved = now.zip(then).and_then(|(now, then)| match unit {
         Unit::Share => Some((now - then, points_of_share(now - then))),
         Unit::Score => Some((now - then, format!("{}\u{a0}points", signed(now - then, 1)))),
-        Unit::Count | Unit::Money(_) | Unit::Days | Unit::Hours => {
+        Unit::Count | Unit::Money(_) | Unit::Ratio | Unit::Days | Unit::Hours => {
             let ratio = relative(now, then)?;
             Some((ratio, percent_change(ratio)))
         }

@@ -106,6 +106,7 @@ pub fn of_unit(value: f64, unit: &Unit) -> String {
             money(value, sign, &number)
         }
         Unit::Score => signed(value, 1),
+        Unit::Ratio => grouped(value, 2),
         Unit::Days => format!("{}{THIN}d", grouped(value, 1)),
         Unit::Hours => format!("{}{THIN}h", grouped(value, 1)),
     }

@@ -1,4 +1,4 @@
-//! The packs of `sql/crm` that neither example has data for, on a company of a few rows whose figures can be told by hand.
+//! The packs of `sql/crm` on companies of a few rows, whose figures can be told by hand or have been published.
 
 use std::path::Path;
 
@@ -67,17 +67,30 @@ const TABLES: &[(&str, &str)] = &[
 ];
 
 fn shop() -> Project {
-    let project = Project::empty()
-        .with("matins.yaml", "lake: lake\ntime_zone: UTC\nmemory: 256MiB\ndefault_pipeline: shop\nstores: {}\n")
-        .with("pipelines/shop.yaml", PIPELINE);
-    let crm = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/crm");
-    for pack in ["core", "referral", "roi", "basket"] {
-        copy_folder(&crm.join(pack), &project.path(&format!("sql/crm/{pack}")));
-    }
+    let project = company(PIPELINE, &["core", "referral", "roi", "basket"]);
     for (table, sql) in TABLES {
         project.write(&format!("sql/shop/core/{table}.sql"), sql);
     }
     project
+}
+
+/// A company with these packs of `sql/crm` and no tables yet.
+fn company(pipeline: &str, packs: &[&str]) -> Project {
+    let project = Project::empty()
+        .with("matins.yaml", "lake: lake\ntime_zone: UTC\nmemory: 256MiB\ndefault_pipeline: shop\nstores: {}\n")
+        .with("pipelines/shop.yaml", pipeline);
+    let crm = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/crm");
+    for pack in packs {
+        copy_folder(&crm.join(pack), &project.path(&format!("sql/crm/{pack}")));
+    }
+    project
+}
+
+/// These columns of every row as one text.
+fn lines(project: &Project, columns: &str, rest: &str) -> Vec<String> {
+    let texts: Vec<String> = columns.split("; ").map(|c| format!("coalesce(CAST({c} AS VARCHAR), 'null')")).collect();
+    let rows = project.query(&format!("SELECT concat_ws(' ', {}) AS line {rest}", texts.join(", ")));
+    rows.iter().map(|row| row["line"].as_str().expect("a text").to_owned()).collect()
 }
 
 #[test]
@@ -115,4 +128,156 @@ fn referrals_campaigns_and_categories_of_a_company_that_has_them() {
     assert_eq!(campaigns[0]["increment"], 44.0);
     assert_eq!(campaigns[0]["provisional"], false);
     assert_eq!(figures("kpi.crm_roi"), [of("2024-02-01", 3.4, 34.0, 10.0)]);
+}
+
+const PURCHASES: &str = "\
+interval: day
+packs: [shop, crm/core, crm/retention, crm/growth, crm/purchase, crm/segment, crm/churn]
+";
+
+/// ann waits 10 days, then 107; bob never comes back; cid comes twice more after 10 days each.
+const ORDERS: &str = "
+    SELECT order_id, customer_key, CAST(bdate AS DATE) AS bdate, CAST(net AS DECIMAL(18, 4)) AS net, TRUE AS valid
+    FROM (VALUES ('1', 'ann', '2024-01-05', 10), ('2', 'ann', '2024-01-15', 20), ('3', 'bob', '2024-01-20', 30),
+                 ('4', 'cid', '2024-02-01', 10), ('5', 'cid', '2024-02-11', 10), ('6', 'cid', '2024-02-21', 10),
+                 ('7', 'ann', '2024-05-01', 60))
+         AS t (order_id, customer_key, bdate, net)";
+
+#[test]
+fn who_stays_who_is_lost_and_who_comes_back() {
+    let project = company(PURCHASES, &["core", "retention", "growth", "purchase", "segment", "churn"])
+        .with("sql/shop/core/orders.sql", ORDERS)
+        .with("sql/shop/core/refunds.sql", TABLES.iter().find(|(name, _)| *name == "refunds").expect("refunds").1);
+    project.matins(&["run", "--as-of", "2024-07-01"]).ok();
+    // The ninth decile of the gaps 10, 10, 10 and 107 is 77.9 days. ann's first silence and bob's pass it in April, cid's in May.
+    let months = "month; lost_after; active_at_start; lost_at_start; arrived; newly_lost; returned; won_back";
+    assert_eq!(
+        lines(&project, months, "FROM churn.months ORDER BY month"),
+        [
+            "2024-01-01 77 0 0 2 0 0 0",
+            "2024-02-01 77 2 0 1 0 0 0",
+            "2024-03-01 77 3 0 0 0 0 0",
+            "2024-04-01 77 3 0 0 2 0 0",
+            "2024-05-01 77 1 2 0 1 1 1",
+            "2024-06-01 77 1 2 0 0 0 0",
+        ]
+    );
+    let figures = |table: &str, period: &str| {
+        let value = "round(CAST(value AS DOUBLE), 6); numerator; denominator";
+        lines(&project, value, &format!("FROM {table} WHERE period = DATE '{period}'")).remove(0)
+    };
+    assert_eq!(figures("kpi.churn", "2024-04-01"), "0.666667 2 3");
+    assert_eq!(figures("kpi.churn_annualised", "2024-04-01"), "0.999998 null null");
+    assert_eq!(figures("kpi.win_back", "2024-05-01"), "0.5 1 2");
+    // In February only cid was there: two of January's did not come, one was new.
+    assert_eq!(figures("kpi.quick_ratio", "2024-02-01"), "0.5 1 2");
+    assert_eq!(figures("kpi.quick_ratio", "2024-04-01"), "null 0 0");
+    assert_eq!(figures("kpi.revenue_quick_ratio", "2024-02-01"), "0.5 30.0000 60.0000");
+    assert_eq!(figures("kpi.customer_growth", "2024-02-01"), "0.5 1 2");
+    assert_eq!(figures("kpi.customer_retention_rate", "2024-02-01"), "0.0 0 2");
+    assert_eq!(figures("kpi.retention", "2024-02-01"), "0.0 0 2");
+    assert_eq!(figures("kpi.second_order_90", "2024-01-01"), "0.5 1 2");
+    assert_eq!(figures("kpi.average_order_value", "2024-01-01"), "20.0 60.0000 3");
+    assert_eq!(figures("kpi.orders_per_customer", "2024-01-01"), "1.5 3 2");
+    assert_eq!(figures("kpi.revenue_per_customer", "2024-02-01"), "30.0 30.0000 1");
+    assert_eq!(figures("kpi.repeat_rate_12", "2024-06-01"), "0.666667 2 3");
+    // 90 days before April began the shop was not yet open.
+    assert_eq!(figures("kpi.active_90", "2024-03-01"), "null null null");
+    assert_eq!(figures("kpi.active_90", "2024-05-01"), "1.0 null null");
+    assert_eq!(
+        lines(
+            &project,
+            "day; customers; on_day; within; from_day",
+            "FROM retention.n_day WHERE cohort = DATE '2024-01-01' AND day IN (7, 30, 90, 180) ORDER BY day"
+        ),
+        ["7 2 1 0 1", "30 2 0 1 1", "90 2 0 1 1", "180 0 null null null"]
+    );
+    assert_eq!(
+        lines(&project, "gaps; mean; median; round(p90, 6); median_to_second", "FROM purchase.gaps"),
+        ["4 34.25 10.0 77.9 10"]
+    );
+    // No two whole years yet.
+    assert_eq!(figures("kpi.net_revenue_retention", "2024-06-01"), "null null null");
+}
+
+#[test]
+fn what_last_years_customers_still_bring() {
+    // ann doubles, bob halves, cid is gone, dan is new.
+    let orders =
+        "SELECT order_id, customer_key, CAST(bdate AS DATE) AS bdate, CAST(net AS DECIMAL(18, 4)) AS net, TRUE AS valid
+        FROM (VALUES ('1', 'ann', '2023-01-05', 100), ('2', 'bob', '2023-03-15', 100), ('3', 'cid', '2023-12-20', 100),
+                     ('4', 'ann', '2024-02-01', 200), ('5', 'bob', '2024-12-11', 50), ('6', 'dan', '2024-06-21', 70))
+             AS t (order_id, customer_key, bdate, net)";
+    let project = company("interval: day\npacks: [shop, crm/core, crm/growth]\n", &["core", "growth"])
+        .with("sql/shop/core/orders.sql", orders)
+        .with("sql/shop/core/refunds.sql", TABLES.iter().find(|(name, _)| *name == "refunds").expect("refunds").1);
+    project.matins(&["run", "--as-of", "2025-01-01"]).ok();
+    assert_eq!(
+        lines(&project, "month; base; kept; now; customers", "FROM growth.kept_revenue"),
+        ["2024-12-01 300.0000 150.0000 250.0000 3"]
+    );
+    let value = |kpi: &str| {
+        lines(&project, "round(value, 6)", &format!("FROM kpi.{kpi} WHERE period = DATE '2024-12-01'")).remove(0)
+    };
+    assert_eq!(value("gross_revenue_retention"), "0.5");
+    assert_eq!(value("net_revenue_retention"), "0.833333");
+}
+
+/// Weeks in remission of two groups of leukaemia patients (Freireich et al. 1963, Gehan 1965): length, whether it ended, how many.
+const REMISSIONS: &str = "
+    SELECT curve, CAST(t AS BIGINT) AS t, CAST(event AS BIGINT) AS event, CAST(customers AS BIGINT) AS customers
+    FROM (VALUES
+        ('6-MP', 6, 1, 3), ('6-MP', 6, 0, 1), ('6-MP', 7, 1, 1), ('6-MP', 9, 0, 1), ('6-MP', 10, 1, 1), ('6-MP', 10, 0, 1),
+        ('6-MP', 11, 0, 1), ('6-MP', 13, 1, 1), ('6-MP', 16, 1, 1), ('6-MP', 17, 0, 1), ('6-MP', 19, 0, 1), ('6-MP', 20, 0, 1),
+        ('6-MP', 22, 1, 1), ('6-MP', 23, 1, 1), ('6-MP', 25, 0, 1), ('6-MP', 32, 0, 2), ('6-MP', 34, 0, 1), ('6-MP', 35, 0, 1),
+        ('placebo', 1, 1, 2), ('placebo', 2, 1, 2), ('placebo', 3, 1, 1), ('placebo', 4, 1, 2), ('placebo', 5, 1, 2),
+        ('placebo', 8, 1, 4), ('placebo', 11, 1, 2), ('placebo', 12, 1, 2), ('placebo', 15, 1, 1), ('placebo', 17, 1, 1),
+        ('placebo', 22, 1, 1), ('placebo', 23, 1, 1)) AS t (curve, t, event, customers)";
+
+#[test]
+fn survival_is_that_of_the_published_trial() {
+    let project = company("interval: day\npacks: [shop, crm/retention]\n", &[])
+        .with("sql/shop/retention/lifetimes.sql", REMISSIONS)
+        .with(
+            "sql/crm/retention/retention/survival.sql",
+            include_str!("../../sql/crm/retention/retention/survival.sql"),
+        )
+        .with("sql/crm/retention/retention/medians.sql", include_str!("../../sql/crm/retention/retention/medians.sql"));
+    project.matins(&["run", "--as-of", "2024-07-01"]).ok();
+    // Kalbfleisch & Prentice and R's survfit: survival and standard error.
+    let published = [
+        (6, 0.8571, 0.0764),
+        (7, 0.8067, 0.0869),
+        (10, 0.7529, 0.0963),
+        (13, 0.6902, 0.1068),
+        (16, 0.6275, 0.1141),
+        (22, 0.5378, 0.1282),
+        (23, 0.4482, 0.1346),
+    ];
+    let rows =
+        project.query("SELECT t, survival, se, low, high FROM retention.survival WHERE curve = '6-MP' ORDER BY t");
+    assert_eq!(rows.len(), published.len());
+    for (row, (t, survival, se)) in rows.iter().zip(published) {
+        assert_eq!(row["t"], t);
+        near(&row["survival"], survival);
+        near(&row["se"], se);
+    }
+    near(&rows[0]["low"], 0.6197);
+    near(&rows[0]["high"], 0.9516);
+    near(&rows[6]["low"], 0.1881);
+    near(&rows[6]["high"], 0.6801);
+    assert_eq!(
+        lines(&project, "curve; customers; events; median", "FROM retention.medians ORDER BY curve"),
+        ["6-MP 21 9 23", "placebo 21 21 8"]
+    );
+    // Nobody is left after the last of the placebo group.
+    assert_eq!(
+        lines(&project, "survival; se; low", "FROM retention.survival WHERE curve = 'placebo' AND t = 23"),
+        ["0.0 null null"]
+    );
+}
+
+fn near(value: &Value, wanted: f64) {
+    let value = value.as_f64().expect("a number");
+    assert!((value - wanted).abs() < 1e-4, "{value} is not {wanted}");
 }
