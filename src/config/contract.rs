@@ -204,6 +204,11 @@ pub static CORE: &[CoreTable] = &[
             must("bdate", Date, "business date of being opened"),
             must("resolved_on", Date, "business date of being resolved"),
             may("due_on", Date, "business date of being due"),
+            may(
+                "sla_met",
+                Boolean,
+                "whether it was resolved in time, where only the source system knows; NULL where due_at says it",
+            ),
             may("topic", Text, ""),
             may("channel", Text, ""),
             may("priority", Text, ""),

@@ -277,6 +277,85 @@ fn survival_is_that_of_the_published_trial() {
     );
 }
 
+/// Ten tickets in hours since 2024-03-01: opened, first answer, resolved, opened again, contacts, hours they may take.
+const TEN_TICKETS: &str = "
+    SELECT
+        CAST(id AS VARCHAR) AS ticket_id, CAST(id AS VARCHAR) AS customer_key, 'any' AS topic,
+        CAST(to_timestamp_seconds(1709251200 + 60 * opened) AS TIMESTAMP) AS opened_at,
+        CAST(to_timestamp_seconds(1709251200 + 60 * first) AS TIMESTAMP) AS first_reply_at,
+        CAST(to_timestamp_seconds(1709251200 + 60 * resolved) AS TIMESTAMP) AS resolved_at,
+        CAST(to_timestamp_seconds(1709251200 + 60 * (opened + 60 * hours)) AS TIMESTAMP) AS due_at,
+        CAST(CAST(to_timestamp_seconds(1709251200 + 60 * opened) AS TIMESTAMP) AS DATE) AS bdate,
+        CAST(CAST(to_timestamp_seconds(1709251200 + 60 * resolved) AS TIMESTAMP) AS DATE) AS resolved_on,
+        CAST(CAST(to_timestamp_seconds(1709251200 + 60 * (opened + 60 * hours)) AS TIMESTAMP) AS DATE) AS due_on,
+        CAST(NULL AS BOOLEAN) AS sla_met,
+        CAST(contacts AS BIGINT) AS contacts, reopens > 0 AS reopened
+    FROM (VALUES
+        (1, 0, 60, 240, 0, 1, 24), (2, 60, 90, 540, 0, 1, 24), (3, 120, 480, 2400, 1, 3, 24), (4, 180, 240, 300, 0, 1, 4),
+        (5, 300, 360, NULL, 0, 2, 24), (6, 360, NULL, NULL, 0, 0, 24), (7, 480, 495, 600, 0, 1, 4),
+        (8, 540, 720, 1980, 0, 2, 24), (9, 600, 630, 720, 2, 2, 24), (10, 720, 1200, 4320, 0, 1, 24))
+        AS t (id, opened, first, resolved, reopens, contacts, hours)";
+
+#[test]
+fn ten_tickets_at_their_forty_eighth_hour() {
+    let project = company("interval: day\npacks: [shop, crm/service]\n", &["service"])
+        .with("sql/shop/core/tickets.sql", TEN_TICKETS);
+    project.matins(&["run", "--as-of", "2024-03-03"]).ok();
+    let times = "opened; answered; awaiting; round(first_reply_mean, 4); first_reply_median; round(first_reply_p90, 4);
+                 resolved; round(resolution_mean, 4); resolution_median; round(resolution_p90, 4); open_at_end";
+    // What happens in hour 72 is not known yet.
+    assert_eq!(
+        lines(&project, times.replace(";\n                 ", "; ").as_str(), "FROM service.times"),
+        ["10 9 1 2.3611 1.0 6.4 7 11.4286 4.0 29.6 3"]
+    );
+    let share = |kpi: &str| lines(&project, "numerator; denominator", &format!("FROM kpi.{kpi}")).remove(0);
+    assert_eq!(share("sla"), "6 10");
+    assert_eq!(share("reopen_rate"), "2 7");
+    assert_eq!(share("first_contact_resolution"), "4 7");
+    assert_eq!(
+        lines(&project, "age; tickets", "FROM service.backlog ORDER BY position"),
+        ["0-1 0", "1-3 3", "3-7 0", "7-14 0", ">14 0"]
+    );
+}
+
+/// The figures that were computed when the log was collected, at the last event of every incident.
+#[test]
+fn a_real_service_desk() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let log = root.join("../shared/data/itsm_incident_log/raw/incident_event_log.zip");
+    let Ok(file) = std::fs::File::open(&log) else {
+        eprintln!("skipped: {} is not there", log.display());
+        return;
+    };
+    let project = Project::empty().variable("ITSM_EXPORTS", "exports");
+    for folder in ["pipelines", "sql", "report-templates"] {
+        copy_folder(&root.join(folder), &project.path(folder));
+    }
+    std::fs::copy(root.join("matins.yaml"), project.path("matins.yaml")).expect("copied");
+    let mut zip = zip::ZipArchive::new(file).expect("a zip");
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut zip.by_index(0).expect("a file"), &mut text).expect("text");
+    project.write("exports/incident_event_log.csv", text);
+    project
+        .matins(&["run", "itsm", "--as-of", "2017-03-01"])
+        .ok()
+        .says("141,712 read = 24,918 landed + 0 quarantined + 116,794 deduplicated");
+    let ask = |sql: &str| project.matins(&["query", "--pipeline", "itsm", "--json", sql]).ok().json()[0].clone();
+    let sla = ask(
+        "SELECT sum(numerator) AS k, sum(denominator) AS n, CAST(sum(numerator) AS DOUBLE) / sum(denominator) AS share FROM kpi.sla",
+    );
+    assert_eq!(sla["n"], 24_918);
+    near(&sla["share"], 0.6342);
+    let tickets = ask(
+        "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY resolution_hours) AS median, avg(resolution_hours) AS mean,
+                count(*) FILTER (WHERE resolution_hours IS NULL) AS open, count(*) FILTER (WHERE reopened) AS reopened
+         FROM service.tickets",
+    );
+    near(&tickets["median"], 22.1);
+    assert_eq!(format!("{:.2}", tickets["mean"].as_f64().expect("a number")), "178.17");
+    assert_eq!((&tickets["open"], &tickets["reopened"]), (&Value::from(1556), &Value::from(275)));
+}
+
 fn near(value: &Value, wanted: f64) {
     let value = value.as_f64().expect("a number");
     assert!((value - wanted).abs() < 1e-4, "{value} is not {wanted}");

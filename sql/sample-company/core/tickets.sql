@@ -8,6 +8,7 @@ columns:
   resolved_on: the business date of resolved_at
   due_on: the business date of due_at
   contacts: how often the customer and the company spoke
+  sla_met: NULL, since due_at says it
 key: [ticket_id]
 checks:
   - not_null: [customer_key, opened_at, due_at]
@@ -26,5 +27,6 @@ SELECT
     topic,
     channel,
     contacts,
-    reopened
+    reopened,
+    CAST(NULL AS BOOLEAN) AS sla_met
 FROM raw.tickets

@@ -1,7 +1,8 @@
 /* matins
 description: >
   One row per month: the share of tickets resolved in time, of those resolved or past due. A ticket counts in the month of
-  its verdict: when it was resolved or, if that came first, when it fell due. One still open within its time has none yet.
+  its verdict: when it was resolved or, if that came first, when it fell due. One still open within its time has none yet. Where
+  the source says nothing of due times, its own word counts (`sla_met`).
 columns:
   numerator: tickets resolved in time
   denominator: tickets with a verdict
@@ -14,10 +15,11 @@ checks:
 */
 WITH verdicts AS (
     SELECT
-        CAST(date_trunc('month', least(coalesce(resolved_on, due_on), due_on)) AS DATE) AS month,
-        coalesce(resolved_at <= due_at, FALSE) AS met
+        CAST(date_trunc('month', coalesce(least(coalesce(resolved_on, due_on), due_on), resolved_on, bdate)) AS DATE)
+            AS month,
+        coalesce(resolved_at <= due_at, sla_met, FALSE) AS met
     FROM core.tickets
-    WHERE resolved_at IS NOT NULL OR due_on < $as_of
+    WHERE bdate < $as_of AND (resolved_on < $as_of OR due_on < $as_of OR (due_on IS NULL AND sla_met IS NOT NULL))
 ),
 tallies AS (
     SELECT month, count(*) AS n, count(*) FILTER (WHERE met) AS k
@@ -32,7 +34,7 @@ shares AS (
         coalesce(t.n, 0) AS n,
         CAST(t.k AS DOUBLE) AS hits,
         CAST(t.n AS DOUBLE) AS trials
-    FROM core.months AS m
+    FROM service.months AS m
     LEFT JOIN tallies AS t ON t.month = m.month
 )
 SELECT

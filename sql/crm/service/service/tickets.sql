@@ -1,0 +1,52 @@
+/* matins
+description: >
+  One row per ticket opened before `$as_of`, as it stood then: what happened later is not known yet. Hours are by the calendar; a
+  company that promises working hours takes `business_seconds`.
+columns:
+  month: the month it was opened in
+  first_reply_hours: from opening to the first answer of a person; NULL while it waits
+  resolution_hours: from opening to being resolved; NULL while it is open
+  resolved_month: the month it was resolved in; NULL while it is open
+  age_hours: of an open ticket, at `$as_of`
+  again_on: when the same customer next opened a ticket on the same topic
+key: [ticket_id]
+checks:
+  - expression: "first_reply_hours IS NULL OR first_reply_hours >= 0"
+    severity: warn
+  - expression: "resolution_hours IS NULL OR resolution_hours >= 0"
+    severity: warn
+*/
+WITH known AS (
+    SELECT
+        ticket_id,
+        customer_key,
+        opened_at,
+        bdate,
+        topic,
+        contacts,
+        coalesce(reopened, FALSE) AS reopened,
+        CASE WHEN first_reply_at < CAST($as_of AS TIMESTAMP) THEN first_reply_at END AS first_reply_at,
+        CASE WHEN resolved_on < $as_of THEN resolved_at END AS resolved_at,
+        CASE WHEN resolved_on < $as_of THEN resolved_on END AS resolved_on,
+        lead(bdate) OVER (PARTITION BY customer_key, topic ORDER BY opened_at, ticket_id) AS next_on
+    FROM core.tickets
+    WHERE bdate < $as_of
+)
+SELECT
+    ticket_id,
+    customer_key,
+    topic,
+    bdate,
+    CAST(date_trunc('month', bdate) AS DATE) AS month,
+    contacts,
+    reopened,
+    CAST(date_part('epoch', first_reply_at - opened_at) AS DOUBLE) / 3600 AS first_reply_hours,
+    CAST(date_part('epoch', resolved_at - opened_at) AS DOUBLE) / 3600 AS resolution_hours,
+    resolved_on,
+    CAST(date_trunc('month', resolved_on) AS DATE) AS resolved_month,
+    CASE
+        WHEN resolved_at IS NULL
+            THEN CAST(date_part('epoch', CAST($as_of AS TIMESTAMP) - opened_at) AS DOUBLE) / 3600
+    END AS age_hours,
+    CASE WHEN topic IS NOT NULL AND customer_key IS NOT NULL THEN next_on END AS again_on
+FROM known

@@ -1,0 +1,28 @@
+/* matins
+description: >
+  One row per incident as its last event leaves it. The log says neither when somebody first answered nor when an incident was due,
+  only whether its service level was kept.
+columns:
+  opened_at: as the log has it; it names no time zone and is taken for UTC
+  sla_met: as the last event says
+  contacts: NULL, the log does not count them
+key: [ticket_id]
+*/
+SELECT
+    number AS ticket_id,
+    caller_id AS customer_key,
+    opened_at,
+    CAST(NULL AS TIMESTAMP) AS first_reply_at,
+    resolved_at,
+    CAST(NULL AS TIMESTAMP) AS due_at,
+    CAST(opened_at AS DATE) AS bdate,
+    CAST(resolved_at AS DATE) AS resolved_on,
+    CAST(NULL AS DATE) AS due_on,
+    made_sla AS sla_met,
+    category AS topic,
+    contact_type AS channel,
+    priority,
+    assigned_to AS agent,
+    CAST(NULL AS BIGINT) AS contacts,
+    reopen_count > 0 AS reopened
+FROM raw.events
