@@ -360,3 +360,62 @@ fn near(value: &Value, wanted: f64) {
     let value = value.as_f64().expect("a number");
     assert!((value - wanted).abs() < 1e-4, "{value} is not {wanted}");
 }
+
+const EXPORTED: &str = "\
+interval: day
+sources:
+  orders:
+    path: exports://{date}.csv
+    key: order_id
+    columns:
+      order_id: {type: text, required: true}
+      customer: {type: text, required: true}
+      ordered_on: {type: date, required: true}
+      net: {type: \"decimal(18,4)\", required: true}
+packs: [shop, crm/core, crm/retention, crm/growth, crm/purchase, crm/segment, crm/churn]
+";
+
+const FROM_EXPORTS: &str = "
+    SELECT order_id, customer AS customer_key, ordered_on AS bdate, net, TRUE AS valid
+    FROM raw.orders";
+
+/// Every row of every table that the packs make of these exports.
+fn figures_of(exports: &[(&str, Vec<String>)]) -> Vec<String> {
+    let project = company(EXPORTED, &["core", "retention", "growth", "purchase", "segment", "churn"])
+        .with("sql/shop/core/orders.sql", FROM_EXPORTS)
+        .with("sql/shop/core/refunds.sql", TABLES.iter().find(|(name, _)| *name == "refunds").expect("refunds").1);
+    project.edit("matins.yaml", "stores: {}", "stores: {exports: exports}");
+    for (date, rows) in exports {
+        project
+            .write(&format!("exports/{date}.csv"), format!("order_id,customer,ordered_on,net\n{}\n", rows.join("\n")));
+    }
+    let ran = project.matins(&["run", "--as-of", "2024-07-01", "--json"]).ok().json();
+    let tables = ran["tables"].as_array().expect("tables").iter().map(|t| t["table"].as_str().unwrap_or_default());
+    let mut figures = Vec::new();
+    for table in tables.filter(|t| !t.starts_with("raw.")) {
+        let mut rows: Vec<String> =
+            project.query(&format!("SELECT * FROM {table}")).iter().map(|row| format!("{table} {row}")).collect();
+        rows.sort();
+        figures.append(&mut rows);
+    }
+    figures
+}
+
+#[test]
+fn the_order_the_number_and_the_repetition_of_exports_change_no_figure() {
+    let day = |n: u32| chrono::NaiveDate::from_ymd_opt(2023, 1, 1).expect("a day") + chrono::Days::new(u64::from(n));
+    // Customers of many rhythms over a year and a half; well mixed and always the same.
+    let orders: Vec<String> = (0..600_u32)
+        .map(|i| {
+            let mixed = i.wrapping_mul(2_654_435_761) >> 7;
+            format!("o{i},c{},{},{}.{:02}", mixed % 83, day((mixed >> 5) % 540), 5 + mixed % 90, i % 100)
+        })
+        .collect();
+    let once = figures_of(&[("2024-06-29", orders.clone())]);
+    assert!(once.len() > 500, "{} rows", once.len());
+    let backwards: Vec<String> = orders.iter().rev().cloned().collect();
+    assert_eq!(once, figures_of(&[("2024-06-29", backwards)]));
+    let (some, others) = orders.iter().cloned().partition(|row| row.len() % 2 == 0);
+    assert_eq!(once, figures_of(&[("2024-06-28", some), ("2024-06-29", others)]));
+    assert_eq!(once, figures_of(&[("2024-06-28", orders.clone()), ("2024-06-29", orders)]));
+}
