@@ -34,19 +34,13 @@ WITH rhythm AS (
     FROM segment.rhythm
     WHERE as_of = $as_of
 ),
-purchase_days AS (
-    SELECT customer_key, bdate
-    FROM core.valid_orders
-    WHERE bdate < $as_of
-    GROUP BY customer_key, bdate
-),
 silences AS (
     SELECT
         bdate,
-        lag(bdate) OVER (PARTITION BY customer_key ORDER BY bdate) IS NULL AS is_first,
-        coalesce(lead(bdate) OVER (PARTITION BY customer_key ORDER BY bdate), $as_of) AS until,
-        lead(bdate) OVER (PARTITION BY customer_key ORDER BY bdate) IS NOT NULL AS came_back
-    FROM purchase_days
+        previous_day IS NULL AS is_first,
+        coalesce(next_day, $as_of) AS until,
+        next_day IS NOT NULL AS came_back
+    FROM core.purchase_days
 ),
 -- The month in which the silence passes the limit: on its first morning the customer is no longer active.
 losses AS (

@@ -12,15 +12,10 @@ columns:
   median_to_second: days from the first purchase day to the second, for half of all customers; NULL when fewer have come back
 key: [gaps]
 */
-WITH purchase_days AS (
-    SELECT customer_key, bdate
-    FROM core.valid_orders
-    WHERE bdate < $as_of
-    GROUP BY customer_key, bdate
-),
-gaps AS (
-    SELECT CAST(bdate - lag(bdate) OVER (PARTITION BY customer_key ORDER BY bdate) AS DOUBLE) AS days
-    FROM purchase_days
+WITH gaps AS (
+    SELECT CAST(bdate - previous_day AS DOUBLE) AS days
+    FROM core.purchase_days
+    WHERE previous_day IS NOT NULL
 ),
 measures AS (
     SELECT
@@ -29,7 +24,6 @@ measures AS (
         percentile_cont(0.5) WITHIN GROUP (ORDER BY days) AS median,
         percentile_cont(0.9) WITHIN GROUP (ORDER BY days) AS p90
     FROM gaps
-    WHERE days IS NOT NULL
 )
 SELECT g.gaps, g.mean, g.median, g.p90, m.median AS median_to_second
 FROM measures AS g

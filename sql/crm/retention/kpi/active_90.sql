@@ -6,25 +6,24 @@ columns:
   n: the same customers
 key: [period]
 */
-WITH purchase_days AS (
-    SELECT customer_key, bdate
-    FROM core.valid_orders
-    GROUP BY customer_key, bdate
-),
-bounds AS (
+WITH bounds AS (
     SELECT min(bdate) AS first_day
-    FROM purchase_days
+    FROM core.purchase_days
 ),
+spans AS (
+    SELECT bdate, next_day, count(*) AS customers
+    FROM core.purchase_days
+    GROUP BY bdate, next_day
+),
+-- A customer is counted at the last purchase day before the month ends, and so once.
 actives AS (
-    SELECT month, count(*) AS customers
-    FROM (
-        SELECT m.month, p.customer_key
-        FROM core.months AS m
-        INNER JOIN purchase_days AS p
-            ON p.bdate < m.next_month AND p.bdate >= CAST(m.next_month - INTERVAL '90 days' AS DATE)
-        GROUP BY m.month, p.customer_key
-    ) AS customers
-    GROUP BY month
+    SELECT m.month, CAST(sum(s.customers) AS BIGINT) AS customers
+    FROM core.months AS m
+    INNER JOIN spans AS s
+        ON s.bdate < m.next_month
+            AND s.bdate >= CAST(m.next_month - INTERVAL '90 days' AS DATE)
+            AND (s.next_day IS NULL OR s.next_day >= m.next_month)
+    GROUP BY m.month
 )
 SELECT
     m.month AS period,

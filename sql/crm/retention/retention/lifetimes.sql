@@ -11,24 +11,10 @@ columns:
   customers: how many
 key: [curve, t, event]
 */
-WITH purchase_days AS (
-    SELECT customer_key, bdate
-    FROM core.valid_orders
-    WHERE bdate < $as_of
-    GROUP BY customer_key, bdate
-),
-ordered_days AS (
-    SELECT
-        customer_key,
-        bdate,
-        row_number() OVER (PARTITION BY customer_key ORDER BY bdate) AS nth,
-        lead(bdate) OVER (PARTITION BY customer_key ORDER BY bdate) AS next_day
-    FROM purchase_days
-),
-customers AS (
-    SELECT customer_key, min(bdate) AS first_day, max(bdate) AS last_day, min(next_day) AS second_day
-    FROM ordered_days
-    GROUP BY customer_key
+WITH customers AS (
+    SELECT customer_key, first_day, max(bdate) AS last_day, min(next_day) AS second_day
+    FROM core.purchase_days
+    GROUP BY customer_key, first_day
 ),
 lives AS (
     SELECT

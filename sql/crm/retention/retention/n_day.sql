@@ -19,46 +19,37 @@ key: [cohort, day]
 checks:
   - expression: "on_day <= customers AND within <= customers AND from_day <= customers"
 */
-WITH purchase_days AS (
-    SELECT customer_key, bdate
-    FROM core.valid_orders
-    GROUP BY customer_key, bdate
-),
-histories AS (
-    SELECT
-        customer_key,
-        bdate,
-        min(bdate) OVER (PARTITION BY customer_key) AS first_order
-    FROM purchase_days
-),
-days AS (
+WITH days AS (
     SELECT unnest([7, 30, 60, 90, 180, 365]) AS day
 ),
-customers AS (
+-- Each customer counts once: at the first day, at the first purchase between the bounds, at the second day, and at the last.
+first_days AS (
     SELECT
+        p.first_day,
         d.day,
-        h.first_order,
-        h.customer_key,
-        max(CASE WHEN h.bdate - h.first_order BETWEEN greatest(d.day - 3, 1) AND d.day + 3 THEN 1 ELSE 0 END) AS on_day,
-        max(CASE WHEN h.bdate - h.first_order BETWEEN 1 AND d.day THEN 1 ELSE 0 END) AS within,
-        max(CASE WHEN h.bdate - h.first_order >= d.day THEN 1 ELSE 0 END) AS from_day
-    FROM histories AS h
-    CROSS JOIN days AS d
-    WHERE h.bdate < $as_of
-    GROUP BY d.day, h.first_order, h.customer_key
+        count(*) FILTER (WHERE p.previous_day IS NULL) AS customers,
+        count(*) FILTER (
+            WHERE p.bdate - p.first_day BETWEEN d.day - 3 AND d.day + 3
+                AND p.previous_day - p.first_day < d.day - 3
+        ) AS on_day,
+        count(*) FILTER (WHERE p.previous_day = p.first_day AND p.bdate - p.first_day <= d.day) AS within,
+        count(*) FILTER (WHERE p.next_day IS NULL AND p.bdate - p.first_day >= d.day) AS from_day
+    FROM days AS d
+    CROSS JOIN core.purchase_days AS p
+    GROUP BY p.first_day, d.day
 ),
 cohorts AS (
     SELECT
-        CAST(date_trunc('month', first_order) AS DATE) AS cohort,
-        day,
-        count(*) AS everybody,
-        count(*) FILTER (WHERE $as_of - first_order > day) AS customers,
-        count(*) FILTER (WHERE $as_of - first_order > day + 3) AS older,
-        sum(on_day) FILTER (WHERE $as_of - first_order > day + 3) AS on_day,
-        sum(within) FILTER (WHERE $as_of - first_order > day) AS within,
-        sum(from_day) FILTER (WHERE $as_of - first_order > day) AS from_day
-    FROM customers
-    GROUP BY 1, day
+        CAST(date_trunc('month', f.first_day) AS DATE) AS cohort,
+        f.day,
+        CAST(sum(f.customers) AS BIGINT) AS everybody,
+        CAST(coalesce(sum(f.customers) FILTER (WHERE $as_of - f.first_day > f.day), 0) AS BIGINT) AS customers,
+        CAST(coalesce(sum(f.customers) FILTER (WHERE $as_of - f.first_day > f.day + 3), 0) AS BIGINT) AS older,
+        CAST(sum(f.on_day) FILTER (WHERE $as_of - f.first_day > f.day + 3) AS BIGINT) AS on_day,
+        CAST(sum(f.within) FILTER (WHERE $as_of - f.first_day > f.day) AS BIGINT) AS within,
+        CAST(sum(f.from_day) FILTER (WHERE $as_of - f.first_day > f.day) AS BIGINT) AS from_day
+    FROM first_days AS f
+    GROUP BY 1, f.day
 )
 SELECT
     cohort,

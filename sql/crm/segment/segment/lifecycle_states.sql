@@ -25,39 +25,19 @@ checks:
       column: state
       values: [potential, new, one-time, retained, expanding, at-risk, won-back, lost]
 */
-WITH purchase_days AS (
-    SELECT
-        customer_key,
-        bdate,
-        count(*) AS orders,
-        sum(net) AS net
-    FROM core.valid_orders
-    GROUP BY customer_key, bdate
-),
-gaps AS (
-    SELECT
-        customer_key,
-        bdate,
-        orders,
-        net,
-        CAST(bdate - lag(bdate) OVER (PARTITION BY customer_key ORDER BY bdate) AS DOUBLE) AS days,
-        count(*) OVER (PARTITION BY customer_key) AS days_ever
-    FROM purchase_days
-),
 -- Every purchase day at each moment it lies before.
-looked_back AS (
-    SELECT $as_of AS as_of, customer_key, bdate, orders, net, days, days_ever
-    FROM gaps
-    WHERE bdate < $as_of
+WITH looked_back AS (
+    SELECT $as_of AS as_of, customer_key, bdate, orders, net, bdate - previous_day AS gap, days
+    FROM core.purchase_days
     UNION ALL
-    SELECT $prev_as_of AS as_of, customer_key, bdate, orders, net, days, days_ever
-    FROM gaps
+    SELECT $prev_as_of AS as_of, customer_key, bdate, orders, net, bdate - previous_day AS gap, days
+    FROM core.purchase_days
     WHERE bdate < $prev_as_of
 ),
 own_rhythms AS (
-    SELECT as_of, customer_key, percentile_cont(0.75) WITHIN GROUP (ORDER BY days) AS own_gap
+    SELECT as_of, customer_key, percentile_cont(0.75) WITHIN GROUP (ORDER BY CAST(gap AS DOUBLE)) AS own_gap
     FROM looked_back
-    WHERE days_ever >= 4
+    WHERE days >= 4
     GROUP BY as_of, customer_key
 ),
 histories AS (
@@ -68,7 +48,7 @@ histories AS (
         max(g.bdate) AS last_order,
         sum(g.orders) AS orders,
         count(*) AS days,
-        max(g.bdate) FILTER (WHERE g.days > r.lost_after) AS came_back,
+        max(g.bdate) FILTER (WHERE g.gap > r.lost_after) AS came_back,
         sum(g.net) FILTER (WHERE g.bdate >= CAST(g.as_of - INTERVAL '12 months' AS DATE)) AS net_year,
         sum(g.net) FILTER (
             WHERE g.bdate < CAST(g.as_of - INTERVAL '12 months' AS DATE)

@@ -25,18 +25,13 @@ columns:
   cell: "the eight cells of Chinese practice: 重要 or 一般 by money, then 价值, 发展, 保持 or 挽留 by recency and frequency, each against the mean of the base"
 key: [as_of, customer_key]
 */
-WITH purchase_days AS (
-    SELECT customer_key, bdate, count(*) AS orders, sum(net) AS net
-    FROM core.valid_orders
-    GROUP BY customer_key, bdate
-),
-looked_back AS (
+WITH looked_back AS (
     SELECT $as_of AS as_of, customer_key, bdate, orders, net
-    FROM purchase_days
-    WHERE bdate < $as_of AND bdate >= CAST($as_of - INTERVAL '24 months' AS DATE)
+    FROM core.purchase_days
+    WHERE bdate >= CAST($as_of - INTERVAL '24 months' AS DATE)
     UNION ALL
     SELECT $prev_as_of AS as_of, customer_key, bdate, orders, net
-    FROM purchase_days
+    FROM core.purchase_days
     WHERE bdate < $prev_as_of AND bdate >= CAST($prev_as_of - INTERVAL '24 months' AS DATE)
 ),
 customer_facts AS (

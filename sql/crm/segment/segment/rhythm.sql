@@ -18,13 +18,10 @@ WITH moments AS (
     UNION ALL
     SELECT $prev_as_of AS as_of
 ),
-purchase_days AS (
-    SELECT DISTINCT customer_key, bdate
-    FROM core.valid_orders
-),
 gaps AS (
-    SELECT bdate, bdate - lag(bdate) OVER (PARTITION BY customer_key ORDER BY bdate) AS days
-    FROM purchase_days
+    SELECT bdate, bdate - previous_day AS days
+    FROM core.purchase_days
+    WHERE previous_day IS NOT NULL
 )
 SELECT
     t.as_of,
@@ -34,5 +31,5 @@ SELECT
     greatest(least(coalesce(percentile_cont(0.9) WITHIN GROUP (ORDER BY CAST(g.days AS DOUBLE)), 365.0), 365.0), 30.0)
         AS lost_after
 FROM moments AS t
-LEFT JOIN gaps AS g ON g.bdate < t.as_of AND g.days IS NOT NULL
+LEFT JOIN gaps AS g ON g.bdate < t.as_of
 GROUP BY t.as_of
