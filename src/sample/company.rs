@@ -340,7 +340,7 @@ fn follow_orders(spec: &Spec, company: &mut Company) {
 
 fn new_ticket(spec: &Spec, customer: u32, opened: NaiveDateTime, random: &mut Random) -> Ticket {
     let sla_hours = random.pick(&[8, 24, 24, 72]);
-    let late = random.chance(if in_month(opened.date(), spec.nps_drop()) { 450_000 } else { 130_000 });
+    let late = random.chance(late_per_million(in_month(opened.date(), spec.nps_drop())));
     let percent_of_sla = if late { random.between(105, 300) } else { random.between(5, 95) };
     let minutes = (sla_hours * 60 * percent_of_sla / 100).max(10);
     let mut resolved = opened + Duration::minutes(i64::from(minutes));
@@ -366,12 +366,21 @@ fn new_answer(customer: u32, at: NaiveDateTime, nps: Option<u32>, csat: Option<u
     Answer { number: 0, customer, at, nps, csat, comment: random.pick(&COMMENTS) }
 }
 
-/// Promoters, passives and detractors as 52, 30 and 18 of a hundred; as 22, 30 and 48 when service fails.
+/// How many tickets of a million take longer than their service level allows.
+pub(super) fn late_per_million(bad: bool) -> u32 {
+    if bad { 450_000 } else { 130_000 }
+}
+
+/// Promoters and detractors of a hundred who answer: usually, and when service fails.
+pub(super) fn promoters_and_detractors(bad: bool) -> (u32, u32) {
+    if bad { (22, 48) } else { (52, 18) }
+}
+
 fn recommendation(bad: bool, random: &mut Random) -> u32 {
-    let (promoters, passives) = if bad { (22, 52) } else { (52, 82) };
+    let (promoters, detractors) = promoters_and_detractors(bad);
     match random.below(100) {
         draw if draw < promoters => random.between(9, 10),
-        draw if draw < passives => random.between(7, 8),
+        draw if draw < 100 - detractors => random.between(7, 8),
         _ => random.between(0, 6),
     }
 }

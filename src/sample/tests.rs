@@ -125,10 +125,14 @@ fn recount_business(truth: &Value, customers: &Found, orders: &Found, refunds: &
     assert_eq!(pence(told["net_revenue"].as_str().expect("text")), net_by_month.values().sum::<i64>());
     let months = told["months"].as_array().expect("a list");
     assert_eq!(months.len(), net_by_month.len());
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
     for (month, (first, net)) in months.iter().zip(&net_by_month) {
         assert_eq!(month["month"], first.to_string());
         assert_eq!(pence(month["net_revenue"].as_str().expect("text")), *net);
         assert_eq!(month["active_customers"], active[first].len());
+        let before = seen.len();
+        seen.extend(&active[first]);
+        assert_eq!(month["new_customers"], seen.len() - before);
     }
 }
 

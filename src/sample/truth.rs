@@ -6,7 +6,7 @@ use chrono::{Datelike, NaiveDate};
 use serde::Serialize;
 
 use super::Spec;
-use super::company::{Company, give_up_per_million};
+use super::company::{Company, give_up_per_million, late_per_million, promoters_and_detractors};
 use super::faults::Planter;
 use super::table::pounds;
 
@@ -58,8 +58,19 @@ pub struct Business {
     pub retention_shift_month: NaiveDate,
     pub gives_up_after_an_order_before_the_shift: String,
     pub gives_up_after_an_order_since_the_shift: String,
+    /// In this month service failed: tickets were late and customers said so.
     pub nps_drop_month: NaiveDate,
+    pub nps_planted: Planted,
+    /// The share of tickets that keep their service level.
+    pub sla_planted: Planted,
     pub months: Vec<Month>,
+}
+
+/// What chance was set to in the month in which service failed, and in every other. What was drawn varies around it.
+#[derive(Debug, Serialize)]
+pub struct Planted {
+    pub usually: f64,
+    pub in_the_drop: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -68,6 +79,8 @@ pub struct Month {
     pub first_day: NaiveDate,
     /// With a valid order in it.
     pub active_customers: u64,
+    /// With their first valid order in it.
+    pub new_customers: u64,
     /// Sold in the month, less refunds paid in it.
     pub net_revenue: String,
 }
@@ -140,6 +153,12 @@ fn business(spec: &Spec, company: &Company) -> Business {
         *orders_of.entry(order.customer).or_default() += 1;
         active.entry(month).or_default().insert(order.customer);
     }
+    // Months in order: who was not seen in an earlier one is new.
+    let mut seen: BTreeSet<u32> = BTreeSet::new();
+    let mut firsts: BTreeMap<NaiveDate, u64> = BTreeMap::new();
+    for (month, customers) in &active {
+        firsts.insert(*month, customers.iter().filter(|customer| seen.insert(**customer)).count() as u64);
+    }
     Business {
         sold_orders,
         fully_refunded_orders,
@@ -153,15 +172,25 @@ fn business(spec: &Spec, company: &Company) -> Business {
         gives_up_after_an_order_before_the_shift: give_up_text(spec, company, spec.start),
         gives_up_after_an_order_since_the_shift: give_up_text(spec, company, spec.last_day()),
         nps_drop_month: spec.nps_drop(),
+        nps_planted: planted(|bad| {
+            let (promoters, detractors) = promoters_and_detractors(bad);
+            f64::from(promoters) - f64::from(detractors)
+        }),
+        sla_planted: planted(|bad| 1.0 - f64::from(late_per_million(bad)) / 1e6),
         months: net_by_month
             .into_iter()
             .map(|(month, net)| Month {
                 first_day: month,
                 active_customers: active.get(&month).map_or(0, |customers| customers.len() as u64),
+                new_customers: firsts.get(&month).copied().unwrap_or(0),
                 net_revenue: pounds(net),
             })
             .collect(),
     }
+}
+
+fn planted(of: impl Fn(bool) -> f64) -> Planted {
+    Planted { usually: of(false), in_the_drop: of(true) }
 }
 
 /// The chance of a consumer as the company was made, such as `36 %`.

@@ -32,7 +32,7 @@ pub(super) fn function(name: &str, function: &Function) -> Option<Diagnostic> {
     if RANDOM.contains(&name) {
         return Some(
             Diagnostic::error("randomness", format!("`{name}` is random, so the same night made again would differ"))
-                .help("derive the value from a key, as in `md5(order_id)`"),
+                .help("derive the value from a key, as in `pseudonym(order_id, 'sample')`"),
         );
     }
     if name.starts_with("approx_") {

@@ -6,6 +6,7 @@ use std::path::Path;
 use mail_parser::MessageParser;
 use serde_json::Value;
 
+use crate::plants;
 use crate::project::{HEADER, Project, SHOP, copy_folder, same_as_snapshot};
 
 /// A fresh clone, as far as the program reads it.
@@ -42,6 +43,7 @@ fn one_command_makes_a_year_and_a_half_of_exports_into_a_report() {
     let truth: Value = serde_json::from_str(&project.read("exports/truth.json")).expect("the truth");
     balances_are_true(&night, &truth);
     figures_are_true(&project, &truth);
+    plants::are_found(&project, &truth);
     page_is_harmless(&report(&project, "lake"));
     mail_can_be_read(&project);
 }

@@ -4,6 +4,8 @@ description: >
   only whether its service level was kept.
 columns:
   opened_at: as the log has it; it names no time zone and is taken for UTC
+  resolved_at: NULL for incidents that were closed and never resolved
+  resolved_on: the day they were closed, for those
   sla_met: as the last event says
   contacts: NULL, the log does not count them
 key: [ticket_id]
@@ -16,7 +18,7 @@ SELECT
     resolved_at,
     CAST(NULL AS TIMESTAMP) AS due_at,
     CAST(opened_at AS DATE) AS bdate,
-    CAST(resolved_at AS DATE) AS resolved_on,
+    CAST(coalesce(resolved_at, closed_at) AS DATE) AS resolved_on,
     CAST(NULL AS DATE) AS due_on,
     made_sla AS sla_met,
     category AS topic,

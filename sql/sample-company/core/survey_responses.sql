@@ -6,6 +6,7 @@ columns:
   survey: relational (asks for a recommendation) or transactional (asks about one contact)
   nps: 0 to 10, in the relational survey
   csat: 1 to 5, in the transactional survey
+  touchpoint: the transactional survey follows a ticket; NULL in the relational one, which asks about the company
 key: [response_id]
 checks:
   - not_null: [customer_key, bdate]
@@ -23,5 +24,6 @@ SELECT
     survey,
     nps,
     csat,
+    CASE WHEN survey = 'transactional' THEN 'service' END AS touchpoint,
     comment
 FROM raw.survey

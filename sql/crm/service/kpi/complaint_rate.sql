@@ -2,7 +2,8 @@
 description: "One row per month: complaints for every 1,000 customers with a valid order in the month."
 formula: "1,000 × complaints ÷ active customers"
 rules:
-  - Two complaints of one customer about the same order within 7 days are one.
+  - Two complaints of one customer about the same order within 7 days are one. Complaints that name no order count as
+    about one.
 columns:
   numerator: complaints opened in the month
   denominator: customers with a valid order in the month

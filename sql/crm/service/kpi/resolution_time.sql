@@ -4,7 +4,7 @@ description: >
 rules: The mean and the ninth decile are in `service.times`.
 columns:
   value: the median, in hours
-  n: tickets resolved in the month
+  n: tickets resolved in the month at a known moment
   low: NULL, since a median is no share
   high: NULL, since a median is no share
 key: [period]
@@ -14,7 +14,7 @@ SELECT
     resolution_median AS value,
     CAST(NULL AS BIGINT) AS numerator,
     CAST(NULL AS BIGINT) AS denominator,
-    resolved AS n,
+    timed AS n,
     CAST(NULL AS DOUBLE) AS low,
     CAST(NULL AS DOUBLE) AS high,
     provisional

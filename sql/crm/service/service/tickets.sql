@@ -5,7 +5,7 @@ description: >
 columns:
   month: the month it was opened in
   first_reply_hours: from opening to the first answer of a person; NULL while it waits
-  resolution_hours: from opening to being resolved; NULL while it is open
+  resolution_hours: from opening to being resolved; NULL while it is open, and where only the day is known
   resolved_month: the month it was resolved in; NULL while it is open
   age_hours: of an open ticket, at `$as_of`
   again_on: when the same customer next opened a ticket on the same topic
@@ -45,7 +45,7 @@ SELECT
     resolved_on,
     CAST(date_trunc('month', resolved_on) AS DATE) AS resolved_month,
     CASE
-        WHEN resolved_at IS NULL
+        WHEN resolved_on IS NULL
             THEN CAST(date_part('epoch', CAST($as_of AS TIMESTAMP) - opened_at) AS DOUBLE) / 3600
     END AS age_hours,
     CASE WHEN topic IS NOT NULL AND customer_key IS NOT NULL THEN next_on END AS again_on

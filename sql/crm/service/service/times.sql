@@ -12,6 +12,7 @@ columns:
   first_reply_median: hours
   first_reply_p90: hours
   resolved: tickets resolved in the month
+  timed: of those, with a known moment; the resolution times are theirs
   resolution_mean: hours
   resolution_median: hours
   resolution_p90: hours
@@ -25,7 +26,7 @@ WITH replies AS (
         month,
         count(*) AS opened,
         count(first_reply_hours) AS answered,
-        count(*) FILTER (WHERE first_reply_hours IS NULL AND resolution_hours IS NULL) AS awaiting,
+        count(*) FILTER (WHERE first_reply_hours IS NULL AND resolved_month IS NULL) AS awaiting,
         avg(first_reply_hours) AS mean,
         percentile_cont(0.5) WITHIN GROUP (ORDER BY first_reply_hours) AS median,
         percentile_cont(0.9) WITHIN GROUP (ORDER BY first_reply_hours) AS p90
@@ -36,6 +37,7 @@ resolutions AS (
     SELECT
         resolved_month AS month,
         count(*) AS resolved,
+        count(resolution_hours) AS timed,
         avg(resolution_hours) AS mean,
         percentile_cont(0.5) WITHIN GROUP (ORDER BY resolution_hours) AS median,
         percentile_cont(0.9) WITHIN GROUP (ORDER BY resolution_hours) AS p90
@@ -52,6 +54,7 @@ SELECT
     o.median AS first_reply_median,
     o.p90 AS first_reply_p90,
     coalesce(r.resolved, 0) AS resolved,
+    coalesce(r.timed, 0) AS timed,
     r.mean AS resolution_mean,
     r.median AS resolution_median,
     r.p90 AS resolution_p90,
