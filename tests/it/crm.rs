@@ -374,17 +374,40 @@ sources:
       customer: {type: text, required: true}
       ordered_on: {type: date, required: true}
       net: {type: \"decimal(18,4)\", required: true}
-packs: [shop, crm/core, crm/retention, crm/growth, crm/purchase, crm/segment, crm/churn]
+packs: [shop, crm/core, crm/retention, crm/growth, crm/purchase, crm/segment, crm/churn, crm/satisfaction,
+        crm/service]
 ";
 
 const FROM_EXPORTS: &str = "
     SELECT order_id, customer AS customer_key, ordered_on AS bdate, net, TRUE AS valid
     FROM raw.orders";
 
+/// Each order led to a ticket that took as many hours as it cost, and to an answer; many answers have one moment.
+const TICKETS_FROM_EXPORTS: &str = "
+    SELECT order_id AS ticket_id, customer AS customer_key, order_id, CAST(ordered_on AS TIMESTAMP) AS opened_at,
+           CAST(to_timestamp_seconds(opened + CAST(60 * net AS BIGINT)) AS TIMESTAMP) AS first_reply_at,
+           CAST(to_timestamp_seconds(opened + CAST(3600 * net AS BIGINT)) AS TIMESTAMP) AS resolved_at,
+           CAST(to_timestamp_seconds(opened + 172800) AS TIMESTAMP) AS due_at, ordered_on AS bdate,
+           CAST(CAST(to_timestamp_seconds(opened + CAST(3600 * net AS BIGINT)) AS TIMESTAMP) AS DATE) AS resolved_on,
+           CAST(CAST(to_timestamp_seconds(opened + 172800) AS TIMESTAMP) AS DATE) AS due_on,
+           CAST(NULL AS BOOLEAN) AS sla_met, 'any' AS topic, CAST(net AS BIGINT) % 3 = 0 AS is_complaint,
+           CAST(net AS BIGINT) % 2 + 1 AS contacts, CAST(net AS BIGINT) % 7 = 0 AS reopened
+    FROM (SELECT *, CAST(date_part('epoch', CAST(ordered_on AS TIMESTAMP)) AS BIGINT) AS opened FROM raw.orders) AS o";
+
+const ANSWERS_FROM_EXPORTS: &str = "
+    SELECT order_id AS response_id, customer AS customer_key, CAST(date_trunc('month', ordered_on) AS TIMESTAMP) AS answered_at,
+           ordered_on AS bdate, CASE WHEN CAST(net AS BIGINT) % 2 = 0 THEN 'relational' ELSE 'transactional' END AS survey,
+           CAST(net AS BIGINT) % 11 AS nps, CAST(net AS BIGINT) % 5 + 1 AS csat, CAST(net AS BIGINT) % 7 + 1 AS ces,
+           CASE WHEN net < 50 THEN 'delivery' ELSE 'service' END AS touchpoint
+    FROM raw.orders";
+
 /// Every row of every table that the packs make of these exports.
 fn figures_of(exports: &[(&str, Vec<String>)]) -> Vec<String> {
-    let project = company(EXPORTED, &["core", "retention", "growth", "purchase", "segment", "churn"])
+    let packs = ["core", "retention", "growth", "purchase", "segment", "churn", "satisfaction", "service"];
+    let project = company(EXPORTED, &packs)
         .with("sql/shop/core/orders.sql", FROM_EXPORTS)
+        .with("sql/shop/core/tickets.sql", TICKETS_FROM_EXPORTS)
+        .with("sql/shop/core/survey_responses.sql", ANSWERS_FROM_EXPORTS)
         .with("sql/shop/core/refunds.sql", TABLES.iter().find(|(name, _)| *name == "refunds").expect("refunds").1);
     project.edit("matins.yaml", "stores: {}", "stores: {exports: exports}");
     for (date, rows) in exports {
@@ -415,6 +438,9 @@ fn the_order_the_number_and_the_repetition_of_exports_change_no_figure() {
         .collect();
     let once = figures_of(&[("2024-06-29", orders.clone())]);
     assert!(once.len() > 500, "{} rows", once.len());
+    for table in ["kpi.nps", "kpi.effort", "kpi.csat_by_touchpoint", "kpi.repeat_complaints", "service.times"] {
+        assert!(once.iter().any(|row| row.starts_with(table)), "{table} is made");
+    }
     let backwards: Vec<String> = orders.iter().rev().cloned().collect();
     assert_eq!(once, figures_of(&[("2024-06-29", backwards)]));
     let (some, others) = orders.iter().cloned().partition(|row| row.len() % 2 == 0);
