@@ -8,6 +8,7 @@ pub mod config;
 pub mod deliver;
 pub mod engine;
 pub mod lake;
+pub mod pages;
 pub mod plan;
 pub mod report;
 pub mod run;

@@ -186,6 +186,28 @@ pub enum ReportVerb {
     },
     /// Write the index of the archive anew, from what lies in the lake.
     Archive { pipeline: Option<String> },
+    /// Show a report as it would be made now, in the browser, and again whenever a file of the project is saved.
+    Preview(PreviewArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct PreviewArgs {
+    /// The report's name; the first of the pipeline when not given.
+    pub report: Option<String>,
+    #[arg(long)]
+    pub pipeline: Option<String>,
+    /// Made-up rows, although there is a snapshot.
+    #[arg(long)]
+    pub made_up: bool,
+    /// Where on this machine the browser finds it.
+    #[arg(long, default_value_t = 8025)]
+    pub port: u16,
+    /// Write page, mail, pictures and text into this folder, and serve nothing.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "port")]
+    pub out: Option<PathBuf>,
+    /// The language of what is written.
+    #[arg(long, default_value = "en", value_parser = ["en", "zh-Hans"], requires = "out")]
+    pub locale: String,
 }
 
 #[derive(Debug, Args)]

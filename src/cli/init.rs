@@ -25,11 +25,16 @@ const FILES: &[(&str, &str)] = &[
     ("report-templates/executive.txt", include_str!("../../report-templates/executive.txt")),
     ("report-templates/components.html", include_str!("../../report-templates/components.html")),
     ("report-templates/at_risk.html", include_str!("../../report-templates/at_risk.html")),
-    ("report-templates/pareto.html", include_str!("../../report-templates/pareto.html")),
     ("report-templates/quality.html", include_str!("../../report-templates/quality.html")),
     ("report-templates/segments.html", include_str!("../../report-templates/segments.html")),
     ("report-templates/screens.css", include_str!("../../report-templates/screens.css")),
     ("report-templates/style.css", include_str!("../../report-templates/style.css")),
+    ("report-templates/web.css", include_str!("../../report-templates/web.css")),
+    ("report-templates/voice.html", include_str!("../../report-templates/voice.html")),
+    ("report-templates/forecast.html", include_str!("../../report-templates/forecast.html")),
+    ("report-templates/theme.yaml", include_str!("../../report-templates/theme.yaml")),
+    ("report-templates/locales/en.yaml", include_str!("../../report-templates/locales/en.yaml")),
+    ("report-templates/locales/zh-Hans.yaml", include_str!("../../report-templates/locales/zh-Hans.yaml")),
 ];
 
 pub fn init(screen: &Screen, args: &InitArgs) -> Result<(), RunError> {

@@ -11,6 +11,7 @@ mod init;
 mod night;
 mod outbox;
 mod plan;
+mod preview;
 mod progress;
 mod project;
 mod query;

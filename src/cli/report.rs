@@ -5,8 +5,9 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::base::Observer;
-use crate::cli::args::{Cli, ReportArgs, ReportVerb};
+use crate::cli::args::{Cli, PreviewArgs, ReportArgs, ReportVerb};
 use crate::cli::night::shown_path;
+use crate::cli::preview::preview;
 use crate::cli::progress::Progress;
 use crate::cli::project::{pipeline, project};
 use crate::cli::screen::Screen;
@@ -16,8 +17,13 @@ use crate::run::{RunError, Workshop, archived, open, rebuild};
 use crate::system::System;
 
 pub async fn report(cli: &Cli, screen: &Screen, system: &System, args: &ReportArgs) -> Result<(), RunError> {
+    if let ReportVerb::Preview(args) = &args.what {
+        return preview(cli, screen, system, args).await;
+    }
     let project = project(cli, screen, system)?;
-    let (ReportVerb::List { pipeline: name, .. } | ReportVerb::Archive { pipeline: name }) = &args.what;
+    let (ReportVerb::List { pipeline: name, .. }
+    | ReportVerb::Archive { pipeline: name }
+    | ReportVerb::Preview(PreviewArgs { pipeline: name, .. })) = &args.what;
     let pipeline = pipeline(&project, name.as_deref())?;
     let observer: Arc<dyn Observer> = Arc::new(Progress::new(false, true));
     let shop = open(&project, pipeline, system, &observer)?;
@@ -26,7 +32,7 @@ pub async fn report(cli: &Cli, screen: &Screen, system: &System, args: &ReportAr
             let all = archived(&shop).await?;
             list(screen, &shop, &all[all.len().saturating_sub(*limit)..]);
         }
-        ReportVerb::Archive { .. } => list(screen, &shop, &rebuild(&shop).await?),
+        ReportVerb::Archive { .. } | ReportVerb::Preview(_) => list(screen, &shop, &rebuild(&shop).await?),
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ mod mail;
 mod model;
 mod number;
 mod pack;
+mod phrases;
 mod pipeline;
 mod project;
 mod schedule;
@@ -28,5 +29,6 @@ mod words;
 
 pub use contract::{CORE, CoreColumn, CoreTable, CoreType, core_table};
 pub use model::*;
+pub use phrases::{Phrases, phrases};
 pub use project::load;
 pub use schema::{SchemaKind, schema};

@@ -3,12 +3,15 @@
 //! A rule holds only where the sample leaves no doubt (catalogue B0.9): the whole interval lies beyond the bound, the
 //! interval of a difference does not hold nought, and the sample is large enough to be shown at all.
 
-use crate::config::{AlertRule, Bound, Comparison, Kpi, Unit};
+use std::collections::BTreeMap;
+
+use crate::config::{AlertRule, Bound, Comparison, Kpi, Locale, Unit};
 use crate::lake::{Alert, AlertKind};
 
 use super::headline::{Walk, apart, relative, rests_on_people};
 use super::input::{KpiPoint, KpiSeries};
-use super::number::{grouped, of_unit};
+use super::number::{grouped, in_unit, of_unit};
+use super::words::Words;
 
 /// The alerts of all KPIs, in their order. `since` says at which `as_of` they are raised now; `before` are those that the
 /// publication before raised, so that one that stands is known from one that is new.
@@ -25,6 +28,8 @@ pub fn alerts(kpis: &[KpiSeries], since: &str, before: &[Alert]) -> Vec<Alert> {
 
 fn of_one(series: &KpiSeries, since: &str) -> Vec<Alert> {
     let (kpi, walk) = (&series.kpi, Walk::of(series));
+    // What is kept in a manifest is English; a report says it in its reader's language.
+    let words = &Words::of(Locale::En, &BTreeMap::new()).0;
     let Some((now, value)) = walk.latest().and_then(|p| Some((p, known(p, kpi)?))) else { return vec![] };
     let raise = |what: AlertKind, against: f64, message: String| Alert {
         kpi: kpi.name.clone(),
@@ -35,7 +40,7 @@ fn of_one(series: &KpiSeries, since: &str) -> Vec<Alert> {
         message,
         since: since.to_owned(),
     };
-    let figure = format!("{} was {} in {}", kpi.label, of_unit(value, &kpi.unit), walk.period_text(now.period));
+    let figure = format!("{} was {} in {}", kpi.label, of_unit(value, &kpi.unit), walk.period_text(now.period, words));
     let beyond = |bound: Bound, what: AlertKind| {
         let (against, name) = match bound {
             Bound::Target => (kpi.target?, "its target of "),
@@ -68,8 +73,11 @@ fn of_one(series: &KpiSeries, since: &str) -> Vec<Alert> {
             Unit::Score => format!("{} points", grouped(moved.abs(), 1)),
             _ => format!("{}\u{202f}%", grouped(moved.abs() * 100.0, 1)),
         };
-        let message =
-            format!("{figure}, {size} {side} the {} of {}", of_unit(was, &kpi.unit), walk.period_text(then.period));
+        let message = format!(
+            "{figure}, {size} {side} the {} of {}",
+            of_unit(was, &kpi.unit),
+            walk.period_text(then.period, words)
+        );
         (far && sure).then(|| raise(what, was, message))
     };
     let of_rule = |rule: &AlertRule| match rule {
@@ -78,6 +86,32 @@ fn of_one(series: &KpiSeries, since: &str) -> Vec<Alert> {
         AlertRule::Change(by) => changed(*by),
     };
     kpi.alerts.iter().filter_map(of_rule).collect()
+}
+
+/// An alert as a report in another language than the manifest's says it.
+pub(super) fn said(alert: &Alert, kpis: &[KpiSeries], words: &Words) -> String {
+    let Some(series) = kpis.iter().find(|s| s.kpi.name == alert.kpi).filter(|_| words.locale != Locale::En) else {
+        return alert.message.clone();
+    };
+    let of_target = series.kpi.target == Some(alert.against);
+    let key = match alert.what {
+        AlertKind::Below if of_target => "alert.below_target",
+        AlertKind::Below => "alert.below",
+        AlertKind::Above if of_target => "alert.above_target",
+        AlertKind::Above => "alert.above",
+        AlertKind::Fell => "alert.fell",
+        AlertKind::Rose => "alert.rose",
+    };
+    let text = |v: f64| in_unit(v, &series.kpi.unit, words.locale);
+    words.say(
+        key,
+        &[
+            ("label", &words.label(&series.kpi)),
+            ("now", &text(alert.value)),
+            ("period", &Walk::of(series).period_text(alert.period, words)),
+            ("against", &text(alert.against)),
+        ],
+    )
 }
 
 /// A value that something may rest on.

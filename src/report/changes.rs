@@ -1,8 +1,9 @@
 //! "What changed": at most three sentences, each of which the numbers bear out.
 
-use super::headline::{Walk, apart, relative, rests_on_people};
+use super::headline::{Walk, apart, points, relative, rests_on_people};
 use super::input::{KpiPoint, KpiSeries};
-use super::number::{grouped, of_unit, tame};
+use super::number::{grouped, in_unit, unit_words, with_unit};
+use super::words::Words;
 use crate::config::{Kpi, Unit};
 
 const AT_MOST: usize = 3;
@@ -10,11 +11,11 @@ const AT_MOST: usize = 3;
 const WORTH_SAYING: f64 = 0.05;
 
 /// Sentences in the order the pipeline names its KPIs: the company has said what matters most to it.
-pub(super) fn what_changed(kpis: &[&KpiSeries]) -> Vec<String> {
-    kpis.iter().filter_map(|k| sentence(k)).take(AT_MOST).collect()
+pub(super) fn what_changed(kpis: &[&KpiSeries], words: &Words) -> Vec<String> {
+    kpis.iter().filter_map(|k| sentence(k, words)).take(AT_MOST).collect()
 }
 
-fn sentence(series: &KpiSeries) -> Option<String> {
+fn sentence(series: &KpiSeries, words: &Words) -> Option<String> {
     let walk = Walk::of(series);
     let unit = &series.kpi.unit;
     let now = walk.latest()?;
@@ -23,26 +24,32 @@ fn sentence(series: &KpiSeries) -> Option<String> {
     // The nearer period is the story; last year's is told beside it, or alone where the nearer one says nothing.
     let then = on_prior.or(on_year)?;
     let rose = now.value? > then.value?;
-    let mut text = format!(
-        "{} {} {} to {} in {}, from {} in {}",
-        tame(&series.kpi.label),
-        if rose { "rose" } else { "fell" },
-        by(now, then, unit)?,
-        of_unit(now.value?, unit),
-        walk.period_text(now.period),
-        of_unit(then.value?, unit),
-        walk.period_text(then.period),
+    let text = |v: f64| in_unit(v, unit, words.locale);
+    let mut told = words.say(
+        if rose { "changed.rose" } else { "changed.fell" },
+        &[
+            ("label", &words.label(&series.kpi)),
+            ("by", &size(now, then, unit, words)?),
+            ("now", &text(now.value?)),
+            ("period", &walk.period_text(now.period, words)),
+            ("then", &text(then.value?)),
+            ("before", &walk.period_text(then.period, words)),
+        ],
     );
     if on_prior.is_some()
         && let Some(year) = on_year
     {
-        let above = now.value? > year.value?;
-        let joint = if above == rose { "that is" } else { "still, that is" };
-        let side = if above { "above" } else { "below" };
-        text = format!("{text}; {joint} {} {side} {}", size(now, year, unit)?, walk.period_text(year.period));
+        let key = match (now.value? > year.value?, rose) {
+            (true, true) => "changed.above",
+            (false, false) => "changed.below",
+            (true, false) => "changed.still_above",
+            (false, true) => "changed.still_below",
+        };
+        let by = size(now, year, unit, words)?;
+        told.push_str(&words.say(key, &[("by", &by), ("period", &walk.period_text(year.period, words))]));
     }
-    text.push('.');
-    Some(text)
+    told.push_str(&words.say("changed.end", &[]));
+    Some(told)
 }
 
 /// Whether two values differ by more than chance and more than trifles.
@@ -59,18 +66,14 @@ fn supported(now: &KpiPoint, then: &KpiPoint, kpi: &Kpi) -> bool {
     }
 }
 
-fn by(now: &KpiPoint, then: &KpiPoint, unit: &Unit) -> Option<String> {
-    size(now, then, unit).map(|size| format!("by {size}"))
-}
-
 /// How far apart two values are, without a sign.
-fn size(now: &KpiPoint, then: &KpiPoint, unit: &Unit) -> Option<String> {
-    let (now, then) = (now.value?, then.value?);
+fn size(now: &KpiPoint, then: &KpiPoint, unit: &Unit, words: &Words) -> Option<String> {
+    let (now, then, locale) = (now.value?, then.value?, words.locale);
     Some(match unit {
-        Unit::Share => format!("{}\u{202f}pp", grouped((now - then).abs() * 100.0, 1)),
-        Unit::Score => format!("{} points", grouped((now - then).abs(), 1)),
-        Unit::Count | Unit::Money(_) | Unit::Ratio | Unit::Days | Unit::Hours => {
-            format!("{}\u{202f}%", grouped(relative(now, then)?.abs() * 100.0, 1))
+        Unit::Share => with_unit(&grouped((now - then).abs() * 100.0, 1), unit_words(locale)[0], locale),
+        Unit::Score => points(&grouped((now - then).abs(), 1), locale),
+        Unit::Count | Unit::Ratio | Unit::Money(_) | Unit::Days | Unit::Hours => {
+            with_unit(&grouped(relative(now, then)?.abs() * 100.0, 1), "%", locale)
         }
     })
 }

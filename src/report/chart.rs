@@ -1,57 +1,138 @@
-//! Geometry and colour: the line of a sparkline, the shade of a cell of a heat map.
+//! Geometry and colour: lines with their intervals, the shade of a cell of a heat map, how well two colours can be told
+//! apart. A picture holds no text, so that it needs no font; what it says stands beside it.
+
+use std::fmt::Write;
 
 use serde::Serialize;
 
-pub(super) const SPARK_WIDTH: f64 = 180.0;
-pub(super) const SPARK_HEIGHT: f64 = 36.0;
-/// Room for the dot at the end of the line.
-const MARGIN: f64 = 4.0;
-
-/// A sparkline as its template draws it: a line for every stretch without a gap, and a dot for the last value.
-#[derive(Debug, Serialize)]
-pub(super) struct Spark {
+/// How large a picture is, and what of it is drawn.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Plot {
     width: f64,
     height: f64,
-    /// Each the `points` of an SVG polyline; a value alone between two gaps is a line of no length.
-    lines: Vec<String>,
-    dot: (String, String),
-    /// What the line shows, for those who do not see it.
-    pub label: String,
+    margin: f64,
+    banded: bool,
 }
 
-/// None when there are fewer than two values, or none at the end.
-pub(super) fn spark(values: &[Option<f64>], label: String) -> Option<Spark> {
-    let known = || values.iter().flatten().copied().filter(|v| v.is_finite());
-    if known().count() < 2 || !values.last().copied().flatten()?.is_finite() {
-        return None;
+/// A picture, and what it shows for those who do not see it.
+#[derive(Debug, Serialize)]
+pub(super) struct Drawn {
+    pub svg: String,
+    pub label: String,
+    /// The first and the last period, and the least and the most value, for the words around it.
+    from: String,
+    to: String,
+}
+
+impl Plot {
+    pub const SPARK: Self = Self { width: 184.0, height: 40.0, margin: 5.0, banded: false };
+    pub const TREND: Self = Self { width: 600.0, height: 150.0, margin: 10.0, banded: true };
+
+    pub fn banded(self) -> bool {
+        self.banded
     }
-    let (least, most) = (known().fold(f64::INFINITY, f64::min), known().fold(f64::NEG_INFINITY, f64::max));
-    let at = |i: usize, value: f64| {
-        #[expect(clippy::cast_precision_loss, reason = "a handful of points")]
-        let along = i as f64 / (values.len() - 1) as f64;
-        // A line that never moves runs through the middle.
-        let up = if most > least { (value - least) / (most - least) } else { 0.5 };
-        let x = MARGIN + along * (SPARK_WIDTH - 2.0 * MARGIN);
-        let y = SPARK_HEIGHT - MARGIN - up * (SPARK_HEIGHT - 2.0 * MARGIN);
-        (format!("{x:.1}"), format!("{y:.1}"))
-    };
-    let mut lines: Vec<String> = Vec::new();
-    let mut dot = Default::default();
-    let mut joined = false;
-    for (i, value) in values.iter().enumerate() {
-        let Some(value) = value.filter(|v| v.is_finite()) else {
-            joined = false;
-            continue;
-        };
-        let (x, y) = at(i, value);
-        match lines.last_mut() {
-            Some(line) if joined => line.extend([" ", &x, ",", &y]),
-            _ => lines.push(format!("{x},{y}")),
+
+    /// None when there are fewer than two values, or none at the end. What lies at `dashed` and after it is drawn as not yet
+    /// certain. Every mark has its colour as an attribute, so that the picture is whole without a style sheet.
+    pub fn draw(
+        self,
+        values: &[Option<f64>],
+        bands: &[Option<(f64, f64)>],
+        target: Option<f64>,
+        dashed: usize,
+        label: &str,
+        (from, to): (String, String),
+    ) -> Option<Drawn> {
+        let known = || values.iter().flatten().copied().filter(|v| v.is_finite());
+        let last = values.last().copied().flatten().filter(|v| v.is_finite())?;
+        if known().count() < 2 {
+            return None;
         }
-        joined = true;
-        dot = (x, y);
+        let bands = if self.banded { bands } else { &[] };
+        let reached = || known().chain(bands.iter().flatten().flat_map(|(a, b)| [*a, *b])).chain(target);
+        let (least, most) = (reached().fold(f64::INFINITY, f64::min), reached().fold(f64::NEG_INFINITY, f64::max));
+        let x = |i: usize| {
+            #[expect(clippy::cast_precision_loss, reason = "a handful of points")]
+            let along = i as f64 / (values.len() - 1) as f64;
+            self.margin + along * (self.width - 2.0 * self.margin)
+        };
+        let y = |value: f64| {
+            // A line that never moves runs through the middle.
+            let up = if most > least { (value - least) / (most - least) } else { 0.5 };
+            self.height - self.margin - up * (self.height - 2.0 * self.margin)
+        };
+        let (w, h) = (self.width, self.height);
+        let mut svg = format!(
+            "<svg viewBox=\"0 0 {w} {h}\" width=\"{w}\" height=\"{h}\" role=\"img\" aria-label=\"{}\">\
+             <rect class=\"c-bg\" width=\"{w}\" height=\"{h}\" fill=\"#f4f6f7\"/>",
+            escaped(label)
+        );
+        self.band(&mut svg, bands, &x, &y);
+        if let Some(target) = target {
+            let at = y(target);
+            let _ = write!(
+                svg,
+                "<line class=\"c-tg\" x1=\"0\" x2=\"{w}\" y1=\"{at:.1}\" y2=\"{at:.1}\" stroke=\"#59636d\" \
+                 stroke-width=\"1\" stroke-dasharray=\"2 4\"/>"
+            );
+        }
+        for (points, certain) in stretches(values, dashed) {
+            let path: Vec<String> = points.iter().map(|(i, v)| format!("{:.1},{:.1}", x(*i), y(*v))).collect();
+            let dash = if certain { "" } else { " stroke-dasharray=\"5 4\"" };
+            let _ = write!(
+                svg,
+                "<polyline class=\"c-ln\" points=\"{}\" fill=\"none\" stroke=\"#0072b2\" stroke-width=\"2\" \
+                 stroke-linecap=\"round\" stroke-linejoin=\"round\"{dash}/>",
+                path.join(" ")
+            );
+        }
+        let _ = write!(
+            svg,
+            "<circle class=\"c-en\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"3.5\" fill=\"#14324d\"/></svg>",
+            x(values.len() - 1),
+            y(last)
+        );
+        Some(Drawn { svg, label: label.to_owned(), from, to })
     }
-    Some(Spark { width: SPARK_WIDTH, height: SPARK_HEIGHT, lines, dot, label })
+
+    /// The intervals, as one surface for each stretch that has them.
+    fn band(self, svg: &mut String, bands: &[Option<(f64, f64)>], x: &dyn Fn(usize) -> f64, y: &dyn Fn(f64) -> f64) {
+        let numbered: Vec<(usize, Option<(f64, f64)>)> = bands.iter().copied().enumerate().collect();
+        for stretch in numbered.split(|(_, b)| b.is_none()).filter(|s| s.len() > 1) {
+            let edge = |at: &(usize, Option<(f64, f64)>), upper: bool| {
+                let (low, high) = at.1.unwrap_or_default();
+                format!("{:.1},{:.1}", x(at.0), y(if upper { high } else { low }))
+            };
+            let upper = stretch.iter().map(|p| edge(p, true));
+            let around: Vec<String> = upper.chain(stretch.iter().rev().map(|p| edge(p, false))).collect();
+            let _ = write!(
+                svg,
+                "<polygon class=\"c-bd\" points=\"{}\" fill=\"#56b4e9\" fill-opacity=\"0.3\"/>",
+                around.join(" ")
+            );
+        }
+    }
+}
+
+/// The lines between gaps, parted where what is certain ends; the point they part at belongs to both.
+fn stretches(values: &[Option<f64>], dashed: usize) -> Vec<(Vec<(usize, f64)>, bool)> {
+    let numbered: Vec<(usize, Option<f64>)> = values.iter().map(|v| v.filter(|v| v.is_finite())).enumerate().collect();
+    let mut all = Vec::new();
+    for line in numbered.split(|(_, v)| v.is_none()).filter(|s| !s.is_empty()) {
+        let line: Vec<(usize, f64)> = line.iter().filter_map(|(i, v)| Some((*i, (*v)?))).collect();
+        let parts = line.iter().position(|(i, _)| *i >= dashed).unwrap_or(line.len());
+        if parts > 0 {
+            all.push((line[..parts].to_vec(), true));
+        }
+        if parts < line.len() {
+            all.push((line[parts.saturating_sub(1)..].to_vec(), false));
+        }
+    }
+    all
+}
+
+pub(super) fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// Cividis: even in lightness, and the same to people who see colours differently (Nuñez, Anderton & Renslow 2018).
@@ -90,7 +171,7 @@ fn byte(channel: f64) -> u8 {
 }
 
 /// The contrast ratio of WCAG 2.2, 1 to 21.
-fn contrast(one: [f64; 3], other: [f64; 3]) -> f64 {
+pub(super) fn contrast(one: [f64; 3], other: [f64; 3]) -> f64 {
     let (a, b) = (luminance(one), luminance(other));
     (a.max(b) + 0.05) / (a.min(b) + 0.05)
 }
@@ -119,10 +200,22 @@ mod tests {
 
     #[test]
     fn a_gap_breaks_the_line_and_a_flat_one_stays_in_the_middle() {
-        let line = spark(&[Some(1.0), None, Some(2.0), Some(3.0)], String::new()).expect("a line");
-        assert_eq!(line.lines.len(), 2);
-        let flat = spark(&[Some(5.0), Some(5.0)], String::new()).expect("a line");
-        assert_eq!(flat.dot.1, "18.0");
-        assert!(spark(&[Some(1.0), None], String::new()).is_none());
+        let draw = |values: &[Option<f64>]| Plot::SPARK.draw(values, &[], None, 99, "a<b", Default::default());
+        let broken = draw(&[Some(1.0), None, Some(2.0), Some(3.0)]).expect("a line");
+        assert_eq!(broken.svg.matches("<polyline").count(), 2);
+        assert!(broken.svg.contains("aria-label=\"a&lt;b\"") && !broken.svg.contains("<text"));
+        let flat = draw(&[Some(5.0), Some(5.0)]).expect("a line");
+        assert!(flat.svg.contains("cy=\"20.0\""), "{}", flat.svg);
+        assert!(draw(&[Some(1.0), None]).is_none());
+    }
+
+    #[test]
+    fn what_is_not_yet_certain_is_dashed_and_joined_to_what_is() {
+        let values = [Some(1.0), Some(2.0), Some(3.0), Some(2.5)];
+        let lines = stretches(&values, 2);
+        assert_eq!(lines, [(vec![(0, 1.0), (1, 2.0)], true), (vec![(1, 2.0), (2, 3.0), (3, 2.5)], false)]);
+        let bands = [None, None, Some((2.0, 4.0)), Some((1.0, 4.0))];
+        let drawn = Plot::TREND.draw(&values, &bands, None, 2, "", Default::default()).expect("a picture");
+        assert_eq!(drawn.svg.matches("<polygon").count(), 1);
     }
 }

@@ -7,13 +7,16 @@ use chrono::{Months, NaiveDate};
 use super::input::{Cell, ColumnType, KpiPoint, KpiSeries, ReportInput, Restatement, SourceLine, Table, TableColumn};
 use super::template::{Rendered, ReportError, Templates, render};
 use crate::base::{AsOf, Diagnostic, Diagnostics, Fingerprint, Place, SourceText, start_of_day};
-use crate::config::{Kpi, Report, Severity, Unit};
+use crate::config::{Kpi, Locale, Report, Severity, Unit};
 use crate::lake::{Alert, AlertKind, Balance, CheckOutcome, CheckStatus};
 
 /// Mail readers cut a message off at about a hundred thousand bytes.
 const TOO_LARGE: usize = 95_000;
 /// What `context` makes, and nothing else (a test holds the two together).
-pub(super) const KNOWN: [&str; 22] = [
+pub(super) const KNOWN: [&str; 25] = [
+    "lang",
+    "medium",
+    "theme",
     "title",
     "report",
     "template",
@@ -90,10 +93,15 @@ fn check_with(
         found.push(Diagnostic::error("template-not-html", message).at(report.place.clone()).help(help));
         return found;
     }
-    for fill in fills {
+    // A language nobody reads is checked too where the project speaks it: a recipient is added by night.
+    let of_table = report.recipients_from.iter().filter(|f| f.locale.is_some()).flat_map(|_| Locale::ALL);
+    let read: BTreeSet<Locale> = report.recipients.iter().map(|r| r.locale).chain(of_table).collect();
+    found.extend(templates.unsaid(kpis, &read));
+    let tongues: BTreeSet<Locale> = Locale::ALL.into_iter().filter(|l| templates.speaks(*l)).chain(read).collect();
+    for (fill, locale) in fills.iter().flat_map(|fill| tongues.iter().map(move |locale| (fill, *locale))) {
         let input = fixture(kpis, schemas, *fill);
-        match render(templates, report, &input) {
-            Ok(rendered) if *fill == Fill::Full => {
+        match render(templates, report, &input, locale) {
+            Ok(rendered) if *fill == Fill::Full && locale == Locale::default() => {
                 found.extend(about(templates, report, source, kpis, schemas, &rendered));
             }
             Ok(_) => {}
@@ -105,7 +113,7 @@ fn check_with(
                     }
                 }
             }
-            Err(error @ ReportError::UnknownTemplate { .. }) => {
+            Err(error) => {
                 found.push(Diagnostic::error("template", error.to_string()));
             }
         }
@@ -127,7 +135,7 @@ fn about(
     rendered: &Rendered,
 ) -> Diagnostics {
     let mut found = Diagnostics::default();
-    let again = render(templates, report, &fixture(kpis, schemas, Fill::Full));
+    let again = render(templates, report, &fixture(kpis, schemas, Fill::Full), Locale::default());
     if again.is_ok_and(|again| again.html != rendered.html) {
         let message = "the template gives another page for the same figures";
         let help = "a map has no order of its own: loop over `map | keys | sort`, or over a list";
@@ -195,6 +203,11 @@ fn word(text: &str, name: &str) -> Option<usize> {
     })
 }
 
+/// A snapshot of rows nobody measured, to look at a template with.
+pub fn made_up(kpis: &[Kpi], schemas: &BTreeMap<String, Vec<TableColumn>>) -> ReportInput {
+    fixture(kpis, schemas, Fill::Full)
+}
+
 /// A made-up snapshot.
 pub(super) fn fixture(kpis: &[Kpi], schemas: &BTreeMap<String, Vec<TableColumn>>, fill: Fill) -> ReportInput {
     let as_of = AsOf(start_of_day(first_month() + Months::new(15), chrono_tz::UTC));
@@ -204,13 +217,13 @@ pub(super) fn fixture(kpis: &[Kpi], schemas: &BTreeMap<String, Vec<TableColumn>>
         vec![outcome(CheckStatus::Passed, 0, None), outcome(CheckStatus::Noted, 3, Some("three bad rows"))]
     };
     let sources = (fill != Fill::Empty).then(|| SourceLine {
-        name: made_up("orders"),
+        name: named("orders"),
         latest_export: (fill == Fill::Full).then(first_month),
         exports: 12,
         balance: Balance { read: 1003, landed: 1000, quarantined: 2, deduplicated: 1 },
     });
     ReportInput {
-        pipeline: made_up("customer-health"),
+        pipeline: named("customer-health"),
         interval: as_of.date().to_string(),
         as_of,
         content: Fingerprint::of_bytes(b"made up"),
@@ -230,7 +243,7 @@ fn first_month() -> NaiveDate {
 
 fn outcome(status: CheckStatus, bad_rows: u64, note: Option<&str>) -> CheckOutcome {
     CheckOutcome {
-        table: made_up("core.orders"),
+        table: named("core.orders"),
         check: "unique(order_id)".to_owned(),
         severity: Severity::Warn,
         status,
@@ -242,7 +255,7 @@ fn outcome(status: CheckStatus, bad_rows: u64, note: Option<&str>) -> CheckOutco
 
 /// A name that is written in this file.
 #[expect(clippy::panic, reason = "a constant that is not a name is a bug of this file, found by any of its tests")]
-fn made_up<T: std::str::FromStr>(name: &str) -> T {
+fn named<T: std::str::FromStr>(name: &str) -> T {
     name.parse().unwrap_or_else(|_| panic!("{name} is not a name"))
 }
 

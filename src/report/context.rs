@@ -1,6 +1,6 @@
 //! What a template sees: every name it may use is made here.
 //!
-//! `title`, `pipeline`, `report`, `as_of`, `through` (the last day in the figures), `interval`, `time_zone`, `content`,
+//! `lang`, `medium` (`web` or `mail`), `theme`, `title`, `pipeline`, `report`, `as_of`, `through` (the last day in the figures), `interval`, `time_zone`, `content`,
 //! `reproducible`, `currency`, `period_text`, `preheader`, `changes`, `alerts`,
 //! `restatements`, `kpis` (the ones the pipeline names), `headline` (the
 //! first six), `others`, `kpi.<name>` (of any KPI), `data.<name>.columns` and `.rows`, `quality`, `template` (its file).
@@ -11,10 +11,13 @@ use chrono::{Duration, NaiveDate};
 use serde::Serialize;
 use tera::{Context, Value};
 
+use super::alerts::said;
 use super::changes::what_changed;
 use super::headline::{Headline, TOO_FEW, headline, relative, rests_on_people};
 use super::input::{Cell, ColumnType, ReportInput, Restatement, Table};
-use super::number::{NOTHING, long_date, of_unit, short_date, tame};
+use super::number::{NOTHING, in_unit, long_date, short_date, tame};
+use super::theme::Theme;
+use super::words::Words;
 use crate::config::{Report, Severity, Unit};
 use crate::lake::{Alert, Balance, CheckOutcome, CheckStatus};
 
@@ -51,7 +54,7 @@ pub(super) struct AlertView {
 pub(super) struct Quality {
     /// `good`, `remarks`, `failed`.
     state: &'static str,
-    badge: &'static str,
+    badge: String,
     pub sentence: String,
     sources: Vec<SourceView>,
     totals: Balance,
@@ -80,27 +83,32 @@ pub(super) struct Remark {
     note: String,
 }
 
-pub(super) fn view(report: &Report, input: &ReportInput) -> View {
+pub(super) fn view(report: &Report, input: &ReportInput, words: &Words) -> View {
     // The interval's end is exclusive: what is shown is the day that was last in it.
     let last = (input.as_of.0 - Duration::nanoseconds(1)).date_naive();
     let (shown, unlisted): (Vec<_>, Vec<_>) = input.kpis.iter().partition(|k| k.kpi.shown);
     View {
-        title: tame(&report.title),
-        changes: what_changed(&shown),
-        kpis: shown.into_iter().map(headline).collect(),
-        unlisted: unlisted.into_iter().map(headline).collect(),
-        alerts: input.alerts.iter().map(alert).collect(),
-        restatements: restatements(&input.restatements),
-        quality: quality(input),
-        through: long_date(last),
+        title: of_report(report, input, words, "title").unwrap_or_else(|| tame(&report.title)),
+        changes: what_changed(&shown, words),
+        kpis: shown.into_iter().map(|k| headline(k, words)).collect(),
+        unlisted: unlisted.into_iter().map(|k| headline(k, words)).collect(),
+        alerts: input.alerts.iter().map(|a| alert(a, input, words)).collect(),
+        restatements: restatements(&input.restatements, words),
+        quality: quality(input, words),
+        through: long_date(last, words.locale),
     }
+}
+
+/// What the catalogue calls a report, where it does: `report.<pipeline>.<report>.title` and `.subject`.
+pub(super) fn of_report(report: &Report, input: &ReportInput, words: &Words, what: &str) -> Option<String> {
+    words.find(&format!("report.{}.{}.{what}", input.pipeline, report.name)).map(tame)
 }
 
 /// A smaller change of a published value is noted in the lake, and not told (catalogue B0.6).
 const WORTH_A_FOOTNOTE: f64 = 0.005;
 
 /// In a sentence each KPI: the latest period that was restated, and how many there are.
-fn restatements(all: &[Restatement]) -> Vec<String> {
+fn restatements(all: &[Restatement], words: &Words) -> Vec<String> {
     let few = |r: &Restatement| rests_on_people(&r.kpi.unit) && r.n.is_some_and(|n| n < TOO_FEW);
     let worth = |r: &&Restatement| match (r.was, r.value) {
         _ if few(r) => false,
@@ -113,32 +121,48 @@ fn restatements(all: &[Restatement]) -> Vec<String> {
     }
     let sentence = |group: &Vec<&Restatement>| {
         let last = group.iter().max_by_key(|r| r.period)?;
-        let shown = |value: Option<f64>| value.map_or_else(|| NOTHING.to_owned(), |v| of_unit(v, &last.kpi.unit));
-        let more = match group.len() {
-            1 => String::new(),
-            2 => "; one earlier period too".to_owned(),
-            n => format!("; {} earlier periods too", n - 1),
+        let shown =
+            |value: Option<f64>| value.map_or_else(|| NOTHING.to_owned(), |v| in_unit(v, &last.kpi.unit, words.locale));
+        let key = match group.len() {
+            1 => "restated.one",
+            2 => "restated.two",
+            _ => "restated.more",
         };
-        Some(format!(
-            "{} of the period from {} was published as {} and is now {}{more}.",
-            tame(&last.kpi.label),
-            short_date(last.period),
-            shown(last.was),
-            shown(last.value)
+        Some(words.say(
+            key,
+            &[
+                ("label", &words.label(&last.kpi)),
+                ("period", &short_date(last.period, words.locale)),
+                ("was", &shown(last.was)),
+                ("now", &shown(last.value)),
+                ("count", &(group.len() - 1).to_string()),
+            ],
         ))
     };
     by_kpi.values().filter_map(sentence).collect()
 }
 
-fn alert(alert: &Alert) -> AlertView {
-    AlertView { kpi: alert.kpi.to_string(), message: tame(&alert.message), since: alert.since.clone() }
+fn alert(alert: &Alert, input: &ReportInput, words: &Words) -> AlertView {
+    let message = tame(&said(alert, &input.kpis, words));
+    AlertView { kpi: alert.kpi.to_string(), message, since: alert.since.clone() }
 }
 
-pub(super) fn context(report: &Report, input: &ReportInput, view: &View) -> Context {
+/// `medium` is `web` or `mail`.
+pub(super) fn context(
+    report: &Report,
+    input: &ReportInput,
+    view: &View,
+    words: &Words,
+    theme: &Theme,
+    medium: &'static str,
+) -> Context {
     let mut context = Context::new();
     let currency =
         input.kpis.iter().find_map(|k| if let Unit::Money(sign) = &k.kpi.unit { Some(tame(sign)) } else { None });
     let preheader = view.changes.first().cloned().or_else(|| view.kpis.first().map(|k| k.summary.clone()));
+    context.insert("lang", words.locale.tag());
+    context.insert("medium", medium);
+    context.insert("theme", theme);
     context.insert("title", &view.title);
     context.insert("report", report.name.as_str());
     context.insert("template", &report.template);
@@ -210,32 +234,32 @@ fn cell_value(cell: &Cell) -> Value {
     }
 }
 
-fn quality(input: &ReportInput) -> Quality {
+fn quality(input: &ReportInput, words: &Words) -> Quality {
     let failed = input.checks.iter().filter(|c| c.status == CheckStatus::Failed).count();
     let told = |c: &&CheckOutcome| c.status != CheckStatus::Passed || c.bad_rows > 0;
     let remarks: Vec<Remark> = input.checks.iter().filter(told).map(remark).collect();
     let grave = input.checks.iter().filter(|c| told(c) && c.severity > Severity::Info).count();
     let totals = input.sources.iter().fold(Balance::default(), |all, s| all + s.balance);
     let balanced = input.sources.iter().all(|s| s.balance.holds());
-    let (state, badge) = match () {
-        () if failed > 0 || !balanced => ("failed", "Data quality: not assured"),
-        () if grave > 0 || totals.quarantined > 0 || !input.reproducible => {
-            ("remarks", "Data quality: good, with remarks")
-        }
-        () => ("good", "Data quality: good"),
+    let state = match () {
+        () if failed > 0 || !balanced => "failed",
+        () if grave > 0 || totals.quarantined > 0 || !input.reproducible => "remarks",
+        () => "good",
     };
-    let passed = input.checks.len() - failed;
+    let badge = words.say(&format!("quality.{state}"), &[]);
     let remarked = match remarks.len() {
         0 => String::new(),
-        1 => "; one has a remark".to_owned(),
-        n => format!("; {n} have remarks"),
+        1 => words.say("quality.one_remark", &[]),
+        n => words.say("quality.more_remarks", &[("count", &n.to_string())]),
     };
-    let sentence = match input.checks.len() {
-        0 => "No checks are declared.".to_owned(),
-        1 if passed == 1 => format!("The one check lets the figures through{remarked}."),
-        all if passed == all => format!("All {all} checks let the figures through{remarked}."),
-        all => format!("{failed} of {all} checks failed{remarked}."),
+    let key = match (input.checks.len(), failed) {
+        (0, _) => "quality.no_checks",
+        (1, 0) => "quality.one_check",
+        (_, 0) => "quality.all_checks",
+        _ => "quality.some_failed",
     };
+    let (all, failed) = (input.checks.len().to_string(), failed.to_string());
+    let sentence = words.say(key, &[("all", &all), ("failed", &failed), ("remarked", &remarked)]);
     let sources = input.sources.iter().map(|s| SourceView {
         name: s.name.to_string(),
         latest_export: s.latest_export,

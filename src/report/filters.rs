@@ -13,39 +13,91 @@
 //! | `width`, `width(most=0.4)` | a share as whole per cent of `most` between 0 and 100, for the width of a bar |
 //! | `waterfall(total=…, up=[…], down=[…], sign=…, names={…})` | the steps of the last closed month of a table |
 //! | `heat_map` | the shades of a table of cohorts |
+//! | `matrix(scheme="tier")` | who moved from where to where, of a table of moves |
+//! | `ahead(past=…, sign=…)` | a forecast beside the months before it |
+//! | `say(…)`, `word(of="segment")` | a phrase of the catalogue; a table's value as readers know it |
+
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 use serde::Serialize;
 use tera::value::Key;
 use tera::{Error, Kwargs, State, Tera, TeraResult, Value};
 
-use super::number::{NOTHING, compact, grouped, long_date, money, percent_change, points_of_share, share, short_date};
+use super::ahead;
+use super::matrix;
+use super::number::{
+    NOTHING, compact, grouped, long_date, money, month_of, percent_change, points_of_share, share, short_date, tame,
+};
 use super::tables::{self, WaterfallParts};
+use super::words::{Words, fill};
+use crate::config::Locale;
 
-pub(super) fn register(tera: &mut Tera) {
+pub(super) fn register(tera: &mut Tera, words: &Arc<Words>) {
+    let locale = words.locale;
     tera.register_filter("count", |v: &Value, _: Kwargs, _: &State| number(v, |n| grouped(n, 0)));
     tera.register_filter("number", |v: &Value, with: Kwargs, _: &State| {
         let places = places(&with)?.unwrap_or(0);
         number(v, |n| grouped(n, places))
     });
-    tera.register_filter("compact", |v: &Value, _: Kwargs, _: &State| number(v, compact));
-    tera.register_filter("money", |v: &Value, with: Kwargs, _: &State| {
+    tera.register_filter("compact", move |v: &Value, _: Kwargs, _: &State| number(v, |n| compact(n, locale)));
+    tera.register_filter("money", move |v: &Value, with: Kwargs, _: &State| {
         let sign = with.get::<&str>("sign")?.unwrap_or_default();
         let places = places(&with)?;
-        number(v, |n| money(n, sign, &places.map_or_else(|| compact(n), |p| grouped(n, p))))
+        number(v, |n| money(n, sign, &places.map_or_else(|| compact(n, locale), |p| grouped(n, p))))
     });
-    tera.register_filter("share", |v: &Value, with: Kwargs, _: &State| {
+    tera.register_filter("share", move |v: &Value, with: Kwargs, _: &State| {
         let places = places(&with)?.unwrap_or(0);
-        number(v, |n| share(n, places))
+        number(v, |n| share(n, places, locale))
     });
-    tera.register_filter("pp", |v: &Value, _: Kwargs, _: &State| number(v, points_of_share));
-    tera.register_filter("change", |v: &Value, _: Kwargs, _: &State| number(v, percent_change));
-    tera.register_filter("day", |v: &Value, _: Kwargs, _: &State| date(v, short_date));
-    tera.register_filter("long_day", |v: &Value, _: Kwargs, _: &State| date(v, long_date));
-    tera.register_filter("month", |v: &Value, _: Kwargs, _: &State| date(v, |d| d.format("%b %Y").to_string()));
+    tera.register_filter("pp", move |v: &Value, _: Kwargs, _: &State| number(v, |n| points_of_share(n, locale)));
+    tera.register_filter("change", move |v: &Value, _: Kwargs, _: &State| number(v, |n| percent_change(n, locale)));
+    for (name, written) in
+        [("day", short_date as fn(NaiveDate, Locale) -> String), ("long_day", long_date), ("month", month_of)]
+    {
+        tera.register_filter(name, move |v: &Value, _: Kwargs, _: &State| date(v, |d| written(d, locale)));
+    }
     tera.register_filter("width", |v: &Value, with: Kwargs, _: &State| width(v, &with));
-    tera.register_filter("waterfall", |v: &Value, with: Kwargs, _: &State| waterfall(v, &with));
-    tera.register_filter("heat_map", |v: &Value, _: Kwargs, _: &State| drawn(tables::heat_map(v)));
+    let of = Arc::clone(words);
+    tera.register_filter("waterfall", move |v: &Value, with: Kwargs, _: &State| waterfall(v, &with, &of));
+    let of = Arc::clone(words);
+    tera.register_filter("heat_map", move |v: &Value, _: Kwargs, _: &State| drawn(tables::heat_map(v, &of)));
+    let of = Arc::clone(words);
+    tera.register_filter("matrix", move |v: &Value, with: Kwargs, _: &State| {
+        drawn(matrix::matrix(v, with.must_get::<&str>("scheme")?, &of))
+    });
+    let of = Arc::clone(words);
+    tera.register_filter("ahead", move |v: &Value, with: Kwargs, _: &State| {
+        let past = with.must_get::<&Value>("past")?;
+        drawn(ahead::ahead(v, past, with.get::<&str>("sign")?.unwrap_or_default(), &of))
+    });
+    let of = Arc::clone(words);
+    tera.register_filter("say", move |key: &str, with: Kwargs, _: &State| say(key, &with, &of));
+    let of = Arc::clone(words);
+    tera.register_filter("word", move |v: &Value, with: Kwargs, _: &State| word(v, &with, &of));
+}
+
+/// A phrase of the catalogue, its placeholders filled from the arguments.
+fn say(key: &str, with: &Kwargs, words: &Words) -> TeraResult<String> {
+    let Some(phrase) = words.find(key) else {
+        return Err(Error::message(format!("the catalogue of `{}` has no phrase `{key}`", words.locale.tag())));
+    };
+    let value = |name: &str| match with.iter().find(|(key, _)| key.as_str() == Some(name)) {
+        Some((_, value)) if value.is_none() => Some(NOTHING.to_owned()),
+        Some((_, value)) => Some(value.to_string()),
+        None => None,
+    };
+    fill(phrase, value).map_err(|name| Error::message(format!("the phrase `{key}` wants `{name}`")))
+}
+
+/// A value of a table as a reader knows it: `word(of="segment")` looks for `values.segment.<value>`; what no catalogue names is
+/// shown as it is.
+fn word(value: &Value, with: &Kwargs, words: &Words) -> TeraResult<String> {
+    if value.is_none() {
+        return Ok(NOTHING.to_owned());
+    }
+    let text = value.to_string();
+    Ok(words.find(&format!("values.{}.{text}", with.must_get::<&str>("of")?)).map_or(text, tame))
 }
 
 fn places(with: &Kwargs) -> TeraResult<Option<usize>> {
@@ -76,7 +128,7 @@ fn width(value: &Value, with: &Kwargs) -> TeraResult<u64> {
     Ok(if share.is_finite() { (share * 100.0).round().clamp(0.0, 100.0) as u64 } else { 0 })
 }
 
-fn waterfall(table: &Value, with: &Kwargs) -> TeraResult<Value> {
+fn waterfall(table: &Value, with: &Kwargs, words: &Words) -> TeraResult<Value> {
     let names = with.get::<&tera::Map>("names")?;
     let name_of = |column: &str| {
         let given = names.and_then(|m| m.get(&Key::Str(column))).and_then(Value::as_str);
@@ -89,7 +141,7 @@ fn waterfall(table: &Value, with: &Kwargs) -> TeraResult<Value> {
         sign: with.get::<&str>("sign")?,
         name_of: &name_of,
     };
-    drawn(tables::waterfall(table, &parts))
+    drawn(tables::waterfall(table, &parts, words))
 }
 
 fn drawn<T: Serialize>(figure: Result<T, tables::Refused>) -> TeraResult<Value> {

@@ -4,10 +4,13 @@ use chrono::{Datelike, Days, Months, NaiveDate};
 use serde::Serialize;
 
 use super::alerts::difference;
-use super::chart::{Spark, spark};
+use super::chart::{Drawn, Plot};
 use super::input::{KpiPoint, KpiSeries};
-use super::number::{NOTHING, grouped, of_unit, percent_change, points_of_share, short_date, signed, tame};
-use crate::config::{Comparison, Direction, Unit};
+use super::number::{
+    NOTHING, grouped, in_unit, month_of, percent_change, points_of_share, short_date, signed, tame, unit_words,
+};
+use super::words::Words;
+use crate::config::{Comparison, Direction, Locale, Unit};
 
 /// Below this a share or a score is not shown (catalogue B0.9).
 pub(super) const TOO_FEW: i64 = 10;
@@ -45,7 +48,12 @@ pub(super) struct Headline {
     target: Option<Target>,
     /// The period that is not over, so far.
     provisional: Option<SoFar>,
-    spark: Option<Spark>,
+    /// The last periods as a small line.
+    spark: Option<Drawn>,
+    /// The same with their intervals, larger.
+    trend: Option<Drawn>,
+    /// The company has a page in the archive that says why it is what it is.
+    why: bool,
     /// The tile in one sentence.
     pub summary: String,
 }
@@ -70,8 +78,8 @@ pub(super) struct Change {
 struct Target {
     text: String,
     glyph: &'static str,
-    /// `above target`, `below target`, `on target`, `about on target`.
-    word: &'static str,
+    /// `above target`, `below target`, `on target`, `about on target`, in the reader's language.
+    word: String,
     tone: &'static str,
 }
 
@@ -134,13 +142,15 @@ impl<'a> Walk<'a> {
     }
 
     /// `Nov 2011`, `Q4 2011`, `week of 7 Nov 2011`.
-    pub(super) fn period_text(&self, period: NaiveDate) -> String {
-        match self.step {
-            Step::Months(1) => period.format("%b %Y").to_string(),
-            Step::Months(3) => format!("Q{} {}", period.month0() / 3 + 1, period.year()),
-            Step::Months(12) => period.year().to_string(),
-            Step::Days(7) => format!("week of {}", short_date(period)),
-            Step::Days(_) | Step::Months(_) => short_date(period),
+    pub(super) fn period_text(&self, period: NaiveDate, words: &Words) -> String {
+        let quarter = period.month0() / 3 + 1;
+        match (self.step, words.locale) {
+            (Step::Months(1), locale) => month_of(period, locale),
+            (Step::Months(3), Locale::En) => format!("Q{quarter} {}", period.year()),
+            (Step::Months(3), Locale::ZhHans) => format!("{}-Q{quarter}", period.year()),
+            (Step::Months(12), _) => period.year().to_string(),
+            (Step::Days(7), locale) => words.say("week", &[("day", &short_date(period, locale))]),
+            (Step::Days(_) | Step::Months(_), locale) => short_date(period, locale),
         }
     }
 }
@@ -177,91 +187,97 @@ fn shown(point: &KpiPoint, unit: &Unit) -> Option<f64> {
     point.value.filter(|v| v.is_finite() && may_show(point, unit))
 }
 
-pub(super) fn headline(series: &KpiSeries) -> Headline {
+pub(super) fn headline(series: &KpiSeries, words: &Words) -> Headline {
     let walk = Walk::of(series);
     let kpi = &series.kpi;
-    let unit = &kpi.unit;
+    let (unit, locale) = (&kpi.unit, words.locale);
     let latest = walk.latest();
     let value = latest.and_then(|p| shown(p, unit));
     let n = latest.and_then(|p| p.n);
+    let note = |key: &str| Some(words.say(key, &[]));
     let (state, note) = match latest {
-        None => ("missing", Some("no closed period yet".to_owned())),
-        Some(p) if !may_show(p, unit) => ("suppressed", Some("too few".to_owned())),
-        Some(_) if value.is_none() => ("missing", Some("no data".to_owned())),
-        Some(p) if rests_on_people(unit) && p.n.is_some_and(|n| n < kpi.minimum_n) => {
-            ("greyed", Some("small sample, read with care".to_owned()))
-        }
+        None => ("missing", note("note.none_closed")),
+        Some(p) if !may_show(p, unit) => ("suppressed", note("note.few")),
+        Some(_) if value.is_none() => ("missing", note("note.no_data")),
+        Some(p) if rests_on_people(unit) && p.n.is_some_and(|n| n < kpi.minimum_n) => ("greyed", note("note.small")),
         Some(_) => ("shown", None),
     };
-    let text = value.map_or_else(|| NOTHING.to_owned(), |v| of_unit(v, unit));
+    let text = value.map_or_else(|| NOTHING.to_owned(), |v| in_unit(v, unit, locale));
     let compare = |other: Option<&KpiPoint>, period: Option<NaiveDate>| {
-        let against = period.map_or_else(String::new, |p| walk.period_text(p));
+        let against = period.map_or_else(String::new, |p| walk.period_text(p, words));
         // A change that chance alone would make is told, and not coloured as good or bad.
         let doubtful = latest.zip(other).is_some_and(|(a, b)| apart(a, b) == Some(false));
         let direction = if doubtful { Direction::Neither } else { kpi.direction };
-        change(value, other.and_then(|p| shown(p, unit)), unit, direction, against)
+        change(value, other.and_then(|p| shown(p, unit)), unit, direction, against, locale)
     };
     let prior = compare(latest.and_then(|p| walk.prior(p)), latest.and_then(|p| walk.back(p.period, 1)));
     let year = compare(latest.and_then(|p| walk.year_before(p)), latest.and_then(|p| walk.same_last_year(p.period)));
-    let period_text = latest.map_or_else(String::new, |p| walk.period_text(p.period));
-    let label = tame(&kpi.label);
+    let period_text = latest.map_or_else(String::new, |p| walk.period_text(p.period, words));
+    let label = words.label(kpi);
     let change = match kpi.comparison {
         Comparison::Previous => prior.clone(),
         Comparison::LastYear => year.clone(),
     };
-    let summary = summary(&label, &text, &period_text, note.as_deref(), &change);
+    let summary = summary(&label, &text, &period_text, note.as_deref(), &change, words);
     Headline {
         name: kpi.name.to_string(),
         unit: match unit {
             Unit::Share => "share",
             Unit::Count => "count",
+            Unit::Ratio => "ratio",
             Unit::Money(_) => "money",
             Unit::Score => "score",
-            Unit::Ratio => "ratio",
             Unit::Days => "days",
             Unit::Hours => "hours",
         },
         sign: if let Unit::Money(sign) = unit { tame(sign) } else { String::new() },
         table: kpi.table.to_string(),
-        definition: series.definition.as_deref().map(tame),
+        definition: words.definition(kpi).or(series.definition.as_deref()).map(tame),
         period: latest.map(|p| p.period),
         value,
         text,
         state,
         note,
         n,
-        interval: latest.filter(|_| value.is_some()).and_then(|p| bounds(p, unit)),
+        interval: latest.filter(|_| value.is_some()).and_then(|p| bounds(p, unit, words)),
         prior,
         year,
         change,
-        target: kpi.target.map(|t| target(value, latest, t, unit, kpi.direction)),
-        provisional: so_far(&walk, unit),
-        spark: latest.and_then(|p| sparkline(&walk, p, unit)),
+        target: kpi.target.map(|t| target(value, latest, t, unit, kpi.direction, words)),
+        provisional: so_far(&walk, unit, words),
+        spark: latest.and_then(|p| drawing(&walk, p, series, words, &label, Plot::SPARK)),
+        trend: latest.and_then(|p| drawing(&walk, p, series, words, &label, Plot::TREND)),
+        why: latest.is_some(),
         summary,
         period_text,
         label,
     }
 }
 
-fn bounds(point: &KpiPoint, unit: &Unit) -> Option<String> {
+fn bounds(point: &KpiPoint, unit: &Unit, words: &Words) -> Option<String> {
     let (low, high) = (point.low.filter(|v| v.is_finite())?, point.high.filter(|v| v.is_finite())?);
+    let text = |v: f64| in_unit(v, unit, words.locale);
     Some(match unit {
-        Unit::Share => format!("{}–{}", grouped(low * 100.0, 1), of_unit(high, unit)),
-        Unit::Score => format!("{} to {}", signed(low, 1), signed(high, 1)),
-        Unit::Count | Unit::Money(_) | Unit::Ratio | Unit::Days | Unit::Hours => {
-            format!("{} to {}", of_unit(low, unit), of_unit(high, unit))
-        }
+        Unit::Share => format!("{}–{}", grouped(low * 100.0, 1), text(high)),
+        _ => words.say("range", &[("low", &text(low)), ("high", &text(high))]),
     })
 }
 
 /// Shares change in points, amounts in per cent of what they were; an amount that was nought has no such change.
-fn change(now: Option<f64>, then: Option<f64>, unit: &Unit, direction: Direction, against: String) -> Change {
+fn change(
+    now: Option<f64>,
+    then: Option<f64>,
+    unit: &Unit,
+    direction: Direction,
+    against: String,
+    locale: Locale,
+) -> Change {
     let moved = now.zip(then).and_then(|(now, then)| match unit {
-        Unit::Share => Some((now - then, points_of_share(now - then))),
-        Unit::Score => Some((now - then, format!("{}\u{a0}points", signed(now - then, 1)))),
-        Unit::Count | Unit::Money(_) | Unit::Ratio | Unit::Days | Unit::Hours => {
+        Unit::Share => Some((now - then, points_of_share(now - then, locale))),
+        Unit::Score => Some((now - then, points(&signed(now - then, 1), locale))),
+        Unit::Count | Unit::Ratio | Unit::Money(_) | Unit::Days | Unit::Hours => {
             let ratio = relative(now, then)?;
-            Some((ratio, percent_change(ratio)))
+            Some((ratio, percent_change(ratio, locale)))
         }
     });
     let Some((by, text)) = moved else {
@@ -283,6 +299,15 @@ fn change(now: Option<f64>, then: Option<f64>, unit: &Unit, direction: Direction
     Change { known: true, against, text, glyph, word, tone }
 }
 
+/// A change of a score.
+pub(super) fn points(number: &str, locale: Locale) -> String {
+    let word = unit_words(locale)[1];
+    match locale {
+        Locale::En => format!("{number}\u{a0}{word}"),
+        Locale::ZhHans => format!("{number}{word}"),
+    }
+}
+
 /// The change of an amount as a share of what it was.
 pub(super) fn relative(now: f64, then: f64) -> Option<f64> {
     Some((now - then) / then.abs()).filter(|r| r.is_finite())
@@ -296,57 +321,96 @@ fn tone(up: bool, direction: Direction) -> &'static str {
     }
 }
 
-fn target(value: Option<f64>, point: Option<&KpiPoint>, target: f64, unit: &Unit, direction: Direction) -> Target {
-    let text = of_unit(target, unit);
-    let Some(value) = value else { return Target { text, glyph: "", word: "not comparable", tone: "even" } };
+fn target(
+    value: Option<f64>,
+    point: Option<&KpiPoint>,
+    target: f64,
+    unit: &Unit,
+    direction: Direction,
+    words: &Words,
+) -> Target {
+    let text = in_unit(target, unit, words.locale);
+    let Some(value) = value else {
+        return Target { text, glyph: "", word: words.say("change.incomparable", &[]), tone: "even" };
+    };
     let doubt = point.and_then(|p| p.low.zip(p.high)).is_some_and(|(low, high)| low <= target && target <= high);
     let (glyph, word) = match () {
-        () if of_unit(value, unit) == text => ("●", "on target"),
+        () if in_unit(value, unit, words.locale) == text => ("●", "target.on"),
         // The interval holds the target: the sample cannot tell which side the value is on.
-        () if doubt => ("●", "about on target"),
-        () if value > target => ("▲", "above target"),
-        () => ("▼", "below target"),
+        () if doubt => ("●", "target.about"),
+        () if value > target => ("▲", "target.above"),
+        () => ("▼", "target.below"),
     };
-    Target { text, glyph, word, tone: if glyph == "●" { "even" } else { tone(value > target, direction) } }
+    let tone = if glyph == "●" { "even" } else { tone(value > target, direction) };
+    Target { text, glyph, word: words.say(word, &[]), tone }
 }
 
-fn so_far(walk: &Walk<'_>, unit: &Unit) -> Option<SoFar> {
+fn so_far(walk: &Walk<'_>, unit: &Unit, words: &Words) -> Option<SoFar> {
     let point = walk.points.last().filter(|p| p.provisional)?;
     let text = match shown(point, unit) {
-        Some(value) => of_unit(value, unit),
-        None if !may_show(point, unit) => format!("{NOTHING}, too few"),
+        Some(value) => in_unit(value, unit, words.locale),
+        None if !may_show(point, unit) => format!("{NOTHING}, {}", words.say("note.few", &[])),
         None => return None,
     };
-    Some(SoFar { period_text: walk.period_text(point.period), text })
+    Some(SoFar { period_text: walk.period_text(point.period, words), text })
 }
 
-fn sparkline(walk: &Walk<'_>, latest: &KpiPoint, unit: &Unit) -> Option<Spark> {
-    let mut values = Vec::with_capacity(SPARK_POINTS);
+/// The thirteen periods up to the latest, as a line; larger, with their intervals.
+fn drawing(
+    walk: &Walk<'_>,
+    latest: &KpiPoint,
+    series: &KpiSeries,
+    words: &Words,
+    label: &str,
+    plot: Plot,
+) -> Option<Drawn> {
+    let unit = &series.kpi.unit;
+    let mut points = Vec::with_capacity(SPARK_POINTS);
     for steps in (0..SPARK_POINTS).rev() {
         let period = walk.back(latest.period, u32::try_from(steps).ok()?)?;
-        values.push((period, walk.closed_at(period).and_then(|p| shown(p, unit))));
+        points.push((period, walk.closed_at(period).filter(|p| shown(p, unit).is_some())));
     }
     // A young company's line begins where its figures do.
-    let from = values.iter().position(|(_, v)| v.is_some())?;
-    let values = &values[from..];
-    let known = || values.iter().filter_map(|(_, v)| *v);
-    let label = format!(
-        "{} to {}: least {}, most {}",
-        walk.period_text(values.first()?.0),
-        walk.period_text(latest.period),
-        of_unit(known().fold(f64::INFINITY, f64::min), unit),
-        of_unit(known().fold(f64::NEG_INFINITY, f64::max), unit),
-    );
-    spark(&values.iter().map(|(_, v)| *v).collect::<Vec<_>>(), label)
+    let from = points.iter().position(|(_, p)| p.is_some())?;
+    let points = &points[from..];
+    let values: Vec<Option<f64>> = points.iter().map(|(_, p)| p.and_then(|p| p.value)).collect();
+    let bands: Vec<Option<(f64, f64)>> = points.iter().map(|(_, p)| p.and_then(|p| p.low.zip(p.high))).collect();
+    let known = || values.iter().flatten().copied();
+    let text = |v: f64| in_unit(v, unit, words.locale);
+    let (begins, ends) = (walk.period_text(points.first()?.0, words), walk.period_text(latest.period, words));
+    let said = if plot.banded() {
+        if bands.iter().all(Option::is_none) {
+            return None;
+        }
+        let with =
+            [("from", &*begins), ("to", &*ends), ("first", &text(known().next()?)), ("last", &text(latest.value?))];
+        words.say("trend", &with)
+    } else {
+        words.say(
+            "spark",
+            &[
+                ("from", &begins),
+                ("to", &ends),
+                ("least", &text(known().fold(f64::INFINITY, f64::min))),
+                ("most", &text(known().fold(f64::NEG_INFINITY, f64::max))),
+                ("last", &text(latest.value?)),
+            ],
+        )
+    };
+    let target = series.kpi.target.filter(|_| plot.banded());
+    plot.draw(&values, &bands, target, values.len(), &format!("{label}, {said}"), (begins, ends))
 }
 
-fn summary(label: &str, text: &str, period: &str, note: Option<&str>, prior: &Change) -> String {
-    let figure = if period.is_empty() { format!("{label}: {text}") } else { format!("{label} {text} in {period}") };
-    let doubt = note.map_or_else(String::new, |note| format!(" ({note})"));
-    let moved = match prior.word {
-        _ if !prior.known => String::new(),
-        "level" => format!(", level with {}", prior.against),
-        word => format!(", {word} {} on {}", prior.text.trim_start_matches(['+', '−']), prior.against),
+fn summary(label: &str, text: &str, period: &str, note: Option<&str>, prior: &Change, words: &Words) -> String {
+    let key = if period.is_empty() { "summary.figure" } else { "summary.in" };
+    let figure = words.say(key, &[("label", label), ("text", text), ("period", period)]);
+    let doubt = note.map_or_else(String::new, |note| words.say("summary.doubt", &[("note", note)]));
+    let key = match prior.word {
+        _ if !prior.known => return format!("{figure}{doubt}"),
+        "level" => "summary.level",
+        "up" => "summary.up",
+        _ => "summary.down",
     };
-    format!("{figure}{doubt}{moved}")
+    let by = prior.text.trim_start_matches(['+', '−']);
+    format!("{figure}{doubt}{}", words.say(key, &[("by", by), ("against", &prior.against)]))
 }

@@ -3,6 +3,7 @@
 //! `ReportInput` is what the conductor read from a snapshot. `context` turns it into what a template sees, `filters`
 //! are what a template may do with it, and `check` finds a template's mistakes before the night does.
 
+mod ahead;
 mod alerts;
 mod archive;
 mod changes;
@@ -13,17 +14,21 @@ mod filters;
 mod headline;
 mod input;
 mod late;
+mod mail;
+mod matrix;
 mod number;
 mod plain;
 mod tables;
 mod template;
+mod theme;
+mod words;
 mod workbook;
 
 pub use alerts::alerts;
 pub use archive::{
     Archived, Link, WhyCheck, WhyPage, WhyPart, WhySource, WhyTable, index_page, why_page, with_sources,
 };
-pub use check::{check, check_without_rows};
+pub use check::{check, check_without_rows, made_up};
 pub use input::{Cell, ColumnType, KpiPoint, KpiSeries, ReportInput, Restatement, SourceLine, Table, TableColumn};
 pub use late::late;
 pub use number::of_unit;

@@ -4,7 +4,7 @@ use super::context::View;
 use super::input::ReportInput;
 
 pub(super) fn text(input: &ReportInput, view: &View) -> String {
-    let mut lines = vec![view.title.clone(), format!("Figures through {}", view.through), String::new()];
+    let mut lines = vec![view.title.clone(), view.through.clone(), String::new()];
     for sentence in &view.changes {
         lines.push(format!("* {sentence}"));
     }

@@ -7,7 +7,9 @@ use tera::value::Key;
 
 use super::chart::shade;
 use super::headline::{ENOUGH, TOO_FEW};
-use super::number::{NOTHING, compact, grouped, money, percent_change, share};
+use super::number::{NOTHING, compact, grouped, money, month_of, percent_change, share};
+use super::words::Words;
+use crate::config::Locale;
 
 /// Twelve by twelve is what a page holds.
 const COHORTS: usize = 12;
@@ -17,7 +19,7 @@ const MONTHS: i64 = 12;
 pub(super) type Refused = String;
 
 /// One row of a table, by its columns' names.
-struct Row<'a>(&'a Value);
+pub(super) struct Row<'a>(&'a Value);
 
 /// What stands under a name in a map.
 fn under<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
@@ -25,12 +27,12 @@ fn under<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
 }
 
 impl Row<'_> {
-    fn get(&self, column: &str) -> Result<&Value, Refused> {
+    pub(super) fn get(&self, column: &str) -> Result<&Value, Refused> {
         under(self.0, column).ok_or_else(|| format!("the table has no column `{column}`"))
     }
 
     /// None for a null.
-    fn number(&self, column: &str) -> Result<Option<f64>, Refused> {
+    pub(super) fn number(&self, column: &str) -> Result<Option<f64>, Refused> {
         let value = self.get(column)?;
         if value.is_none() {
             return Ok(None);
@@ -38,7 +40,7 @@ impl Row<'_> {
         value.as_f64().map(Some).ok_or_else(|| format!("the column `{column}` does not hold numbers"))
     }
 
-    fn date(&self, column: &str) -> Result<Option<NaiveDate>, Refused> {
+    pub(super) fn date(&self, column: &str) -> Result<Option<NaiveDate>, Refused> {
         let value = self.get(column)?;
         if value.is_none() {
             return Ok(None);
@@ -47,13 +49,13 @@ impl Row<'_> {
         date.map(Some).ok_or_else(|| format!("the column `{column}` does not hold dates"))
     }
 
-    fn truth(&self, column: &str) -> Result<bool, Refused> {
+    pub(super) fn truth(&self, column: &str) -> Result<bool, Refused> {
         Ok(self.get(column)?.as_bool().unwrap_or(false))
     }
 }
 
 /// The rows of a table, after making sure that it has the columns, so that an empty table's mistakes are found too.
-fn rows<'a>(table: &'a Value, columns: &[&str]) -> Result<Vec<Row<'a>>, Refused> {
+pub(super) fn rows<'a>(table: &'a Value, columns: &[&str]) -> Result<Vec<Row<'a>>, Refused> {
     let part = |name| under(table, name).and_then(Value::as_array);
     let (Some(known), Some(rows)) = (part("columns"), part("rows")) else {
         return Err("only a table of the report's `data` can be drawn so".to_owned());
@@ -98,7 +100,7 @@ pub(super) struct WaterfallParts<'a> {
 }
 
 /// Of the last month that is closed. Falls may be stored as positive or negative numbers.
-pub(super) fn waterfall(table: &Value, parts: &WaterfallParts<'_>) -> Result<Waterfall, Refused> {
+pub(super) fn waterfall(table: &Value, parts: &WaterfallParts<'_>, words: &Words) -> Result<Waterfall, Refused> {
     let mut needed = vec!["month", "provisional", parts.total];
     needed.extend(parts.up.iter().chain(&parts.down).map(String::as_str));
     let mut closed = Vec::new();
@@ -120,18 +122,21 @@ pub(super) fn waterfall(table: &Value, parts: &WaterfallParts<'_>) -> Result<Wat
     for column in &parts.down {
         moves.push(((parts.name_of)(column), -row.number(column)?.unwrap_or(0.0).abs()));
     }
+    let locale = words.locale;
     let explained: f64 = moves.iter().map(|(_, by)| by).sum();
     let before = closed.iter().rev().nth(1).filter(|(earlier, ..)| follows(*earlier, *month));
     let opening = before.map_or(closing - explained, |(_, total, _)| *total);
-    let opened =
-        before.map_or_else(|| format!("Before {}", month.format("%b %Y")), |(m, ..)| m.format("%b %Y").to_string());
+    let opened = before.map_or_else(
+        || words.say("waterfall.before", &[("month", &month_of(*month, locale))]),
+        |(m, ..)| month_of(*m, locale),
+    );
     // What the parts leave unexplained is shown, not hidden in a total.
     let other = closing - opening - explained;
     if other.abs() > 0.005 * closing.abs().max(1.0) {
-        moves.push(("Other".to_owned(), other));
+        moves.push((words.say("waterfall.other", &[]), other));
     }
     let text = |value: f64, signed: bool| {
-        let number = if parts.sign.is_some() { compact(value) } else { grouped(value, 0) };
+        let number = if parts.sign.is_some() { compact(value, locale) } else { grouped(value, 0) };
         let plain = parts.sign.map_or(number.clone(), |sign| money(value, sign, &number));
         if signed && value > 0.0 { format!("+{plain}") } else { plain }
     };
@@ -142,15 +147,26 @@ pub(super) fn waterfall(table: &Value, parts: &WaterfallParts<'_>) -> Result<Wat
         spans.push((label, kind, text(by, true), level, level + by));
         level += by;
     }
-    spans.push((month.format("%b %Y").to_string(), "total", text(*closing, false), 0.0, *closing));
+    spans.push((month_of(*month, locale), "total", text(*closing, false), 0.0, *closing));
     let most = spans.iter().flat_map(|s| [s.3, s.4]).fold(0.0, f64::max);
     let steps = spans.into_iter().map(|(label, kind, text, a, b)| bar(label, kind, text, a, b, most)).collect();
     let change = super::headline::relative(*closing, opening);
+    let (from, to) = (text(opening, false), text(*closing, false));
     let finding = match change {
-        Some(change) => format!("{} to {}, {}", text(opening, false), text(*closing, false), percent_change(change)),
-        None => format!("{} to {}", text(opening, false), text(*closing, false)),
+        Some(change) => words.say(
+            "waterfall.finding",
+            &[("opening", &from), ("closing", &to), ("change", &percent_change(change, locale))],
+        ),
+        None => words.say("waterfall.finding_bare", &[("opening", &from), ("closing", &to)]),
     };
-    Ok(Waterfall { empty: false, period_text: month.format("%B %Y").to_string(), finding, steps })
+    Ok(Waterfall { empty: false, period_text: long_month(*month, locale), finding, steps })
+}
+
+fn long_month(month: NaiveDate, locale: Locale) -> String {
+    match locale {
+        Locale::En => month.format("%B %Y").to_string(),
+        Locale::ZhHans => month_of(month, locale),
+    }
 }
 
 fn follows(earlier: NaiveDate, later: NaiveDate) -> bool {
@@ -206,7 +222,7 @@ struct CohortCell {
     retention: f64,
 }
 
-pub(super) fn heat_map(table: &Value) -> Result<HeatMap, Refused> {
+pub(super) fn heat_map(table: &Value, words: &Words) -> Result<HeatMap, Refused> {
     let needed = ["cohort", "month_index", "customers", "cohort_size", "retention", "provisional"];
     let mut cells = Vec::new();
     for row in rows(table, &needed)? {
@@ -263,36 +279,43 @@ pub(super) fn heat_map(table: &Value) -> Result<HeatMap, Refused> {
                     }
                     None => Shade::default(),
                 });
+            let mut cells: Vec<Shade> = cells.collect();
+            // The months to come end the row: nothing is drawn where nothing can be known.
+            cells.truncate(cells.iter().rposition(|c| !c.text.is_empty()).map_or(0, |last| last + 1));
             CohortRow {
-                cohort: cohort.format("%b %y").to_string(),
+                cohort: match words.locale {
+                    Locale::En => cohort.format("%b %y").to_string(),
+                    Locale::ZhHans => month_of(*cohort, words.locale),
+                },
                 size: grouped(size, 0),
                 state,
-                cells: cells.collect(),
+                cells,
             }
         })
         .collect();
     Ok(HeatMap {
         empty: false,
-        finding: finding(&cells, few),
+        finding: finding(&cells, few, words),
         months,
         rows,
-        least: share(least, places),
-        most: share(most, places),
+        least: share(least, places, words.locale),
+        most: share(most, places, words.locale),
         legend: (0..=8).map(|step| shade(f64::from(step) / 8.0).0).collect(),
     })
 }
 
 /// The mean of the cohorts, weighted by their sizes, for the first month and the last that three cohorts have reached.
-fn finding(cells: &[CohortCell], few: f64) -> String {
+fn finding(cells: &[CohortCell], few: f64, words: &Words) -> String {
     let mean = |month: i64| {
         let of: Vec<_> = cells.iter().filter(|c| c.month == month && c.size >= few).collect();
         let (back, all) = of.iter().fold((0.0, 0.0), |(b, a), c| (b + c.customers, a + c.size));
         (of.len() >= 3 && all > 0.0).then(|| back / all)
     };
     let Some(first) = mean(1) else { return String::new() };
-    let text = format!("Of all who first bought, {} bought again one month later", share(first, 0));
+    let text = |value: f64| share(value, 0, words.locale);
     match (2..=MONTHS).rev().find_map(|m| mean(m).map(|v| (m, v))) {
-        Some((month, later)) => format!("{text}; {} did in month {month}.", share(later, 0)),
-        None => format!("{text}."),
+        Some((month, later)) => words
+            .say("cohorts.both", &[("share", &text(first)), ("later", &text(later)), ("month", &month.to_string())]),
+        None => words.say("cohorts.first", &[("share", &text(first))]),
     }
 }

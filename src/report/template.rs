@@ -1,21 +1,30 @@
 //! Templates: compiled once, rendered for one report, with every mistake put back where its author wrote it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tera::{ErrorKind, Tera};
 
-use super::context::{View, context, view};
+use super::context::{View, context, of_report, view};
 use super::input::ReportInput;
 use super::number::tame;
-use super::{filters, plain};
+use super::theme::Theme;
+use super::words::Words;
+use super::{filters, mail, plain};
 use crate::base::{Diagnostic, Diagnostics, Place, SourceText};
-use crate::config::Report;
+use crate::config::{Locale, Report};
 
 /// Every template of a project, ready to render.
 pub struct Templates {
-    tera: Tera,
+    /// One a language: a filter writes numbers and dates as its readers do.
+    tongues: BTreeMap<Locale, Tongue>,
+    theme: Theme,
     sources: BTreeMap<String, Arc<SourceText>>,
+}
+
+struct Tongue {
+    tera: Tera,
+    words: Arc<Words>,
 }
 
 /// A report as it is read and as it is mailed.
@@ -47,6 +56,10 @@ pub enum ReportError {
     UnknownTemplate { report: String, template: String },
     #[error("report {report}: {}", first_of(.mistakes))]
     Render { report: String, mistakes: Diagnostics },
+    #[error("report {report}: {language} is not a language of reports")]
+    UnknownLanguage { report: String, language: &'static str },
+    #[error("report {report} cannot be a mail: {why}")]
+    Mail { report: String, why: String },
 }
 
 impl ReportError {
@@ -77,74 +90,110 @@ impl Templates {
         self.sources.values()
     }
 
+    /// What the catalogues lack for these KPIs.
+    pub(super) fn unsaid(&self, kpis: &[crate::config::Kpi], read: &BTreeSet<Locale>) -> Diagnostics {
+        let all: Vec<Words> = self.tongues.values().map(|t| (*t.words).clone()).collect();
+        super::words::check(&all, kpis, read)
+    }
+
+    /// Whether the project says anything in a language.
+    pub(super) fn speaks(&self, locale: Locale) -> bool {
+        locale == Locale::default() || self.sources.contains_key(&super::words::file_of(locale))
+    }
+
     /// The names a template takes from outside, in any of its branches; in order.
     pub(super) fn wants(&self, name: &str) -> Vec<String> {
-        let mut names: Vec<String> = self
-            .tera
-            .get_template_variables(name)
-            .map(|v| v.into_iter().map(str::to_owned).collect())
-            .unwrap_or_default();
+        let any = self.tongues.values().next().and_then(|t| t.tera.get_template_variables(name).ok());
+        let mut names: Vec<String> = any.map(|v| v.into_iter().map(str::to_owned).collect()).unwrap_or_default();
         names.sort_unstable();
         names
     }
 }
 
-/// Reads every template; syntax errors of all files at once, then unknown filters, components and includes.
+/// Reads every template, catalogue and theme; syntax errors of all files at once, then unknown filters, components and
+/// includes.
 pub fn compile(templates: &BTreeMap<String, Arc<SourceText>>) -> Result<Templates, Diagnostics> {
-    let mut tera = Tera::new();
-    tera.autoescape_on([".html", ".htm", ".xml", ".svg"]);
-    filters::register(&mut tera);
-    let mut mistakes = Diagnostics::default();
-    for (name, source) in templates {
-        // Alone, a template's includes and components are unknown: only its syntax is asked about.
-        if let Err(error) = tera.clone().add_raw_template(name, &source.text)
-            && matches!(error.kind(), ErrorKind::SyntaxError(_))
+    let (theme, mut mistakes) = Theme::of(templates);
+    let pages: BTreeMap<&String, &Arc<SourceText>> =
+        templates.iter().filter(|(name, _)| !name.ends_with(".yaml")).collect();
+    let mut tongues = BTreeMap::new();
+    for locale in Locale::ALL {
+        let (words, found) = Words::of(locale, templates);
+        mistakes.extend(found);
+        let words = Arc::new(words);
+        let mut tera = Tera::new();
+        tera.autoescape_on([".html", ".htm", ".xml", ".svg"]);
+        filters::register(&mut tera, &words);
+        tongues.insert(locale, Tongue { tera, words });
+    }
+    if let Some(any) = tongues.values().next() {
+        for (name, source) in &pages {
+            // Alone, a template's includes and components are unknown: only its syntax is asked about.
+            if let Err(error) = any.tera.clone().add_raw_template(name, &source.text)
+                && matches!(error.kind(), ErrorKind::SyntaxError(_))
+            {
+                mistakes.extend(explain(&error, templates));
+            }
+        }
+    }
+    for tongue in tongues.values_mut() {
+        if mistakes.is_empty()
+            && let Err(error) = tongue.tera.add_raw_templates(pages.iter().map(|(name, source)| (*name, &source.text)))
         {
             mistakes.extend(explain(&error, templates));
         }
     }
-    if mistakes.is_empty()
-        && let Err(error) = tera.add_raw_templates(templates.iter().map(|(name, source)| (name, &source.text)))
-    {
-        mistakes.extend(explain(&error, templates));
-    }
-    if mistakes.is_empty() { Ok(Templates { tera, sources: templates.clone() }) } else { Err(mistakes) }
+    if mistakes.is_empty() { Ok(Templates { tongues, theme, sources: templates.clone() }) } else { Err(mistakes) }
 }
 
-/// One report of one snapshot.
-pub fn render(templates: &Templates, report: &Report, input: &ReportInput) -> Result<Rendered, ReportError> {
+/// One report of one snapshot, for readers of one language. The same template makes the page and the mail: it is asked for
+/// each by its `medium`.
+pub fn render(
+    templates: &Templates,
+    report: &Report,
+    input: &ReportInput,
+    locale: Locale,
+) -> Result<Rendered, ReportError> {
+    let named = report.name.to_string();
     if !templates.sources.contains_key(&report.template) {
-        return Err(ReportError::UnknownTemplate {
-            report: report.name.to_string(),
-            template: report.template.clone(),
-        });
+        return Err(ReportError::UnknownTemplate { report: named, template: report.template.clone() });
     }
-    let view = view(report, input);
-    let context = context(report, input, &view);
-    let rendered = |name: &str| {
-        templates.tera.render(name, &context).map_err(|error| ReportError::Render {
+    let Some(Tongue { tera, words }) = templates.tongues.get(&locale) else {
+        return Err(ReportError::UnknownLanguage { report: named, language: locale.tag() });
+    };
+    let view = view(report, input, words);
+    let rendered = |name: &str, medium: &'static str| {
+        let context = context(report, input, &view, words, &templates.theme, medium);
+        tera.render(name, &context).map_err(|error| ReportError::Render {
             report: report.name.to_string(),
             mistakes: explain(&error, &templates.sources),
         })
     };
     let beside = report.template.rsplit_once('.').map_or(&*report.template, |(stem, _)| stem);
     let beside = format!("{beside}.txt");
-    let text = if templates.sources.contains_key(&beside) { rendered(&beside)? } else { plain::text(input, &view) };
-    let html = rendered(&report.template)?;
-    Ok(Rendered { mail_html: html.clone(), images: vec![], html, text, subject: subject(report, input, &view) })
+    let text =
+        if templates.sources.contains_key(&beside) { rendered(&beside, "text")? } else { plain::text(input, &view) };
+    let html = rendered(&report.template, "web")?;
+    let (mail_html, images) = mail::body(&rendered(&report.template, "mail")?)
+        .map_err(|why| ReportError::Mail { report: report.name.to_string(), why })?;
+    Ok(Rendered { mail_html, images, html, text, subject: subject(report, input, &view, words) })
 }
 
 /// `Customer health · 2011-12-09 · Net revenue +4.2 % · 2 remarks`.
-fn subject(report: &Report, input: &ReportInput, view: &View) -> String {
-    let mut parts = vec![tame(&report.subject), tame(&input.interval)];
+fn subject(report: &Report, input: &ReportInput, view: &View, words: &Words) -> String {
+    let named = of_report(report, input, words, "subject").unwrap_or_else(|| tame(&report.subject));
+    let mut parts = vec![named, tame(&input.interval)];
     if let Some(first) = view.kpis.first().filter(|k| k.prior.known) {
         parts.push(format!("{} {}", first.label, first.prior.text));
     }
-    match view.quality.remarks.len() {
-        0 => {}
-        1 => parts.push("1 data remark".to_owned()),
-        n => parts.push(format!("{n} data remarks")),
-    }
+    // What a reader must look at comes before what the data's keepers must.
+    let counted = |one: &str, many: &str, n: usize| match n {
+        0 => None,
+        1 => Some(words.say(one, &[])),
+        n => Some(words.say(many, &[("count", &n.to_string())])),
+    };
+    let alerts = counted("subject.one_alert", "subject.alerts", view.alerts.len());
+    parts.extend(alerts.or_else(|| counted("subject.one_remark", "subject.remarks", view.quality.remarks.len())));
     parts.join(" · ")
 }
 

@@ -9,15 +9,16 @@ use chrono::{Months, NaiveDate};
 use super::check::{Fill, fixture};
 use super::*;
 use crate::base::{AsOf, Fingerprint, Level, Place, SourceText, start_of_day};
-use crate::config::{Comparison, Direction, Kpi, Report, Severity, Unit};
+use crate::config::{Comparison, Direction, Kpi, Locale, Report, Severity, Unit};
 use crate::lake::{Alert, AlertKind, Balance, CheckOutcome, CheckStatus};
 
 fn shipped() -> BTreeMap<String, Arc<SourceText>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("report-templates");
     let mut all = BTreeMap::new();
-    for entry in std::fs::read_dir(folder).expect("report-templates/") {
-        let path = entry.expect("an entry").path();
-        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+    let below = |folder: &Path| std::fs::read_dir(folder).expect("a folder").map(|e| e.expect("an entry").path());
+    let paths: Vec<_> = below(&folder).chain(below(&folder.join("locales"))).filter(|p| p.is_file()).collect();
+    for path in paths {
+        let name = path.strip_prefix(&folder).expect("below").to_string_lossy().into_owned();
         all.insert(
             name.clone(),
             SourceText::new(format!("report-templates/{name}"), std::fs::read_to_string(&path).expect("a text")),
@@ -375,7 +376,7 @@ fn input() -> ReportInput {
 }
 
 fn rendered(input: &ReportInput) -> Rendered {
-    render(&compile(&shipped()).expect("templates"), &report(), input).expect("a report")
+    render(&compile(&shipped()).expect("templates"), &report(), input, Locale::En).expect("a report")
 }
 
 /// Pages to look at, in `$CARGO_TARGET_TMPDIR` or the machine's folder for such things.
@@ -405,7 +406,7 @@ fn the_executive_report_says_what_the_numbers_bear_out() {
         "541,909",
         "Every source balances",
         "<th scope=\"row\">Oct 2011</th>",
-        "Through 9 December 2011",
+        "Figures through 9 December 2011",
         "<th scope=\"row\"",
     ] {
         assert!(page.html.contains(told), "{told}");
@@ -456,6 +457,69 @@ fn the_same_figures_are_the_same_bytes() {
     assert_eq!(rendered(&input()), rendered(&input()));
 }
 
+/// What Gmail and Outlook take out or do not know is not in a mail, however full the report; and it stays below the size at
+/// which they cut.
+#[test]
+fn a_mail_holds_only_what_mail_programs_show() {
+    for locale in Locale::ALL {
+        let templates = compile(&shipped()).expect("templates");
+        let mail = render(&templates, &report(), &input(), locale).expect("a report");
+        keep(&format!("mail.{}.html", locale.tag()), &mail.mail_html);
+        let html = &mail.mail_html;
+        assert!(html.len() < 80_000, "{} bytes", html.len());
+        for foreign in
+            ["<svg", "data:", "<script", "<link", "display:flex", "display:grid", "<section", "var(--", "href="]
+        {
+            assert!(!html.contains(foreign), "{foreign}");
+        }
+        // Styles stand in the elements; what must stand in the head (dark mode, small screens) stays small.
+        let style: usize = html.split("<style>").skip(1).map(|s| s.find("</style>").expect("an end")).sum();
+        assert!(style < 8_000, "{style} bytes of style");
+        assert!(html.contains("prefers-color-scheme:dark") && html.contains("[data-ogsc]"));
+        assert_eq!(html.matches("<table").count(), html.matches("</table>").count());
+        let wanted: std::collections::BTreeSet<&str> =
+            html.split("src=\"cid:").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        let sent: std::collections::BTreeSet<&str> = mail.images.iter().map(|i| i.id.as_str()).collect();
+        assert!(wanted == sent && sent.len() >= 6, "{wanted:?} {sent:?}");
+        assert!(mail.images.iter().all(|i| i.png.len() < 200_000));
+        assert!(!html.contains("alt=\"\""), "every picture says what it shows");
+        assert_eq!(render(&templates, &report(), &input(), locale).expect("again"), mail, "byte for byte");
+    }
+}
+
+#[test]
+fn a_chinese_reader_gets_chinese() {
+    let templates = compile(&shipped()).expect("templates");
+    let mut input = input();
+    input.kpis[0].kpi.labels.insert("zh-Hans".into(), "净收入".into());
+    let page = render(&templates, &report(), &input, Locale::ZhHans).expect("a report");
+    keep("zh.html", &page.html);
+    for told in [
+        "lang=\"zh-Hans\"",
+        "2011-11 净收入为 £123万，较 2011-10 的 £104万 上升 18.6%",
+        "活跃客户从何而来",
+        "数据截至 2011-12-09",
+    ] {
+        assert!(page.html.contains(told), "{told}");
+    }
+    assert!(page.text.contains("这些数字可信吗？") && page.subject.ends_with("1 项数据备注"), "{}", page.subject);
+    assert!(!page.html.contains("What changed") && !page.html.contains("on Oct"));
+}
+
+#[test]
+fn what_a_catalogue_lacks_fails_the_check() {
+    let mut files = shipped();
+    let short = "growth:\n  title: 活跃客户\n";
+    files.insert("locales/zh-Hans.yaml".into(), SourceText::new("report-templates/locales/zh-Hans.yaml", short));
+    let kpis: Vec<Kpi> = input().kpis.into_iter().map(|k| k.kpi).collect();
+    let found = check(&compile(&files).expect("templates"), &report(), &kpis, &schemas());
+    let missing = |key: &str| {
+        let says = format!("`report-templates/locales/zh-Hans.yaml` has no phrase `{key}`");
+        found.0.iter().any(|d| d.code == "missing-phrase" && d.message == says)
+    };
+    assert!(missing("revenue.title") && !missing("growth.title"), "{found:#?}");
+}
+
 #[test]
 fn hostile_names_stay_in_their_cells() {
     let mut input = input();
@@ -479,7 +543,7 @@ fn hostile_names_stay_in_their_cells() {
     let mut report = report();
     report.title = hostile[3].into();
     report.subject = "a\r\nBcc: everyone@example.com".into();
-    let page = render(&compile(&shipped()).expect("templates"), &report, &input).expect("a report");
+    let page = render(&compile(&shipped()).expect("templates"), &report, &input, Locale::En).expect("a report");
     keep("hostile.html", &page.html);
     assert!(!page.html.contains("<script") && !page.html.contains("<img"));
     assert!(page.html.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
@@ -578,7 +642,7 @@ fn a_missing_template_and_data_that_is_not_shown_are_told() {
         (found.0[0].code, found.0[0].help.as_deref()),
         ("unknown-template", Some("did you mean `executive.html`?"))
     );
-    assert!(matches!(render(&templates, &wrong, &input()), Err(ReportError::UnknownTemplate { .. })));
+    assert!(matches!(render(&templates, &wrong, &input(), Locale::En), Err(ReportError::UnknownTemplate { .. })));
     let mut misspelt = report();
     let growth = misspelt.data.remove("growth").expect("growth");
     misspelt.data.insert("grwth".into(), growth);
@@ -592,8 +656,10 @@ fn a_missing_template_and_data_that_is_not_shown_are_told() {
 
 #[test]
 fn what_the_author_of_a_template_may_use_is_what_the_check_knows() {
-    let view = super::context::view(&report(), &input());
-    let context = super::context::context(&report(), &input(), &view);
+    let (words, _) = super::words::Words::of(Locale::En, &BTreeMap::new());
+    let (theme, _) = super::theme::Theme::of(&BTreeMap::new());
+    let view = super::context::view(&report(), &input(), &words);
+    let context = super::context::context(&report(), &input(), &view, &words, &theme, "web");
     for name in super::check::KNOWN {
         assert!(context.contains_key(name), "{name}");
     }

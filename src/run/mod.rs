@@ -20,6 +20,7 @@ mod pdf;
 mod posting;
 #[cfg(test)]
 mod posting_tests;
+mod preview;
 mod publish;
 mod query;
 mod report;
@@ -38,6 +39,7 @@ pub use kpis::{KpiValue, Restated};
 pub use night::{Night, Options, Session, backfill, plan_interval, run_interval};
 pub use notices::{overdue, tell_delays};
 pub use open::{Workshop, engine, open, open_beside, open_exports, open_lake};
+pub use preview::{Preview, preview};
 pub use publish::{notable, total};
 pub use query::query;
 pub use report::{Rendered, report};

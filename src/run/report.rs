@@ -103,7 +103,7 @@ async fn pages(
         let templates = Arc::clone(&templates);
         async move {
             let view = Arc::new(view(shop, one, publication, sheets, group).await?);
-            let rendered = draw(templates, one, &view).await?;
+            let rendered = draw(templates, one, &view, group.locale).await?;
             let stem = format!("{folder}/{}", group.stem());
             let page = report::with_sources(&rendered.html, group.locale, &view);
             shop.lake.put(&format!("{stem}.html"), page.into_bytes()).await?;
@@ -133,10 +133,15 @@ async fn pages(
 }
 
 /// Drawing takes a processor for a while, so it is done beside the tasks that wait for stores and servers.
-async fn draw(templates: Arc<Templates>, one: &Report, view: &Arc<ReportInput>) -> Result<report::Rendered, RunError> {
+pub(super) async fn draw(
+    templates: Arc<Templates>,
+    one: &Report,
+    view: &Arc<ReportInput>,
+    locale: Locale,
+) -> Result<report::Rendered, RunError> {
     let (one, view) = (one.clone(), Arc::clone(view));
     let name = one.name.to_string();
-    let drawn = tokio::task::spawn_blocking(move || report::render(&templates, &one, &view)).await;
+    let drawn = tokio::task::spawn_blocking(move || report::render(&templates, &one, &view, locale)).await;
     drawn
         .map_err(|e| RunError::Panicked(e.to_string()))?
         .map_err(|e| RunError::Report { report: name, why: e.to_string() })
@@ -265,7 +270,7 @@ fn compile(shop: &Workshop) -> Result<Templates, RunError> {
 }
 
 /// What reports show: tables, those that somebody sees whole already read, and the values of KPIs as they were published.
-struct Sheets<'p> {
+pub(super) struct Sheets<'p> {
     shop: &'p Workshop,
     tables: BTreeMap<TableName, Arc<PartsTable>>,
     whole: BTreeMap<TableName, Rows>,
@@ -273,7 +278,11 @@ struct Sheets<'p> {
 }
 
 impl<'p> Sheets<'p> {
-    async fn of(shop: &'p Workshop, publication: &Publication, reports: &[Report]) -> Result<Self, RunError> {
+    pub(super) async fn of(
+        shop: &'p Workshop,
+        publication: &Publication,
+        reports: &[Report],
+    ) -> Result<Self, RunError> {
         let (mut wanted, mut whole) = (BTreeSet::new(), BTreeSet::new());
         for one in reports {
             let groups = groups(one);
@@ -311,7 +320,7 @@ impl<'p> Sheets<'p> {
     }
 }
 
-async fn view(
+pub(super) async fn view(
     shop: &Workshop,
     one: &Report,
     publication: &Publication,

@@ -18,6 +18,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("lettre", &["deliver"]),
     ("mail_parser", &["deliver"]),
     ("rust_xlsxwriter", &["report"]),
+    ("resvg", &["report"]),
+    ("css_inline", &["report"]),
     ("clap", &["cli"]),
     ("axum", &["pages"]),
     ("indicatif", &["cli"]),
