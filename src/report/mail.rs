@@ -1,6 +1,8 @@
 //! A page → the body of a mail: styles stand in the elements themselves, and every drawing is a picture by Content-ID, because
 //! mail programs show neither style sheets that are linked nor SVG. Knows no template.
 
+use std::fmt::Write;
+
 use css_inline::CSSInliner;
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree};
@@ -40,9 +42,10 @@ fn pictures(page: &str) -> Result<(String, Vec<Image>), Refused> {
             return Err("a drawing without `width` and `height` has no size in a mail".to_owned());
         }
         let alt = of("aria-label").unwrap_or_default();
-        out.push_str(&format!(
+        let _ = write!(
+            out,
             "<img class=\"pic\" src=\"cid:{id}\" width=\"{width}\" height=\"{height}\" alt=\"{alt}\" border=\"0\">"
-        ));
+        );
         if !images.iter().any(|i| i.id == id) {
             images.push(Image { id, png: png(svg)? });
         }

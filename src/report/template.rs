@@ -115,7 +115,7 @@ impl Templates {
 pub fn compile(templates: &BTreeMap<String, Arc<SourceText>>) -> Result<Templates, Diagnostics> {
     let (theme, mut mistakes) = Theme::of(templates);
     let pages: BTreeMap<&String, &Arc<SourceText>> =
-        templates.iter().filter(|(name, _)| !name.ends_with(".yaml")).collect();
+        templates.iter().filter(|(name, _)| name.rsplit_once('.').is_none_or(|(_, ending)| ending != "yaml")).collect();
     let mut tongues = BTreeMap::new();
     for locale in Locale::ALL {
         let (words, found) = Words::of(locale, templates);
