@@ -85,8 +85,8 @@ pub(super) fn fill(phrase: &str, value: impl Fn(&str) -> Option<String>) -> Resu
 /// are called in each language somebody reads.
 pub(super) fn check(all: &[Words], kpis: &[Kpi], read: &BTreeSet<Locale>) -> Diagnostics {
     let mut found = Diagnostics::default();
-    for words in all.iter().filter(|w| !w.given.is_empty() || read.contains(&w.locale)) {
-        for other in all.iter().filter(|_| !words.given.is_empty()) {
+    for words in all.iter().filter(|w| !w.given.is_empty()) {
+        for other in all {
             for (key, (_, place)) in other.given.iter().filter(|(key, _)| !one_sided(key)) {
                 if words.find(key).is_none() {
                     found.push(missing(words, key, place.clone()));

@@ -157,7 +157,7 @@ fn two_fresh_runs_come_to_the_same() {
 
 /// A page without the name of what it was made from: exports in another folder are other exports.
 fn without_content(page: &str) -> String {
-    let (before, after) = page.split_once("Content <code>").expect("the page names its content");
+    let (before, after) = page.split_once("). Content ").expect("the page names its content");
     format!("{before}{}", &after[32..])
 }
 
