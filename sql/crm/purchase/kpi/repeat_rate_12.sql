@@ -14,17 +14,27 @@ key: [period]
 checks:
   - expression: "value IS NULL OR (low <= value AND value <= high)"
 */
-WITH customers AS (
-    SELECT m.month, m.provisional, c.customer_key, sum(c.orders) AS orders
-    FROM core.months AS m
-    INNER JOIN core.customer_months AS c
-        ON c.month <= m.month AND c.month > CAST(m.month - INTERVAL '12 months' AS DATE)
-    GROUP BY m.month, m.provisional, c.customer_key
+-- A customer is counted at the last active month up to the one in question, and so once. One order in it is a repeat only when the
+-- active month before lies within the 12 months too.
+WITH spans AS (
+    SELECT month, previous_month, next_month, orders >= 2 AS twice, count(*) AS customers
+    FROM core.customer_months
+    GROUP BY month, previous_month, next_month, orders >= 2
 ),
 counts AS (
-    SELECT month, provisional, count(*) FILTER (WHERE orders >= 2) AS k, count(*) AS n
-    FROM customers
-    GROUP BY month, provisional
+    SELECT
+        m.month,
+        m.provisional,
+        CAST(coalesce(sum(s.customers) FILTER (
+            WHERE s.twice OR s.previous_month > CAST(m.month - INTERVAL '12 months' AS DATE)
+        ), 0) AS BIGINT) AS k,
+        CAST(sum(s.customers) AS BIGINT) AS n
+    FROM core.months AS m
+    INNER JOIN spans AS s
+        ON s.month <= m.month
+            AND s.month > CAST(m.month - INTERVAL '12 months' AS DATE)
+            AND (s.next_month IS NULL OR s.next_month > m.month)
+    GROUP BY m.month, m.provisional
 )
 SELECT
     month AS period,
