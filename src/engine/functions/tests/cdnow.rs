@@ -231,3 +231,15 @@ async fn discounted_value_as_recomputed() {
         WHERE id IN (1, 2, 3, 6) ORDER BY id";
     near(&numbers(&rows(&tables, sql).await), &[36.2785, 4.6375, 8.3441, 283.524], 0.01);
 }
+
+/// The same from the purchases themselves, whose weeks are whole days.
+#[tokio::test]
+async fn discounted_value_from_whole_days() {
+    let Some(tables) = purchases() else { return };
+    let sql = "
+        SELECT bgnbd_clv(f, x, t_x, t, gamma_gamma_mean(g, x, m), 12, 4.345, 0.01)
+        FROM customers
+        CROSS JOIN (SELECT fit_bgnbd(x, t_x, t) AS f, fit_gamma_gamma(x, m) AS g FROM customers) AS fits
+        WHERE customer IN ('0001', '0002', '0003', '0006') ORDER BY customer";
+    near(&ask(&tables, sql).await, &[36.27398, 4.64094, 8.34448, 283.55808], 0.0005);
+}
