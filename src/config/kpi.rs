@@ -120,7 +120,7 @@ fn one(reading: &mut Reading<'_>, fields: Fields<'_>, name: KpiName, base: Optio
             reading.found.push(
                 Diagnostic::error("missing-key", message)
                     .at(place)
-                    .help("`share`, `count`, `score`, `days`, `hours`, `money` or `{money: \"£\"}`"),
+                    .help("`share`, `count`, `score`, `ratio`, `days`, `hours`, `money` or `{money: \"£\"}`"),
             );
             return None;
         }
