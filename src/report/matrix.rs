@@ -91,7 +91,7 @@ pub(super) fn matrix(table: &Value, scheme: &str, words: &Words) -> Result<Matri
         match moves.iter().find(|m| m.before == *from && m.now == *to) {
             None => Flow { stayed, ..Flow::default() },
             Some(m) if m.of < FEW => Flow { text: NOTHING.to_owned(), stayed, ..Flow::default() },
-            Some(m) if m.customers < FEW => Flow { text: "<5".to_owned(), stayed, ..Flow::default() },
+            Some(m) if m.customers < FEW => Flow { text: "≤4".to_owned(), stayed, ..Flow::default() },
             Some(m) => {
                 let (back, ink) = shade(m.customers / m.of);
                 Flow { text: share(m.customers / m.of, 0, words.locale), back, ink, stayed, notable: m.notable }
@@ -104,7 +104,7 @@ pub(super) fn matrix(table: &Value, scheme: &str, words: &Words) -> Result<Matri
             let of = moves.iter().find(|m| m.before == *from).map_or(0.0, |m| m.of);
             From {
                 place: name(from),
-                size: if of < FEW { "<5".to_owned() } else { grouped(of, 0) },
+                size: if of < FEW { "≤4".to_owned() } else { grouped(of, 0) },
                 cells: now.iter().map(|to| flow(from, to)).collect(),
             }
         })
