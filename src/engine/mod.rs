@@ -10,6 +10,7 @@ mod matching;
 mod output;
 mod parts;
 mod planner;
+mod ranks;
 mod rows;
 mod session;
 mod shared;

@@ -11,23 +11,24 @@ use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 
+use crate::engine::ranks::{self, Ranks};
 use crate::engine::shared::{self, Reader};
 use crate::engine::windows::{self, Windows};
 
 /// Plans statements.
 #[derive(Debug)]
 pub(super) struct Planner {
-    /// Whether rows may wait in memory for a second reader.
-    pub shares: bool,
+    /// Whether rows may wait in memory: for a second reader, or for their places in an order.
+    pub holds: bool,
 }
 
 #[async_trait]
 impl QueryPlanner for Planner {
     async fn create_physical_plan(&self, plan: &LogicalPlan, session: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
-        let mut plan = windows::replace(plan.clone())?;
-        if self.shares {
-            plan = shared::share(&plan)?;
-        }
+        let plan = match self.holds {
+            true => shared::share(&windows::replace(ranks::replace(plan.clone())?)?)?,
+            false => windows::replace(plan.clone())?,
+        };
         let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(Ours)]);
         planner.create_physical_plan(&plan, session).await
     }
@@ -50,9 +51,12 @@ impl ExtensionPlanner for Ours {
         if let Some(reader) = node.as_any().downcast_ref::<Reader>() {
             return reader.plan(planner, session).await.map(Some);
         }
-        match (node.as_any().downcast_ref::<Windows>(), inputs) {
-            (Some(windows), [input]) => windows::plan(windows, input, planner, session, context).map(Some),
-            _ => Ok(None),
+        let [input] = inputs else { return Ok(None) };
+        let node = node.as_any();
+        if let Some(ranks) = node.downcast_ref::<Ranks>() {
+            return ranks::plan(ranks, input, planner, session, context).map(Some);
         }
+        let windows = node.downcast_ref::<Windows>();
+        windows.map(|windows| windows::plan(windows, input, planner, session, context)).transpose()
     }
 }

@@ -98,7 +98,7 @@ impl Engine {
             .with_config(config(&self.settings, effort))
             .with_runtime_env(Arc::clone(&self.runtime))
             .with_catalog_list(Arc::new(catalogs))
-            .with_query_planner(Arc::new(Planner { shares: effort != Effort::Frugal }));
+            .with_query_planner(Arc::new(Planner { holds: effort != Effort::Frugal }));
         Ok(SessionContext::new_with_state(state.build()))
     }
 

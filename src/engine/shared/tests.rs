@@ -23,7 +23,7 @@ fn session(shares: bool, cores: usize, memory: usize) -> SessionContext {
         .with_runtime_env(runtime.expect("a runtime"))
         .with_default_features();
     if shares {
-        state = state.with_query_planner(Arc::new(Planner { shares: true }));
+        state = state.with_query_planner(Arc::new(Planner { holds: true }));
     }
     let session = SessionContext::new_with_state(state.build());
     let batches: Vec<Vec<RecordBatch>> = (0..4).map(|part| vec![orders(part)]).collect();

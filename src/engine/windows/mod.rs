@@ -127,7 +127,8 @@ pub(super) fn plan(
     Ok(Arc::new(WindowColumnsExec::new(Arc::new(Spec { columns, partition_by, order_by, schema }), Arc::clone(input))))
 }
 
-fn function(expr: &Expr) -> Option<&WindowFunction> {
+/// The window function of an expression.
+pub(super) fn function(expr: &Expr) -> Option<&WindowFunction> {
     match expr {
         Expr::Alias(alias) => function(&alias.expr),
         Expr::WindowFunction(function) => Some(function),

@@ -25,7 +25,7 @@ fn state(ours: bool, cores: usize) -> SessionState {
     if !ours {
         return state;
     }
-    SessionStateBuilder::new_from_existing(state).with_query_planner(Arc::new(Planner { shares: false })).build()
+    SessionStateBuilder::new_from_existing(state).with_query_planner(Arc::new(Planner { holds: false })).build()
 }
 
 fn session(ours: bool, cores: usize, rows: &[Row]) -> SessionContext {
