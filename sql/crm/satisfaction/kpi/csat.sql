@@ -21,7 +21,7 @@ WITH answers AS (
             ORDER BY answered_at DESC, response_id DESC
         ) AS place
     FROM core.survey_responses
-    WHERE survey = 'transactional' AND csat IS NOT NULL
+    WHERE survey = 'transactional' AND csat IS NOT NULL AND bdate < $as_of
 ),
 tallies AS (
     SELECT month, count(*) AS n, count(*) FILTER (WHERE csat >= 4) AS k
@@ -37,7 +37,7 @@ shares AS (
         coalesce(t.n, 0) AS n,
         CAST(t.k AS DOUBLE) AS hits,
         CAST(t.n AS DOUBLE) AS trials
-    FROM core.months AS m
+    FROM satisfaction.months AS m
     LEFT JOIN tallies AS t ON t.month = m.month
 )
 SELECT

@@ -23,7 +23,7 @@ WITH answers AS (
             ORDER BY answered_at DESC, response_id DESC
         ) AS place
     FROM core.survey_responses
-    WHERE ces IS NOT NULL
+    WHERE ces IS NOT NULL AND bdate < $as_of
 ),
 tallies AS (
     SELECT
@@ -45,6 +45,6 @@ SELECT
     t.mean - normal_quantile(0.975) * t.deviation / sqrt(t.n) AS low,
     t.mean + normal_quantile(0.975) * t.deviation / sqrt(t.n) AS high,
     m.provisional
-FROM core.months AS m
+FROM satisfaction.months AS m
 LEFT JOIN tallies AS t ON t.month = m.month
 ORDER BY period

@@ -20,7 +20,7 @@ WITH answers AS (
             ORDER BY answered_at DESC, response_id DESC
         ) AS place
     FROM core.survey_responses
-    WHERE survey = 'relational' AND nps IS NOT NULL
+    WHERE survey = 'relational' AND nps IS NOT NULL AND bdate < $as_of
 ),
 waves AS (
     SELECT
@@ -41,6 +41,6 @@ SELECT
     nps_low(s.promoters, s.detractors, s.n) AS low,
     nps_high(s.promoters, s.detractors, s.n) AS high,
     m.provisional
-FROM core.months AS m
+FROM satisfaction.months AS m
 LEFT JOIN waves AS s ON s.month = m.month
 ORDER BY period

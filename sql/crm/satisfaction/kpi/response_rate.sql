@@ -29,6 +29,15 @@ tallies AS (
     LEFT JOIN answered AS a ON a.invitation_id = i.invitation_id
     WHERE i.delivered AND i.sent_on < $as_of
     GROUP BY 1
+),
+-- From the first invitation, since a wave nobody has answered yet is in no calendar of answers.
+months AS (
+    SELECT unnest(generate_series(
+        min(month),
+        CAST(date_trunc('month', CAST($as_of AS DATE) - INTERVAL '1 day') AS DATE),
+        INTERVAL '1 month'
+    )) AS month
+    FROM tallies
 )
 SELECT
     m.month AS period,
@@ -38,7 +47,7 @@ SELECT
     coalesce(t.n, 0) AS n,
     wilson_low(t.k, t.n) AS low,
     wilson_high(t.k, t.n) AS high,
-    m.provisional OR coalesce($as_of - t.last_sent < 14, FALSE) AS provisional
-FROM core.months AS m
+    m.month >= date_trunc('month', $as_of) OR coalesce($as_of - t.last_sent < 14, FALSE) AS provisional
+FROM months AS m
 LEFT JOIN tallies AS t ON t.month = m.month
 ORDER BY period
