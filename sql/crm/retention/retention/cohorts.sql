@@ -12,6 +12,19 @@ columns:
 key: [cohort, month_index]
 checks:
   - expression: "customers <= cohort_size AND (month_index > 0 OR customers = cohort_size)"
+  - name: the cells of each month add up to its active customers
+    query: >
+      SELECT number
+      FROM (
+          SELECT 12 * date_part('year', cohort) + date_part('month', cohort) + month_index AS number, customers
+          FROM retention.cohorts
+          UNION ALL
+          SELECT 12 * date_part('year', month) + date_part('month', month) AS number, -1 AS customers
+          FROM core.customer_months
+          WHERE month < $as_of
+      ) AS both_sides
+      GROUP BY number
+      HAVING sum(customers) <> 0
 */
 WITH sizes AS (
     SELECT month AS cohort, count(*) AS cohort_size
