@@ -8,6 +8,7 @@ use arrow::compute::SortOptions;
 use arrow::datatypes::SchemaRef;
 use arrow::row::{RowConverter, Rows, SortField};
 use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::utils::memory::RecordBatchMemoryCounter;
 use datafusion::common::{exec_err, internal_err};
 use datafusion::error::Result;
 use datafusion::execution::TaskContext;
@@ -158,9 +159,10 @@ async fn ranked(
     memory: MemoryReservation,
     metrics: BaselineMetrics,
 ) -> Result<impl futures::Stream<Item = Result<RecordBatch>>> {
-    let (mut batches, mut rows) = (vec![], 0);
+    // Batches may be slices of the same memory, which counts once.
+    let (mut batches, mut rows, mut counter) = (vec![], 0, RecordBatchMemoryCounter::new());
     while let Some(batch) = input.try_next().await? {
-        memory.try_grow(batch.get_array_memory_size())?;
+        memory.try_grow(counter.count_batch(&batch))?;
         rows += batch.num_rows();
         batches.push(batch);
     }
