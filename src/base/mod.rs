@@ -15,4 +15,4 @@ pub use name::{
     BadName, CalendarName, ChannelName, KpiName, PackName, ParamName, PipelineName, ReportName, RunId, SourceName,
     StoreName, TableName,
 };
-pub use units::{ByteSize, human_bytes, human_count, human_duration};
+pub use units::{ByteSize, human_bytes, human_count, human_duration, parse_duration};

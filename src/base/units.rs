@@ -43,6 +43,22 @@ impl fmt::Display for ByteSize {
     }
 }
 
+/// A span of time as people write it: `90s`, `30m`, `3h`, `2d`.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    let split = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at(split);
+    let seconds: u64 = match unit.trim() {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86400,
+        _ => return None,
+    };
+    let all = number.parse::<u64>().ok()?.checked_mul(seconds)?;
+    (all > 0).then(|| Duration::from_secs(all))
+}
+
 /// `1.5 MiB`.
 pub fn human_bytes(bytes: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
@@ -91,5 +107,14 @@ mod tests {
         assert_eq!(human_bytes(1536), "1.5 KiB");
         assert_eq!(human_count(541_909), "541,909");
         assert_eq!(human_count(909), "909");
+    }
+
+    #[test]
+    fn spans_of_time() {
+        assert_eq!(parse_duration("90s"), Some(Duration::from_secs(90)));
+        assert_eq!(parse_duration("3 h"), Some(Duration::from_hours(3)));
+        for text in ["0s", "3", "h", "1.5h", "3 weeks", "99999999999999999999d"] {
+            assert_eq!(parse_duration(text), None, "{text}");
+        }
     }
 }

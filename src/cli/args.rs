@@ -41,7 +41,7 @@ pub enum Verb {
     Query(QueryArgs),
     /// Say what a published figure is: its formula and SQL, its checks, its run and the exports it comes from.
     Explain(ExplainArgs),
-    /// List runs, or show one.
+    /// List runs; show, follow or cancel one.
     Runs(RunsArgs),
     /// List the reports that were made, as pages to open.
     Report(ReportArgs),
@@ -161,13 +161,39 @@ pub struct DocsArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct RunsArgs {
-    /// A run's id, to see its steps and checks.
-    pub run: Option<String>,
+    #[command(subcommand)]
+    pub what: Option<RunsVerb>,
     #[arg(long)]
     pub pipeline: Option<String>,
     #[arg(long, default_value_t = 20)]
     pub limit: usize,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RunsVerb {
+    /// Show one run's steps, reasons and checks.
+    Show(OneRun),
+    /// Follow a run until it ends, wherever it works; leaves with its exit code.
+    Watch(OneRun),
+    /// Have a run end now, wherever it works. What it made stays.
+    Cancel {
+        #[command(flatten)]
+        run: OneRun,
+        /// Why, for whoever looks later.
+        #[arg(long)]
+        why: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct OneRun {
+    /// The run's id, or `latest`.
+    #[arg(default_value = "latest")]
+    pub run: String,
+    #[arg(long)]
+    pub pipeline: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -1,26 +1,48 @@
-//! `matins runs`: what has run, and what one run did.
+//! `matins runs`: what has run, what one run did, how far one is; and the wish that one end.
+
+use std::time::Duration;
 
 use serde_json::json;
 
-use crate::base::{RunId, human_count, human_duration};
-use crate::cli::args::{Cli, RunsArgs};
+use crate::base::{Event, Observer, RunId, StepOutcome, human_count, human_duration};
+use crate::cli::args::{Cli, RunsArgs, RunsVerb};
+use crate::cli::progress::Progress;
 use crate::cli::project::{pipeline, project};
 use crate::cli::screen::{Screen, outcome_line};
-use crate::lake::{RunFinished, RunStarted};
-use crate::run::{RunError, notable, open_lake, total};
+use crate::config::Pipeline;
+use crate::lake::{Cancellation, Lake, RunFinished, RunProgress, RunStarted, RunStatus, StepEnd};
+use crate::run::{RunError, cancel, lease_timeout, notable, open_lake, total};
 use crate::system::System;
+
+/// How often a run is looked at while it is watched.
+const LOOK: Duration = Duration::from_secs(1);
 
 pub async fn runs(cli: &Cli, screen: &Screen, system: &System, args: &RunsArgs) -> Result<(), RunError> {
     let project = project(cli, screen, system)?;
-    let pipeline = pipeline(&project, args.pipeline.as_deref())?;
+    let of = match &args.what {
+        Some(RunsVerb::Show(one) | RunsVerb::Watch(one) | RunsVerb::Cancel { run: one, .. }) => &one.pipeline,
+        None => &args.pipeline,
+    };
+    let pipeline = pipeline(&project, of.as_deref())?;
     let lake = open_lake(&project, system)?;
-    if let Some(id) = &args.run {
-        let run: RunId = id.parse().map_err(|e: crate::base::BadName| RunError::Usage(e.to_string()))?;
-        let found = lake.run_record(&pipeline.name, &run).await?;
-        let (started, finished) =
-            found.ok_or_else(|| RunError::Usage(format!("pipeline `{}` has no run `{run}`", pipeline.name)))?;
-        show(screen, &started, finished.as_ref());
-        return Ok(());
+    match &args.what {
+        Some(RunsVerb::Show(one)) => {
+            let (started, finished) = find(&lake, pipeline, &one.run).await?;
+            show(screen, &started, finished.as_ref());
+            return Ok(());
+        }
+        Some(RunsVerb::Watch(one)) => return watch(screen, system, &lake, pipeline, &one.run).await,
+        Some(RunsVerb::Cancel { run: one, why }) => {
+            let (started, _) = find(&lake, pipeline, &one.run).await?;
+            let host = system.machine.process().host;
+            let by = system.environment.get("USER").map_or_else(|| host.clone(), |user| format!("{user} on {host}"));
+            let wish = Cancellation { by, why: why.clone(), at: system.clock.now() };
+            cancel(&lake, &pipeline.name, &started.run, &wish).await?;
+            let within = human_duration(lease_timeout(system) / 9);
+            screen.print(&format!("run {} of {} ends within {within}; what it made stays", started.run, pipeline.name));
+            return Ok(());
+        }
+        None => {}
     }
     let all = lake.list_runs(&pipeline.name, args.limit).await?;
     if screen.json {
@@ -50,6 +72,85 @@ pub async fn runs(cli: &Cli, screen: &Screen, system: &System, args: &RunsArgs) 
     });
     screen.table(&header, &[false, false, false, true, false, true, true, true], body.collect());
     Ok(())
+}
+
+async fn find(lake: &Lake, pipeline: &Pipeline, named: &str) -> Result<(RunStarted, Option<RunFinished>), RunError> {
+    if named == "latest" {
+        let latest = lake.list_runs(&pipeline.name, 1).await?.pop();
+        return latest.ok_or_else(|| RunError::Usage(format!("pipeline `{}` has not run yet", pipeline.name)));
+    }
+    let run: RunId = named.parse().map_err(|e: crate::base::BadName| RunError::Usage(e.to_string()))?;
+    let found = lake.run_record(&pipeline.name, &run).await?;
+    found.ok_or_else(|| RunError::Usage(format!("pipeline `{}` has no run `{run}`", pipeline.name)))
+}
+
+/// Follows a run to its end by what it leaves in the lake, so that it may work on any machine.
+async fn watch(
+    screen: &Screen,
+    system: &System,
+    lake: &Lake,
+    pipeline: &Pipeline,
+    named: &str,
+) -> Result<(), RunError> {
+    let (started, mut finished) = find(lake, pipeline, named).await?;
+    let progress = Progress::new(screen.live, screen.quiet);
+    let (mut shown, mut last) = (0, RunProgress::default());
+    let begin = |steps| Event::RunStarted {
+        pipeline: started.pipeline.clone(),
+        run: started.run.clone(),
+        as_of: started.as_of.clone(),
+        steps,
+    };
+    while finished.is_none() {
+        if let Some(seen) = lake.progress(&pipeline.name, &started.run).await? {
+            if last.steps != seen.steps {
+                progress.see(&begin(seen.steps));
+            }
+            for step in seen.running.iter().filter(|step| !last.running.contains(step)) {
+                progress.see(&Event::StepStarted { step: step.clone() });
+            }
+            for end in seen.ended.iter().skip(shown) {
+                progress.see(&event(end));
+                if screen.json {
+                    screen.print(&json!({ "run": started.run, "ended": end, "of": seen.steps }).to_string());
+                } else if !screen.live && end.outcome == "ran" {
+                    let took = human_duration(Duration::from_millis(end.took_ms));
+                    screen.say(&format!("{} ran in {took}, {} rows", end.step, human_count(end.rows)));
+                }
+            }
+            shown = seen.ended.len();
+            last = seen;
+        }
+        if system.machine.is_dead(&started.process) {
+            progress.finish();
+            let message =
+                format!("run {} was interrupted: its process is gone; run the same again to go on", started.run);
+            return Err(RunError::Usage(message));
+        }
+        tokio::time::sleep(LOOK).await;
+        finished = lake.run_record(&pipeline.name, &started.run).await?.and_then(|(_, finished)| finished);
+    }
+    progress.finish();
+    let Some(finished) = finished else { return Ok(()) };
+    if screen.json {
+        screen.print(&json!({ "run": started.run, "finished": finished }).to_string());
+    } else {
+        show(screen, &started, Some(&finished));
+    }
+    match finished.status {
+        RunStatus::Published => Ok(()),
+        status => Err(RunError::Watched { run: started.run, status }),
+    }
+}
+
+fn event(end: &StepEnd) -> Event {
+    let outcome = match end.outcome.as_str() {
+        "failed" => StepOutcome::Failed { message: end.message.clone().unwrap_or_default() },
+        "skipped" => StepOutcome::Skipped,
+        "reused" => StepOutcome::Reused,
+        _ => StepOutcome::Made { rows: end.rows },
+    };
+    Event::StepFinished { step: end.step.clone(), outcome, took: Duration::from_millis(end.took_ms) }
 }
 
 /// A run without an end runs still, or its process was killed.

@@ -32,6 +32,8 @@ const ADDRESS: &str = "@";
 const DESTINATION: &str = "^(.*@.*|[a-z][a-z0-9_-]*)$";
 const TYPE: &str = r"^(text|integer|float|boolean|date|timestamp|decimal\( *[0-9]+ *, *[0-9]+ *\))$";
 
+const SPAN_OF_TIME: &str = "^ *0*[1-9][0-9]{0,8} *[smhd] *$";
+
 pub(super) const INTERVALS: &[&str] = &["hour", "day", "week", "month", "quarter"];
 
 pub(super) static PROJECT: Object = object(
@@ -66,6 +68,11 @@ pub(super) static PROJECT: Object = object(
             "business days and holidays, by the names that `schedule.calendar` uses",
         ),
         may("serve", Shape::Object(&SERVE), "how `matins serve` uses this machine"),
+        may(
+            "timeouts",
+            Shape::Object(&TIMEOUTS),
+            "how long work may last, for pipelines that do not say it themselves",
+        ),
         may(
             "site",
             Shape::Form("^https?://"),
@@ -175,6 +182,7 @@ pub(super) static PIPELINE: Object = object(
             "the first day of a week, for `interval: week` (default `monday`)",
         ),
         may("schedule", Shape::Object(&SCHEDULE), "when it runs by itself"),
+        may("timeouts", Shape::Object(&TIMEOUTS), "how long its work may last"),
         may("sample", Shape::Object(&SAMPLE), "made-up exports, so that it runs with nothing given"),
         may("params", Shape::Map(WORD, &Shape::Literal), "values that stages use as `$name`"),
         may(
@@ -210,6 +218,14 @@ pub(super) static CALENDAR: Object = object(
 pub(super) static SERVE: Object = object(
     "`serve`",
     &[may("at_once", Shape::Whole(1), "how many pipelines run side by side; they share its memory (default 2)")],
+);
+
+pub(super) static TIMEOUTS: Object = object(
+    "`timeouts`",
+    &[
+        may("step", Shape::Form(SPAN_OF_TIME), "one step, as in `30m` (default `6h`)"),
+        may("run", Shape::Form(SPAN_OF_TIME), "one run of one interval, as in `3h` (default `12h`)"),
+    ],
 );
 
 pub(super) static SCHEDULE: Object = any_of(

@@ -29,6 +29,8 @@ pub struct Project {
     pub calendars: BTreeMap<CalendarName, Calendar>,
     /// How many pipelines `serve` runs side by side.
     pub at_once: usize,
+    /// Of pipelines that do not say it themselves.
+    pub timeouts: Timeouts,
     /// Where the lake's `reports/` is read by people, without a slash at its end: links in messages begin with it.
     pub site: Option<String>,
     pub pipelines: BTreeMap<PipelineName, Pipeline>,
@@ -193,7 +195,21 @@ pub struct Pipeline {
     pub kpis: Vec<Kpi>,
     pub reports: Vec<Report>,
     pub schedule: Option<Schedule>,
+    pub timeouts: Timeouts,
     pub sample: Option<Sample>,
+}
+
+/// How long work may last before it is given up. Deliveries have theirs where they are set up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    pub step: std::time::Duration,
+    pub run: std::time::Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { step: std::time::Duration::from_hours(6), run: std::time::Duration::from_hours(12) }
+    }
 }
 
 /// A value a stage may use as `$name`.

@@ -13,7 +13,7 @@ use crate::base::{
 
 use super::keys::{INTERVALS, PIPELINE, RECIPIENT, RECIPIENTS_FROM, REPORT, SAMPLE};
 use super::model::{Destination, Locale, ParamValue, Pipeline, Recipient, RecipientsFrom, Report, Sample};
-use super::project::Surroundings;
+use super::project::{Surroundings, timeouts};
 use super::shape::{Fields, Reading, Shape};
 use super::tree::{Node, parse};
 use super::words::{address, is_word, name, zone};
@@ -47,6 +47,7 @@ pub(super) fn read(
         packs,
         params: params(reading, fields),
         reports: reports(reading, fields, around),
+        timeouts: timeouts(fields, around.timeouts),
         sample: fields.get("sample").and_then(|n| sample(reading, n, around)),
     })
 }

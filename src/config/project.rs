@@ -10,9 +10,9 @@ use crate::base::{
 };
 use crate::system::{Environment, ProjectFiles};
 
-use super::keys::{PROJECT, SERVE, STORE};
+use super::keys::{PROJECT, SERVE, STORE, TIMEOUTS};
 use super::mail::{channels, mail, site};
-use super::model::{Calendar, Channel, Pack, Project, Setting, Store, Unset};
+use super::model::{Calendar, Channel, Pack, Project, Setting, Store, Timeouts, Unset};
 use super::shape::{Fields, Reading, Shape};
 use super::tree::{Node, Value, parse};
 use super::words::{name, zone};
@@ -24,6 +24,7 @@ const SCHEMES: [&str; 11] = ["s3", "s3a", "az", "azure", "abfs", "abfss", "gs", 
 pub(super) struct Surroundings<'a> {
     pub(super) environment: &'a Environment,
     pub(super) time_zone: Tz,
+    pub(super) timeouts: Timeouts,
     /// `None` when `matins.yaml` could not be read, so that nobody is told of stores that may well be there.
     pub(super) stores: Option<&'a BTreeMap<StoreName, Store>>,
     pub(super) channels: &'a BTreeMap<ChannelName, Channel>,
@@ -62,6 +63,7 @@ pub fn load(files: &ProjectFiles, environment: &Environment) -> (Option<Project>
         channels: channels(&mut reading, fields),
         calendars: schedule::calendars(&mut reading, fields),
         at_once: fields.get("serve").and_then(|n| Fields::new(n, &SERVE).whole("at_once")).unwrap_or(2),
+        timeouts: timeouts(fields, Timeouts::default()),
         site: site(&mut reading, fields),
         pipelines: BTreeMap::new(),
         packs: BTreeMap::new(),
@@ -83,6 +85,7 @@ pub fn load(files: &ProjectFiles, environment: &Environment) -> (Option<Project>
     let surroundings = Surroundings {
         environment,
         time_zone: project.time_zone,
+        timeouts: project.timeouts,
         stores: stores_known.then_some(&project.stores),
         channels: &project.channels,
         calendars: &project.calendars,
@@ -189,6 +192,13 @@ fn url(reading: &mut Reading<'_>, node: &Node) -> Option<Setting> {
         }
     }
     Some(setting)
+}
+
+/// What is not said is as in `otherwise`; the shape has judged the texts.
+pub(super) fn timeouts(fields: Fields<'_>, otherwise: Timeouts) -> Timeouts {
+    let Some(node) = fields.get("timeouts") else { return otherwise };
+    let limit = |key| Fields::new(node, &TIMEOUTS).text(key).and_then(crate::base::parse_duration);
+    Timeouts { step: limit("step").unwrap_or(otherwise.step), run: limit("run").unwrap_or(otherwise.run) }
 }
 
 fn memory(reading: &mut Reading<'_>, node: &Node) -> Option<crate::base::ByteSize> {

@@ -25,9 +25,10 @@ pub(super) struct Planner {
 #[async_trait]
 impl QueryPlanner for Planner {
     async fn create_physical_plan(&self, plan: &LogicalPlan, session: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
-        let plan = match self.holds {
-            true => shared::share(&windows::replace(ranks::replace(plan.clone())?)?)?,
-            false => windows::replace(plan.clone())?,
+        let plan = if self.holds {
+            shared::share(&windows::replace(ranks::replace(plan.clone())?)?)?
+        } else {
+            windows::replace(plan.clone())?
         };
         let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(Ours)]);
         planner.create_physical_plan(&plan, session).await

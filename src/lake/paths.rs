@@ -96,6 +96,16 @@ pub fn run_finished(pipeline: &PipelineName, run: &RunId) -> String {
     format!("{RUNS}/{pipeline}/{run}/finished.json")
 }
 
+/// A person's wish that a run end now.
+pub fn run_cancel(pipeline: &PipelineName, run: &RunId) -> String {
+    format!("{RUNS}/{pipeline}/{run}/cancel.json")
+}
+
+/// How far a run is: one object, written over, for whoever watches.
+pub fn run_progress(pipeline: &PipelineName, run: &RunId) -> String {
+    format!("{RUNS}/{pipeline}/{run}/progress.json")
+}
+
 /// The published values of the KPIs of one snapshot, kept for ever.
 pub fn kpis(pipeline: &PipelineName, number: u64) -> String {
     format!("kpis/{pipeline}/{number:0DIGITS$}.parquet")

@@ -10,7 +10,7 @@ use super::disk::Stored;
 use super::error::LakeError;
 use super::lake::{AT_ONCE, Create, Lake};
 use super::paths;
-use super::types::{RunFinished, RunStarted};
+use super::types::{Cancellation, RunFinished, RunProgress, RunStarted};
 
 impl Stored for RunStarted {
     const KIND: &'static str = "run-started";
@@ -19,7 +19,41 @@ impl Stored for RunFinished {
     const KIND: &'static str = "run-finished";
 }
 
+impl Stored for Cancellation {
+    const KIND: &'static str = "cancellation";
+}
+impl Stored for RunProgress {
+    const KIND: &'static str = "run-progress";
+}
+
 impl Lake {
+    /// Asks the holder of a run to end it. The first to ask is the one who is named; `false` when somebody had asked.
+    pub async fn cancel_run(
+        &self,
+        pipeline: &PipelineName,
+        run: &RunId,
+        cancellation: &Cancellation,
+    ) -> Result<bool, LakeError> {
+        Ok(self.create_json(&paths::run_cancel(pipeline, run), cancellation).await? == Create::Created)
+    }
+
+    pub async fn cancellation(&self, pipeline: &PipelineName, run: &RunId) -> Result<Option<Cancellation>, LakeError> {
+        self.read_json(&paths::run_cancel(pipeline, run)).await
+    }
+
+    pub async fn set_progress(
+        &self,
+        pipeline: &PipelineName,
+        run: &RunId,
+        progress: &RunProgress,
+    ) -> Result<(), LakeError> {
+        self.write_json(&paths::run_progress(pipeline, run), progress).await
+    }
+
+    pub async fn progress(&self, pipeline: &PipelineName, run: &RunId) -> Result<Option<RunProgress>, LakeError> {
+        self.read_json(&paths::run_progress(pipeline, run)).await
+    }
+
     pub async fn start_run(&self, started: &RunStarted) -> Result<(), LakeError> {
         self.create_json(&paths::run_started(&started.pipeline, &started.run), started).await.map(drop)
     }

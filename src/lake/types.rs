@@ -278,6 +278,34 @@ pub struct RunFinished {
     pub phases_ms: BTreeMap<String, u64>,
 }
 
+/// A person's wish that a run end now: `runs/<pipeline>/<run>/cancel.json`, create-only; its holder looks for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cancellation {
+    /// Who asked, for people.
+    pub by: String,
+    pub why: Option<String>,
+    pub at: DateTime<Utc>,
+}
+
+/// How far a run is. A hint for whoever watches: nothing is decided by it, and a short run leaves none.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RunProgress {
+    pub steps: usize,
+    pub running: Vec<String>,
+    /// Those that ran, failed or were skipped, as they ended.
+    pub ended: Vec<StepEnd>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepEnd {
+    pub step: String,
+    /// `ran`, `reused`, `failed`, `skipped`.
+    pub outcome: String,
+    pub rows: u64,
+    pub took_ms: u64,
+    pub message: Option<String>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RunStatus {

@@ -1,8 +1,10 @@
 //! Why a run did not end well, and which of the exit codes that is.
 
-use crate::base::{Diagnostics, PipelineName};
+use std::time::Duration;
+
+use crate::base::{Diagnostics, PipelineName, RunId, human_duration};
 use crate::engine::EngineError;
-use crate::lake::{Blocked, ChainError, LakeError, TakeError};
+use crate::lake::{Blocked, ChainError, LakeError, RunStatus, TakeError};
 use crate::plan::Vanished;
 use crate::source::SourceError;
 use crate::stage::StageError;
@@ -38,19 +40,32 @@ pub enum RunError {
         #[source]
         first: Box<RunError>,
     },
-    #[error("{what} did not end within its time")]
-    TimedOut { what: String },
+    #[error(
+        "{what} did not end within {}; what was made stays. If it needs longer, raise `timeouts: {{{key}: …}}`",
+        human_duration(*.limit)
+    )]
+    TimedOut { what: String, limit: Duration, key: &'static str },
     #[error("a step stopped unexpectedly: {0}")]
     Panicked(String),
     /// By a signal; 130 or 143.
     #[error("told to stop; run the same again to go on from here")]
     Stopped { code: u8 },
+    /// By a person, through the lake.
+    #[error("cancelled by {by}{}; run the same again to go on from here", because(.why.as_deref()))]
+    Cancelled { by: String, why: Option<String> },
+    /// Of a run that was watched, and has said itself why.
+    #[error("run {run} ended as {}", format!("{status:?}").to_lowercase())]
+    Watched { run: RunId, status: RunStatus },
     #[error("published, but not delivered: {0}")]
     NotDelivered(String),
     #[error("{what}: {cause}")]
     Files { what: String, cause: std::io::Error },
     #[error("report `{report}`: {why}")]
     Report { report: String, why: String },
+}
+
+fn because(why: Option<&str>) -> String {
+    why.map(|why| format!(" ({why})")).unwrap_or_default()
 }
 
 fn blocks(blocked: &Blocked) -> String {
@@ -79,6 +94,10 @@ impl RunError {
         match self {
             Self::Panicked(_) => 1,
             Self::Stopped { code } => *code,
+            Self::Cancelled { .. } | Self::Watched { status: RunStatus::Cancelled, .. } => 143,
+            Self::Watched { status: RunStatus::Blocked, .. } => 3,
+            Self::Watched { status: RunStatus::Fenced, .. } => 6,
+            Self::Watched { .. } => 4,
             Self::Project(_) | Self::Usage(_) | Self::Report { .. } => 2,
             Self::Stage(StageError::Bind { .. }) => 2,
             Self::Stage(StageError::Engine { cause, .. } | StageError::Check { cause, .. }) | Self::Engine(cause) => {

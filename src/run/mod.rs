@@ -27,6 +27,7 @@ mod report;
 mod retry;
 mod running;
 mod sample;
+mod watch;
 mod work;
 
 pub use archive::{archived, rebuild};
@@ -46,3 +47,4 @@ pub use report::{Rendered, report};
 pub use retry::jitter;
 pub use running::{Running, stop};
 pub use sample::{ensure_sample, write_sample};
+pub use watch::cancel;

@@ -18,6 +18,8 @@ use crate::run::look::{self, Known};
 use crate::run::notices::withhold;
 use crate::run::publish::Edition;
 use crate::run::report::{Rendered, report};
+use crate::run::running::end;
+use crate::run::watch::{cancelled, watched};
 use crate::run::work::work;
 use crate::run::{RunError, Workshop, kpis, publish};
 
@@ -107,8 +109,18 @@ pub async fn run_interval(
         session.editions = None;
     }
     phases.add("lease", since);
-    let done = leased(shop, interval, session, options, keep_lease, &run, phases, started).await;
-    if let Err(error) = &done {
+    let (seen, _telling) = watched(shop, &run);
+    let limit = shop.pipeline.timeouts.run;
+    let work = leased(&seen, interval, session, options, keep_lease, &run, phases, started);
+    let done = tokio::select! {
+        done = tokio::time::timeout(limit, work) => done.unwrap_or_else(|_| {
+            Err(RunError::TimedOut { what: format!("run {run} of `{}`", shop.pipeline.name), limit, key: "run" })
+        }),
+        wish = cancelled(shop, &run) => Err(RunError::Cancelled { by: wish.by, why: wish.why }),
+    };
+    if let Err(error @ RunError::Cancelled { .. }) = &done {
+        end(shop, &describe(error)).await;
+    } else if let Err(error) = &done {
         shop.running.ends_early(shop, RunStatus::Failed, &describe(error)).await;
         if !keep_lease {
             shop.lease.release(shop).await.ok();

@@ -29,10 +29,14 @@ impl Running {
 }
 
 /// Ends what was told to stop, after its work was dropped: gives the lease back, and records what became of the run.
-///
+pub async fn stop(shop: &Workshop, code: u8) -> RunError {
+    end(shop, "told to stop").await;
+    RunError::Stopped { code }
+}
+
 /// The put that publishes may have been dropped halfway, and nobody knows whether it is carried out. Giving the lease back
 /// is a link at the same place of the chain: after it, the publication stands before it or never will.
-pub async fn stop(shop: &Workshop, code: u8) -> RunError {
+pub(super) async fn end(shop: &Workshop, why: &str) {
     let run = shop.running.has_ended();
     let given_back = shop.lease.release(shop).await;
     if let Err(error) = &given_back {
@@ -43,15 +47,14 @@ pub async fn stop(shop: &Workshop, code: u8) -> RunError {
         let published = newest.filter(|link| link.publication.as_ref().is_some_and(|p| p.run == run));
         match published {
             Some(link) => {
-                let message = "told to stop after it published; run the same again for its reports";
-                write(shop, run, RunStatus::Published, message, Some(link.number)).await;
+                let message = format!("{why} after it published; run the same again for its reports");
+                write(shop, run, RunStatus::Published, &message, Some(link.number)).await;
             }
             // Without the lease given back the last word is not spoken: no end is recorded rather than a wrong one.
             None if given_back.is_err() => {}
-            None => write(shop, run, RunStatus::Cancelled, "told to stop", None).await,
+            None => write(shop, run, RunStatus::Cancelled, why, None).await,
         }
     }
-    RunError::Stopped { code }
 }
 
 async fn write(shop: &Workshop, run: RunId, status: RunStatus, message: &str, snapshot: Option<u64>) {

@@ -1,6 +1,6 @@
 //! Executes the steps of a plan, as many side by side as there are cores, each after the steps it needs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,8 +18,6 @@ use crate::run::{RunError, Workshop};
 use crate::source::{self, Landing};
 use crate::stage::{self, Making, StageError};
 
-/// A step may not last longer.
-const STEP_LIMIT: Duration = Duration::from_hours(6);
 /// An export of this size is decoded on all cores. Two at once, so that one is read while the other is written to the disk.
 const LARGE_EXPORT: u64 = 32 << 20;
 const LARGE_AT_ONCE: usize = 2;
@@ -69,6 +67,8 @@ pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>) -> Wo
     let large: Vec<bool> = plan.steps.iter().map(|step| is_large(step, &plan.wanted)).collect();
     let one_core = one_core(plan);
     let mut running = JoinSet::new();
+    // Which step a task works on: after a panic its id is all there is.
+    let mut tasks = HashMap::new();
     let mut alone = false;
     loop {
         while !alone && running.len() < shop.engine.cores().max(1) {
@@ -92,23 +92,22 @@ pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>) -> Wo
                 false if cores_will_be_free(&state, plan, shop.engine.cores()) => Effort::Alone,
                 false => Effort::Beside,
             };
-            running.spawn(async move {
+            let limit = shop.pipeline.timeouts.step;
+            let task = running.spawn(async move {
                 let started = Instant::now();
-                let done = tokio::time::timeout(STEP_LIMIT, execute(&bench, &step, effort)).await;
-                let done = done.unwrap_or_else(|_| Done::Failed(RunError::TimedOut { what: step.task.to_string() }));
-                (next, done, started.elapsed())
+                let done = tokio::time::timeout(limit, execute(&bench, &step, effort)).await;
+                let late = |_| Done::Failed(RunError::TimedOut { what: step.task.to_string(), limit, key: "step" });
+                (done.unwrap_or_else(late), started.elapsed())
             });
+            tasks.insert(task.id(), next);
         }
-        let Some(joined) = running.join_next().await else { break };
+        let Some(joined) = running.join_next_with_id().await else { break };
         alone = false;
-        let (at, done, took) = match joined {
-            Ok(done) => done,
-            // The index is lost with the panic: it is the one that runs and is not in the set any more.
-            Err(panic) => {
-                let at = lost(&state, running.len());
-                (at, Done::Failed(RunError::Panicked(panic.to_string())), Duration::ZERO)
-            }
+        let (task, done, took) = match joined {
+            Ok((task, (done, took))) => (task, done, took),
+            Err(panic) => (panic.id(), Done::Failed(RunError::Panicked(panic.to_string())), Duration::ZERO),
         };
+        let Some(at) = tasks.remove(&task) else { continue };
         settle(shop, plan, &mut state, &mut work, at, done, took);
     }
     for (at, step) in plan.steps.iter().enumerate() {
@@ -141,12 +140,6 @@ impl State {
     fn is_ready(self, step: &Step, all: &[State]) -> bool {
         matches!(self, State::Waiting | State::Again) && step.needs.iter().all(|need| all[*need] == State::Done)
     }
-}
-
-/// After a panic: with one task a step, the steps that run but one are still in the set.
-fn lost(state: &[State], still_running: usize) -> usize {
-    let running: Vec<usize> = (0..state.len()).filter(|at| state[*at] == State::Running).collect();
-    running.get(still_running).or(running.last()).copied().unwrap_or(0)
 }
 
 fn settle(shop: &Workshop, plan: &Plan, state: &mut [State], work: &mut Work, at: usize, done: Done, took: Duration) {

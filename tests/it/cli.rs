@@ -39,7 +39,8 @@ fn mistakes_of_the_command_line_end_with_2() {
     project.matins(&["run", "--as-of", "2024-13-01"]).code(2).says("`2024-13-01` is not a date");
     project.matins(&["run", "--as-of", "yesterday"]).code(2).says("`yesterday` is not a date");
     project.matins(&["backfill", "--from", "2024-01-02", "--to", "2024-01-01"]).code(2).says("is before --from");
-    project.matins(&["runs", "nope"]).code(2);
+    project.matins(&["runs", "show", "nope"]).code(2).says("`nope`");
+    project.matins(&["runs", "show"]).code(2).says("has not run yet");
     project.matins(&["rollback", "99"]).code(2).says("no published snapshot 99");
     project.matins(&["dance"]).code(2);
     project.matins(&["query", "SELECT nothing FROM"]).code(2);
@@ -189,10 +190,12 @@ fn runs_are_listed_and_shown() {
     let project = published(1);
     same_as_snapshot("runs", &project.matins(&["runs"]).ok());
     let id = project.value("SELECT run FROM system.runs");
-    same_as_snapshot("one_run", &project.matins(&["runs", &id]).ok());
-    let record = project.matins(&["runs", &id, "--json"]).ok().json();
+    same_as_snapshot("one_run", &project.matins(&["runs", "show", &id]).ok());
+    let record = project.matins(&["runs", "show", "latest", "--json"]).ok().json();
     assert_eq!(record["finished"]["status"], "published");
     assert_eq!(record["finished"]["balances"]["orders"]["landed"], 3);
+    project.matins(&["runs", "watch", &id]).ok().says("Published");
+    project.matins(&["runs", "cancel", &id]).code(2).says("is over: published at");
     Project::shop().matins(&["runs"]).ok().says("has not run yet");
 }
 

@@ -199,9 +199,10 @@ impl By {
         let partitions = self.partition_by.iter().map(|expr| (Arc::clone(expr), SortOptions::default()));
         let sorts: Vec<_> = partitions.clone().chain(self.order_by.iter().cloned()).collect();
         let whole = bytes(&sorts, batches, &keys)?;
-        let partition = match self.partition_by.is_empty() {
-            true => None,
-            false => Some(bytes(&partitions.collect::<Vec<_>>(), batches, &keys)?),
+        let partition = if self.partition_by.is_empty() {
+            None
+        } else {
+            Some(bytes(&partitions.collect::<Vec<_>>(), batches, &keys)?)
         };
         keys.try_grow(rows * ENTRY)?;
         Ok(Order::new(&whole, partition.as_ref()))

@@ -183,3 +183,40 @@ fn has_published(ended: &Ended) -> bool {
 fn phase(ended: &Ended, name: &str) -> u64 {
     ended.json()["phases_ms"][name].as_u64().unwrap_or(0)
 }
+
+#[test]
+fn a_run_is_cancelled_and_watched_from_another_process() {
+    let ground = Ground::of_the_company(6000).with("MATINS_LEASE_TIMEOUT", "1");
+    let mut run = ground.start("lake", &["run"]);
+    let records = ground.lake("lake").join("runs").join(COMPANY);
+    run.until("a record of the run", || std::fs::read_dir(&records).is_ok_and(|runs| runs.count() > 0));
+    let watcher = ground.start("lake", &["runs", "watch"]);
+    ground.run("lake", &["runs", "cancel", "--why", "the exports are of last year"]).done();
+
+    let run = run.wait();
+    assert_eq!(run.code(), 143, "{}", run.err);
+    assert!(run.err.contains("cancelled by") && run.err.contains("the exports are of last year"), "{}", run.err);
+    let watcher = watcher.wait();
+    assert_eq!(watcher.code(), 143, "{}", watcher.err);
+    let shown = ground.run("lake", &["runs", "show", "--json"]).done().json();
+    assert_eq!(shown["finished"]["status"], "cancelled");
+    assert!(ground.publications("lake", COMPANY).is_empty());
+    assert_eq!(ground.run("lake", &["runs", "cancel"]).code(), 2, "what is over cannot be cancelled");
+
+    // The lease is free at once, and the wish was for that run alone.
+    let again = ground.run("lake", &["run", "--json"]).done().json();
+    assert_eq!(again["published"], true);
+}
+
+#[test]
+fn work_that_lasts_too_long_is_given_up() {
+    let ground = Ground::of_the_company(6000);
+    ground.edit("pipelines/customer-health.yaml", "interval: day", "interval: day\ntimeouts: {run: 1s}");
+    let late = ground.run("lake", &["run"]);
+    assert_eq!(late.code(), 4, "{}", late.err);
+    assert!(late.err.contains("did not end within 1.0 s") && late.err.contains("timeouts: {run: …}"), "{}", late.err);
+    let shown = ground.run("lake", &["runs", "show", "--json"]).done().json();
+    assert_eq!(shown["finished"]["status"], "failed");
+    ground.edit("pipelines/customer-health.yaml", "timeouts: {run: 1s}", "timeouts: {run: 1h, step: 10m}");
+    ground.run("lake", &["run"]).done();
+}
