@@ -85,10 +85,11 @@ impl Model {
             let ratio = (first + n) * (power + n) / ((c + n) * (n + 1.0)) * z;
             term *= ratio;
             sum += term;
-            if term == 0.0
-                || (n > first.abs()
-                    && ratio.abs() < 1.0
-                    && term.abs() / (1.0 - ratio.abs().max(z)) < 1e-17 * head.abs().max(sum.abs()))
+            // No later ratio is greater than this: with `first` above 0 each term has (first + n)/(c + n) below 1, so that a
+            // `first` of tens of thousands (hardly anybody is ever lost) needs no more terms than any other.
+            let bound = if first > 0.0 { z * ((power + n) / (n + 1.0)).max(1.0) } else { ratio.abs().max(z) };
+            let settled = first > 0.0 || n > -first;
+            if term == 0.0 || (settled && bound < 1.0 && term.abs() / (1.0 - bound) < 1e-17 * head.abs().max(sum.abs()))
             {
                 break;
             }

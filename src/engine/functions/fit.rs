@@ -18,7 +18,7 @@ use hashbrown::HashMap;
 
 use super::beta_geometric::{self, Lost};
 use super::numeric::{doubles, signature};
-use super::optimum::{FLAT, Optimum};
+use super::optimum::{FLAT, Optimum, WITHIN_REASON};
 use super::{gamma_gamma, pareto, shifted_geometric};
 
 /// Equal rows: their numbers, of which a model with fewer columns leaves the last at 0, and how many there are.
@@ -46,7 +46,7 @@ impl Fitted {
     /// From the least mean negative log-likelihood of n observations.
     pub(super) fn from(best: Option<Optimum>, n: f64, names: &[&str]) -> Self {
         let Some(best) = best else { return Self::not(names.len(), n, "the likelihood has no value".to_owned()) };
-        let far = names.iter().zip(&best.at).find(|(_, p)| !(1e-6..1e6).contains(*p));
+        let far = names.iter().zip(&best.at).find(|(_, p)| !WITHIN_REASON.contains(*p));
         let reason = match far {
             Some((name, p)) => {
                 Some(format!("{name} goes to {p:.3e}: the likelihood has no greatest value within reason"))

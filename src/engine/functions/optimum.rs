@@ -2,6 +2,7 @@
 //! that got stuck. Functions are scaled to one observation, so that slopes of different sets of data mean the same.
 
 use std::cell::RefCell;
+use std::ops::Range;
 
 use argmin::core::{CostFunction, Error, Executor, Gradient};
 use argmin::solver::linesearch::MoreThuenteLineSearch;
@@ -21,6 +22,9 @@ pub(super) struct Optimum {
 
 /// A slope that counts as none: the value is then flat to 1e-10 and less.
 pub(super) const FLAT: f64 = 1e-5;
+
+/// A parameter outside has run away: the function falls for ever in its direction, and there is no least to find.
+pub(super) const WITHIN_REASON: Range<f64> = 1e-6..1e6;
 
 /// The best point a solver saw: when a line search gives up in the last digits, what it found still counts.
 #[derive(Debug, Default)]
@@ -141,11 +145,13 @@ fn better(one: Optimum, other: Optimum) -> Optimum {
     Optimum { asked, ..best }
 }
 
+/// By logarithms. A simplex costs thousands of questions, which are wasted on a point that has run away.
 fn descend(function: Function, start: &[f64]) -> Option<Optimum> {
     let seen = RefCell::new(Seen::default());
     quasi_newton(function, &seen, start);
     let found = optimum(&seen)?;
-    if found.slope <= FLAT {
+    let ran_away = found.at.iter().any(|log| !WITHIN_REASON.contains(&log.exp()));
+    if found.slope <= FLAT || ran_away {
         return Some(found);
     }
     nelder_mead(function, &seen, &found.at, 0.1);

@@ -155,3 +155,35 @@ async fn correlated_spend_is_refused_with_its_correlation() {
     let found = numbers(&found);
     assert!(found[0].is_nan() && found[1] > 0.9, "{found:?}");
 }
+
+/// With a → 0 and b → ∞ nobody is lost, and purchases come at the rate of the gamma posterior. The series of the general
+/// formula then has a parameter of fifty thousand, which must not mean that many terms.
+#[tokio::test]
+async fn where_hardly_anybody_is_lost_purchases_come_at_their_rate() {
+    for model in ["bgnbd", "mbgnbd"] {
+        let never = "0.7413, 8.8315, 1e-9, 5e4";
+        let found =
+            values(&format!("{model}_expected({never}, 26, 3, 10, 20), {model}_expected({never}, 26, 0, 0, 5)")).await;
+        let rate = |x: f64, end: f64| (0.7413 + x) / (8.8315 + end) * 26.0;
+        near(&found, &[rate(3.0, 20.0), rate(0.0, 5.0)], 1e-9);
+    }
+}
+
+/// Customers of a gamma-Poisson process whom nothing stops: the likelihood rises as a falls, for ever.
+#[tokio::test]
+async fn a_fit_that_runs_away_says_so_before_it_has_asked_thousands_of_times() {
+    let histories =
+        "SELECT CAST(n % 6 AS DOUBLE) AS x, CASE n % 6 WHEN 0 THEN 0.0 ELSE 38.0 + n % 2 END AS t_x, 40.0 AS t
+                     FROM (SELECT unnest(generate_series(1, 1200)) AS n)";
+    let found = rows(
+        &Tables::new(),
+        &format!(
+            "SELECT CAST(f['converged'] AS BIGINT) + 0.0, CAST(f['iterations'] AS DOUBLE)
+             FROM (SELECT fit_mbgnbd(x, t_x, t) AS f FROM ({histories}))"
+        ),
+    )
+    .await;
+    let found = numbers(&found);
+    assert_eq!(found[0], 0.0, "{found:?}");
+    assert!(found[1] < 3000.0, "{found:?}");
+}
