@@ -590,6 +590,11 @@ pub(super) static REPORT: Object = object(
         may("workbook", Shape::Boolean, "whether its tables are attached as a workbook (default `true`)"),
         may("pdf", Shape::Boolean, "whether its page is attached as a PDF, made by Chromium (default `false`)"),
         may("data", Shape::Map(WORD, &Shape::Form(TABLE)), "the tables it shows, by the name its template uses"),
+        may(
+            "when",
+            Shape::OneOf(&["always", "alert"]),
+            "`alert`: messages go out only when a KPI breaks a rule of its `alert`; its page is made all the same (default `always`)",
+        ),
     ],
 );
 

@@ -581,7 +581,17 @@ pub struct Report {
     pub workbook: bool,
     /// Whether the page is attached as a PDF, where there is a browser that makes one.
     pub pdf: bool,
+    pub when: When,
     pub place: Place,
+}
+
+/// Which publications of a report are sent. Its page is made of each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum When {
+    #[default]
+    Always,
+    /// Those that raise an alert, or on which one still stands.
+    Alert,
 }
 
 /// Who gets a report, in which language, and which rows of it.

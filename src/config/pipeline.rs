@@ -12,7 +12,7 @@ use crate::base::{
 };
 
 use super::keys::{INTERVALS, PIPELINE, RECIPIENT, RECIPIENTS_FROM, REPORT, SAMPLE};
-use super::model::{Destination, Locale, ParamValue, Pipeline, Recipient, RecipientsFrom, Report, Sample};
+use super::model::{Destination, Locale, ParamValue, Pipeline, Recipient, RecipientsFrom, Report, Sample, When};
 use super::project::{Surroundings, timeouts};
 use super::shape::{Fields, Reading, Shape};
 use super::tree::{Node, parse};
@@ -252,6 +252,7 @@ fn reports(reading: &mut Reading<'_>, fields: Fields<'_>, around: &Surroundings<
             let template = template.to_owned();
             let pdf = fields.boolean("pdf").unwrap_or(false);
             let recipients_from = fields.get("recipients_from").and_then(|n| recipients_from(reading, n));
+            let when = if fields.text("when") == Some("alert") { When::Alert } else { When::Always };
             reports.push(Report {
                 name,
                 title,
@@ -264,6 +265,7 @@ fn reports(reading: &mut Reading<'_>, fields: Fields<'_>, around: &Surroundings<
                 shared,
                 workbook,
                 pdf,
+                when,
                 place,
             });
         }

@@ -10,7 +10,7 @@ use crate::lake::{Alert, AlertKind};
 
 use super::headline::{Walk, apart, relative, rests_on_people};
 use super::input::{KpiPoint, KpiSeries};
-use super::number::{grouped, in_unit, of_unit};
+use super::number::{grouped, in_unit, of_unit, tame};
 use super::words::Words;
 
 /// The alerts of all KPIs, in their order. `since` says at which `as_of` they are raised now; `before` are those that the
@@ -114,6 +114,28 @@ pub(super) fn said(alert: &Alert, kpis: &[KpiSeries], words: &Words) -> String {
     )
 }
 
+/// The most severe one, in so few words that it stands in a subject: the one farthest from what it is held against, as a
+/// share of that; among equals the first in the order of KPIs.
+pub(super) fn gravest(alerts: &[Alert], kpis: &[KpiSeries], words: &Words) -> Option<String> {
+    let told = alerts.iter().filter_map(|a| Some((a, &kpis.iter().find(|s| s.kpi.name == a.kpi)?.kpi)));
+    let (alert, kpi) = told.reduce(|worst, next| if distance(next.0) > distance(worst.0) { next } else { worst })?;
+    let key = match alert.what {
+        AlertKind::Below => "subject.below",
+        AlertKind::Above => "subject.above",
+        AlertKind::Fell => "subject.fell",
+        AlertKind::Rose => "subject.rose",
+    };
+    let text = |v: f64| in_unit(v, &kpi.unit, words.locale);
+    let named = [("label", &*words.label(kpi)), ("now", &*text(alert.value)), ("against", &*text(alert.against))];
+    Some(tame(&words.say(key, &named)))
+}
+
+/// Of nought everything is infinitely far.
+fn distance(alert: &Alert) -> f64 {
+    let apart = (alert.value - alert.against).abs();
+    if alert.against == 0.0 { f64::INFINITY } else { apart / alert.against.abs() }
+}
+
 /// A value that something may rest on.
 fn known(point: &KpiPoint, kpi: &Kpi) -> Option<f64> {
     let enough = !rests_on_people(&kpi.unit) || point.n.is_some_and(|n| n >= kpi.minimum_n);
@@ -199,6 +221,29 @@ mod tests {
             raised(Unit::Money("£".into()), &[AlertRule::Change(-0.2)], &amounts),
             ["Retention was £150.00 in Mar 2024, 25.0 % below the £200.00 of Feb 2024"]
         );
+    }
+
+    /// A subject has room for one: a third of the customers gone is worse than a score a little low, whatever the units.
+    #[test]
+    fn the_gravest_is_the_farthest_from_what_it_is_held_against() {
+        let of = |name: &str, unit, rule, value| KpiSeries {
+            kpi: Kpi {
+                alerts: vec![rule],
+                ..super::super::tests::kpi(name, name, unit, crate::config::Direction::Up, None)
+            },
+            definition: None,
+            points: vec![point(3, value, None, 400)],
+        };
+        let below = |bound| AlertRule::Below(Bound::Value(bound));
+        let series = [of("nps", Unit::Score, below(30.0), 27.0), of("retention", Unit::Share, below(0.35), 0.2)];
+        let all = alerts(&series, "2024-04-01", &[]);
+        let said = |locale| {
+            let words = Words::of(locale, &BTreeMap::new()).0;
+            gravest(&all, &series, &words).map(|text| text.replace('\u{202f}', " "))
+        };
+        assert_eq!(said(Locale::En).as_deref(), Some("retention 20.0 %, below 35.0 %"));
+        assert_eq!(said(Locale::ZhHans).as_deref(), Some("retention 20.0%，低于 35.0%"));
+        assert_eq!(gravest(&[], &series, &Words::of(Locale::En, &BTreeMap::new()).0), None);
     }
 
     #[test]

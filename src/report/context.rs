@@ -11,7 +11,7 @@ use chrono::{Duration, NaiveDate};
 use serde::Serialize;
 use tera::{Context, Value};
 
-use super::alerts::said;
+use super::alerts::{gravest, said};
 use super::changes::what_changed;
 use super::headline::{Headline, TOO_FEW, headline, relative, rests_on_people};
 use super::input::{Cell, ColumnType, ReportInput, Restatement, Table};
@@ -33,6 +33,8 @@ pub(super) struct View {
     /// Those a template has to ask for by name.
     pub unlisted: Vec<Headline>,
     pub alerts: Vec<AlertView>,
+    /// The most severe of them, for a subject.
+    pub gravest: Option<String>,
     /// One sentence each.
     pub restatements: Vec<String>,
     pub quality: Quality,
@@ -93,6 +95,7 @@ pub(super) fn view(report: &Report, input: &ReportInput, words: &Words) -> View 
         kpis: shown.into_iter().map(|k| headline(k, words)).collect(),
         unlisted: unlisted.into_iter().map(|k| headline(k, words)).collect(),
         alerts: input.alerts.iter().map(|a| alert(a, input, words)).collect(),
+        gravest: gravest(&input.alerts, &input.kpis, words),
         restatements: restatements(&input.restatements, words),
         quality: quality(input, words),
         through: long_date(last, words.locale),
@@ -237,7 +240,7 @@ fn cell_value(cell: &Cell) -> Value {
 fn quality(input: &ReportInput, words: &Words) -> Quality {
     let failed = input.checks.iter().filter(|c| c.status == CheckStatus::Failed).count();
     let told = |c: &&CheckOutcome| c.status != CheckStatus::Passed || c.bad_rows > 0;
-    let remarks: Vec<Remark> = input.checks.iter().filter(told).map(remark).collect();
+    let remarks: Vec<Remark> = input.checks.iter().filter(told).map(|c| remark(c, words)).collect();
     let grave = input.checks.iter().filter(|c| told(c) && c.severity > Severity::Info).count();
     let totals = input.sources.iter().fold(Balance::default(), |all, s| all + s.balance);
     let balanced = input.sources.iter().all(|s| s.balance.holds());
@@ -270,14 +273,82 @@ fn quality(input: &ReportInput, words: &Words) -> Quality {
     Quality { state, badge, sentence, sources: sources.collect(), totals, balanced, remarks }
 }
 
-fn remark(check: &CheckOutcome) -> Remark {
+fn remark(check: &CheckOutcome, words: &Words) -> Remark {
     Remark {
         table: check.table.to_string(),
-        check: tame(&check.check),
+        check: tame(&check_in(&check.check, words)),
         severity: check.severity,
         status: check.status,
         bad_rows: check.bad_rows,
         rows: check.rows,
-        note: check.note.as_deref().map(tame).unwrap_or_default(),
+        note: check.note.as_deref().map(|note| tame(&note_in(note, words))).unwrap_or_default(),
+    }
+}
+
+/// The name of a check in the reader's language; one that somebody gave it stays.
+fn check_in(name: &str, words: &Words) -> String {
+    let (rule, what) = name.strip_suffix(')').and_then(|n| n.split_once('(')).unwrap_or((name, ""));
+    let key = format!("check.{rule}");
+    match words.find(&key) {
+        Some(_) => words.say(&key, &[("what", what)]),
+        None => name.to_owned(),
+    }
+}
+
+/// What a check noted, which the lake keeps in English; in the reader's language where it is one of the program's sentences.
+fn note_in(note: &str, words: &Words) -> String {
+    let percent = |text: &str| text.strip_suffix(" %").map(str::to_owned);
+    if let Some((share, limit)) = note.split_once(" % of rows, allowed ").and_then(|(s, l)| Some((s, percent(l)?))) {
+        return words.say("remark.share", &[("share", share), ("limit", &limit)]);
+    }
+    if let Some((before, rest)) = note.split_once(" rows before, ")
+        && let Some((now, change)) = rest.strip_suffix(" %)").and_then(|r| r.split_once(" now ("))
+    {
+        return words.say("remark.rows", &[("before", before), ("now", now), ("change", change)]);
+    }
+    if note == "no snapshot before this one" { words.say("remark.first", &[]) } else { note.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{Place, SourceText, TableName};
+    use crate::config::{Check, Limit, Locale, Rule};
+    use crate::stage::{quarantine_outcome, row_change};
+
+    /// The sentences are asked of the room that makes them: one that is said otherwise there is noticed here.
+    #[test]
+    fn a_check_is_told_in_the_readers_language() {
+        let table: TableName = "core.orders".parse().expect("a table");
+        let place = Place::file(&SourceText::new("sql/a.sql", ""));
+        let rule = Rule::RowChange { down: Some(0.2), up: None };
+        let check = Check { name: "row_change".into(), rule, severity: Severity::Warn, limit: Limit::default(), place };
+        let outcomes = [
+            Some(quarantine_outcome(&table, None, 8, 1_000)),
+            row_change(&table, &check, 700, Some(1_000)),
+            row_change(&table, &check, 700, None),
+        ];
+        let said = |locale| {
+            let words = Words::of(locale, &BTreeMap::new()).0;
+            outcomes.iter().flatten().map(|o| remark(o, &words)).map(|r| (r.check, r.note)).collect::<Vec<_>>()
+        };
+        let of = |all: &[(&str, &str)]| all.iter().map(|(a, b)| ((*a).into(), (*b).into())).collect::<Vec<_>>();
+        assert_eq!(
+            said(Locale::ZhHans),
+            of(&[
+                ("隔离", "占全部行的 0.79%，上限 1.00%"),
+                ("行数变化", "此前 1000 行，现为 700 行（-30.0%）"),
+                ("行数变化", "此前没有快照"),
+            ])
+        );
+        let english: Vec<_> =
+            outcomes.iter().flatten().map(|o| (o.check.clone(), o.note.clone().unwrap_or_default())).collect();
+        assert_eq!(said(Locale::En), english);
+        let words = Words::of(Locale::ZhHans, &BTreeMap::new()).0;
+        assert_eq!(check_in("unique(order_id, line_no)", &words), "不得重复（order_id, line_no）");
+        assert_eq!(
+            check_in("no order before the company was founded", &words),
+            "no order before the company was founded"
+        );
     }
 }

@@ -101,6 +101,11 @@ impl Templates {
         locale == Locale::default() || self.sources.contains_key(&super::words::file_of(locale))
     }
 
+    /// A phrase of a language, the project's before the program's.
+    pub(super) fn phrase(&self, locale: Locale, key: &str) -> Option<&str> {
+        self.tongues.get(&locale)?.words.find(key)
+    }
+
     /// The names a template takes from outside, in any of its branches; in order.
     pub(super) fn wants(&self, name: &str) -> Vec<String> {
         let any = self.tongues.values().next().and_then(|t| t.tera.get_template_variables(name).ok());
@@ -179,12 +184,16 @@ pub fn render(
     Ok(Rendered { mail_html, images, html, text, subject: subject(report, input, &view, words) })
 }
 
-/// `Customer health · 2011-12-09 · Net revenue +4.2 % · 2 remarks`.
+/// `Customer health · 2011-12-09 · Net revenue +4.2 % · 2 data remarks`, or where there are alerts
+/// `Customer health · 2011-12-09 · Retention 24.0 %, below 35.0 % · 2 alerts`.
 fn subject(report: &Report, input: &ReportInput, view: &View, words: &Words) -> String {
     let named = of_report(report, input, words, "subject").unwrap_or_else(|| tame(&report.subject));
     let mut parts = vec![named, tame(&input.interval)];
-    if let Some(first) = view.kpis.first().filter(|k| k.prior.known) {
-        parts.push(format!("{} {}", first.label, first.prior.text));
+    // A subject names one figure: the one people must be told of, else how the first has changed.
+    match (&view.gravest, view.kpis.first().filter(|k| k.prior.known)) {
+        (Some(gravest), _) => parts.push(gravest.clone()),
+        (None, Some(first)) => parts.push(format!("{} {}", first.label, first.prior.text)),
+        (None, None) => {}
     }
     // What a reader must look at comes before what the data's keepers must.
     let counted = |one: &str, many: &str, n: usize| match n {

@@ -140,12 +140,14 @@ fn schemas() -> BTreeMap<String, Vec<TableColumn>> {
         (
             "at_risk",
             &[
-                ("customer_key", Text),
-                ("name", Text),
+                ("customer", Text),
                 ("segment", Text),
+                ("tier", Text),
                 ("last_order", Date),
-                ("orders", Integer),
                 ("net", Number),
+                ("alive", Number),
+                ("clv_12", Number),
+                ("action", Text),
             ],
         ),
     ];
@@ -175,6 +177,7 @@ fn report() -> Report {
         recipients: vec![],
         shared: std::collections::BTreeSet::new(),
         pdf: false,
+        when: crate::config::When::Always,
         recipients_from: None,
         deliver_by: None,
         workbook: true,
@@ -317,20 +320,22 @@ fn input() -> ReportInput {
             vec![Text(tier.into()), Integer(customers), Number(share), Decimal(net.into()), Number(net_share)],
         );
     }
-    for (key, name, orders, net) in [
-        ("12346", "A*** L***", 17, "77183.60"),
-        ("15749", "M*** de V***", 9, "44534.30"),
-        ("a41c09be77", "张*", 31, "21008.00"),
+    for (customer, net, alive, action) in [
+        ("5bdcc146bf", "77183.60", 0.09, "offer"),
+        ("0c1de37f88", "44534.30", 0.31, "call"),
+        ("a41c09be77", "21008.00", 0.5, "call"),
     ] {
         add(
             "at_risk",
             vec![
-                Text(key.into()),
-                Text(name.into()),
+                Text(customer.into()),
                 Text("At risk".into()),
+                Text("Gold".into()),
                 Date(month(6)),
-                Integer(orders),
                 Decimal(net.into()),
+                Number(alive),
+                Number(310.0),
+                Text(action.into()),
             ],
         );
     }
@@ -532,7 +537,7 @@ fn hostile_names_stay_in_their_cells() {
         "👩‍💻\r\nBcc: x@y",
     ];
     for (row, name) in input.tables.get_mut("at_risk").expect("a table").rows.iter_mut().zip(hostile) {
-        row[1] = Cell::Text(name.into());
+        row[0] = Cell::Text(name.into());
     }
     for (row, name) in input.tables.get_mut("segments").expect("a table").rows.iter_mut().zip(hostile) {
         row[0] = Cell::Text(name.into());

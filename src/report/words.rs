@@ -110,7 +110,7 @@ pub(super) fn check(all: &[Words], kpis: &[Kpi], read: &BTreeSet<Locale>) -> Dia
 
 /// What may stand in one language only: other words for what packs, pipelines and tables call a thing.
 fn one_sided(key: &str) -> bool {
-    ["kpi.", "report.", "values."].iter().any(|under| key.starts_with(under))
+    ["kpi.", "report.", "values.", "workbook."].iter().any(|under| key.starts_with(under))
 }
 
 fn missing(words: &Words, key: &str, place: Place) -> Diagnostic {

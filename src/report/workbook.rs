@@ -8,6 +8,7 @@ use rust_xlsxwriter::{
 use super::headline::{TOO_FEW, may_show};
 use super::input::{Cell, ColumnType, KpiSeries, ReportInput, Table};
 use super::number::tame;
+use super::template::Templates;
 use crate::base::AsOf;
 use crate::config::{Kpi, Locale, Report, Unit};
 
@@ -21,7 +22,12 @@ const DIGITS: usize = 15;
 const WIDEST_PIXELS: u32 = 420;
 
 /// The bytes of the workbook. The same input gives the same bytes: the time in it is the interval's end.
-pub fn workbook(report: &Report, input: &ReportInput, locale: Locale) -> Result<Vec<u8>, XlsxError> {
+pub fn workbook(
+    templates: &Templates,
+    report: &Report,
+    input: &ReportInput,
+    locale: Locale,
+) -> Result<Vec<u8>, XlsxError> {
     let mut book = Workbook::new();
     let title = tame(&report.title);
     let properties = DocProperties::new().set_title(title).set_author("Matins");
@@ -34,8 +40,10 @@ pub fn workbook(report: &Report, input: &ReportInput, locale: Locale) -> Result<
         figures(sheet, &shown, locale, &words)?;
     }
     for (name, table) in &input.tables {
-        let sheet = named(book.add_worksheet(), &spoken(name), &mut names)?;
-        rows(sheet, table)?;
+        let said = |key: &str| templates.phrase(locale, key);
+        let title = said(&format!("workbook.sheets.{name}")).map_or_else(|| spoken(name), str::to_owned);
+        let sheet = named(book.add_worksheet(), &title, &mut names)?;
+        rows(sheet, table, said)?;
     }
     if names.is_empty() {
         named(book.add_worksheet(), words.figures, &mut names)?;
@@ -122,9 +130,11 @@ fn figures(sheet: &mut Worksheet, all: &[&KpiSeries], locale: Locale, words: &Wo
     finish(sheet, row, u16::try_from(words.header.len()).unwrap_or(1))
 }
 
-/// The rows of one table, as they are in the snapshot; without the shares that rest on too few.
-fn rows(sheet: &mut Worksheet, table: &Table) -> Result<(), XlsxError> {
-    header(sheet, table.columns.iter().map(|c| c.name.as_str()))?;
+/// The rows of one table, as they are in the snapshot; without the shares that rest on too few. Columns and values are called
+/// what the catalogue calls them, `workbook.columns.<column>` and `values.<column>.<value>`.
+fn rows<'w>(sheet: &mut Worksheet, table: &Table, phrase: impl Fn(&str) -> Option<&'w str>) -> Result<(), XlsxError> {
+    let heads = table.columns.iter().map(|c| phrase(&format!("workbook.columns.{}", c.name)).unwrap_or(&c.name));
+    header(sheet, heads)?;
     let formats: Vec<Format> = table.columns.iter().map(|c| column_format(&c.name, c.kind)).collect();
     // What the shares of a row rest on, where the table says so.
     let base = table.columns.iter().position(|c| matches!(c.name.as_str(), "n" | "cohort_size"));
@@ -148,7 +158,10 @@ fn rows(sheet: &mut Worksheet, table: &Table) -> Result<(), XlsxError> {
                     _ => text(sheet, row, column, digits)?,
                 },
                 Cell::Number(number) => float(sheet, row, column, Some(*number), format)?,
-                Cell::Text(said) => text(sheet, row, column, said)?,
+                Cell::Text(said) => {
+                    let known = phrase(&format!("values.{}.{said}", table.columns[at].name));
+                    text(sheet, row, column, known.unwrap_or(said))?;
+                }
                 Cell::Date(day) => date(sheet, row, column, *day)?,
                 Cell::Boolean(yes) => {
                     sheet.write_boolean(row, column, *yes)?;
@@ -296,6 +309,7 @@ mod tests {
 
     use super::super::check::{Fill, fixture};
     use super::super::input::TableColumn;
+    use super::super::template::compile;
     use super::*;
     use crate::base::{Place, SourceText};
 
@@ -312,9 +326,14 @@ mod tests {
             deliver_by: None,
             workbook: true,
             pdf: false,
+            when: crate::config::When::Always,
             recipients_from: None,
             place,
         }
+    }
+
+    fn templates() -> Templates {
+        compile(&BTreeMap::new()).expect("no templates, no mistakes")
     }
 
     /// Every file of a workbook, one after another.
@@ -343,8 +362,8 @@ mod tests {
             Cell::Integer(i64::MAX),
         ]];
         let input = of_one_table(&columns, rows);
-        let one = workbook(&report(), &input, Locale::En).expect("a workbook");
-        assert!(one == workbook(&report(), &input, Locale::En).expect("a workbook"));
+        let one = workbook(&templates(), &report(), &input, Locale::En).expect("a workbook");
+        assert!(one == workbook(&templates(), &report(), &input, Locale::En).expect("a workbook"));
         let said = unpacked(&one);
         assert!(!said.contains("<f>") && said.contains("=HYPERLINK(") && said.contains("quotePrefix=\"1\""), "{said}");
         // No digit is lost.
@@ -353,12 +372,29 @@ mod tests {
     }
 
     #[test]
+    fn a_catalogue_names_sheets_columns_and_values() {
+        let words = "workbook:\n  sheets: {figures: 等级表}\n  columns: {tier: 等级}\nvalues:\n  tier: {gold: 黄金}\n";
+        let files =
+            [("locales/zh-Hans.yaml".to_owned(), SourceText::new("report-templates/locales/zh-Hans.yaml", words))];
+        let templates = compile(&files.into()).expect("a catalogue");
+        let columns = [("tier", ColumnType::Text), ("net", ColumnType::Number)];
+        let rows = ["gold", "unheard of"].map(|tier| vec![Cell::Text(tier.into()), Cell::Number(1.0)]);
+        let input = of_one_table(&columns, rows.into());
+        let of = |locale| unpacked(&workbook(&templates, &report(), &input, locale).expect("a workbook"));
+        let (chinese, english) = (of(Locale::ZhHans), of(Locale::En));
+        for told in ["name=\"等级表\"", ">等级<", ">黄金<", ">unheard of<", ">net<"] {
+            assert!(chinese.contains(told), "{told}");
+        }
+        assert!(english.contains("name=\"Figures\"") && english.contains(">gold<") && !english.contains("黄金"));
+    }
+
+    #[test]
     fn shares_of_too_few_are_not_in_it() {
         let columns =
             [("cohort_size", ColumnType::Integer), ("retention", ColumnType::Number), ("net", ColumnType::Number)];
         let row = |n, share: f64, net: f64| vec![Cell::Integer(n), Cell::Number(share), Cell::Number(net)];
         let input = of_one_table(&columns, vec![row(9, 0.111, 71.0), row(10, 0.222, 72.0)]);
-        let said = unpacked(&workbook(&report(), &input, Locale::En).expect("a workbook"));
+        let said = unpacked(&workbook(&templates(), &report(), &input, Locale::En).expect("a workbook"));
         assert!(!said.contains("0.111") && said.contains("0.222") && said.contains("<v>71</v>"), "{said}");
     }
 }

@@ -213,6 +213,7 @@ mod tests {
             deliver_by: None,
             workbook: true,
             pdf: false,
+            when: crate::config::When::Always,
             recipients_from: None,
             place: Place::file(&file),
         }

@@ -9,7 +9,7 @@ use crate::deliver::{Letter, message_id};
 use crate::lake::{Blocked, MessageKind, Publication};
 use crate::run::burst::addressed;
 use crate::run::outbox::{self, Post};
-use crate::run::report::letter;
+use crate::run::report::{letter, worth_sending};
 use crate::run::{RunError, Workshop};
 
 /// Sends a notice in place of every report of an interval whose data did not pass its checks; once for each interval.
@@ -69,6 +69,10 @@ pub async fn tell_delays(shop: &Workshop) -> Result<Vec<outbox::Sent>, RunError>
         let Some(by) = one.deliver_by.filter(|by| now >= deadline(&interval, *by)) else { continue };
         let one = &recipients(shop, Some(&head), one).await?;
         let as_of = interval.as_of();
+        // Published, and nothing to tell: nobody waits for a message.
+        if head.as_of == as_of.to_string() && !worth_sending(one, &head) {
+            continue;
+        }
         let mut missing = false;
         for recipient in &one.recipients {
             let report = letter(shop, one, &as_of, &recipient.to);

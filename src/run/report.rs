@@ -8,7 +8,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use futures::{StreamExt, TryStreamExt};
 
 use crate::base::{AsOf, Diagnostics, Event, TableName};
-use crate::config::{Destination, Kpi, Locale, Pipeline, Report};
+use crate::config::{Destination, Kpi, Locale, Pipeline, Report, When};
 use crate::deliver::{Attached, Content, Letter, Links};
 use crate::engine::{Cell, PartsTable, Rows};
 use crate::lake::{MessageKind, Publication, paths};
@@ -103,14 +103,14 @@ async fn pages(
         let templates = Arc::clone(&templates);
         async move {
             let view = Arc::new(view(shop, one, publication, sheets, group).await?);
-            let rendered = draw(templates, one, &view, group.locale).await?;
+            let rendered = draw(Arc::clone(&templates), one, &view, group.locale).await?;
             let stem = format!("{folder}/{}", group.stem());
             let page = report::with_sources(&rendered.html, group.locale, &view);
             shop.lake.put(&format!("{stem}.html"), page.into_bytes()).await?;
-            if !mail || group.recipients.is_empty() {
+            if !mail || group.recipients.is_empty() || !worth_sending(one, publication) {
                 return Ok(vec![]);
             }
-            let files = files(shop, one, &view, &rendered, group.locale).await?;
+            let files = files(shop, &templates, one, &view, &rendered, group.locale).await?;
             for file in &files {
                 let ending = file.name.rsplit('.').next().unwrap_or_default();
                 shop.lake.put(&format!("{stem}.{ending}"), file.bytes.clone()).await?;
@@ -132,6 +132,14 @@ async fn pages(
     Ok(ids.concat())
 }
 
+/// Whether a publication of a report is one that its recipients asked for.
+pub(super) fn worth_sending(one: &Report, publication: &Publication) -> bool {
+    match one.when {
+        When::Always => true,
+        When::Alert => !publication.alerts.is_empty(),
+    }
+}
+
 /// Drawing takes a processor for a while, so it is done beside the tasks that wait for stores and servers.
 pub(super) async fn draw(
     templates: Arc<Templates>,
@@ -150,6 +158,7 @@ pub(super) async fn draw(
 /// What travels with the mail: the tables as a workbook, and the page as a PDF where that is wanted and can be made.
 async fn files(
     shop: &Workshop,
+    templates: &Templates,
     one: &Report,
     view: &ReportInput,
     rendered: &report::Rendered,
@@ -161,7 +170,7 @@ async fn files(
             report: one.name.to_string(),
             why: format!("its workbook: {e}"),
         };
-        let bytes = report::workbook(one, view, locale).map_err(|e| failed(&e))?;
+        let bytes = report::workbook(templates, one, view, locale).map_err(|e| failed(&e))?;
         let name = report::workbook_name(one, view, "xlsx");
         files.push(Attached { name, media_type: report::WORKBOOK_TYPE, bytes });
     }
@@ -223,6 +232,7 @@ pub fn check(
     let kpis: Vec<Kpi> = pipeline.kpis.iter().filter(|k| !left_out.contains(&k.table)).cloned().collect();
     let names: Vec<String> = columns.keys().map(ToString::to_string).collect();
     found.extend(burst::check(one, columns));
+    found.extend(of_alerts(one, &kpis));
     let mut schemas = BTreeMap::new();
     let mut shows_broken = false;
     for (name, (table, place)) in &one.data {
@@ -261,6 +271,33 @@ pub fn check(
             found.extend(report::check_without_rows(templates, one, &kpis, one.data.keys()));
         }
         _ => {}
+    }
+    found
+}
+
+/// A report that waits for alerts must be able to go out, and to show whoever gets it why it came.
+fn of_alerts(one: &Report, kpis: &[Kpi]) -> Diagnostics {
+    use crate::base::Diagnostic;
+    let mut found = Diagnostics::default();
+    if one.when == When::Always {
+        return found;
+    }
+    if kpis.iter().all(|k| k.alerts.is_empty()) {
+        let message =
+            format!("report `{}` goes out when there is an alert, and no KPI of the pipeline has a rule", one.name);
+        let help =
+            "give a KPI one, as in `kpis: [{name: retention, target: 0.35, alert: {below: target}}]`, or remove `when`";
+        found.push(Diagnostic::error("no-alert-rule", message).at(one.place.clone()).help(help));
+    }
+    let narrowed = one.recipients.iter().find(|r| !r.filter.is_empty()).map(|r| &r.place);
+    let narrowed = narrowed.or(one.recipients_from.as_ref().filter(|f| !f.filter.is_empty()).map(|f| &f.place));
+    if let Some(place) = narrowed.filter(|_| !one.shared.contains("kpis")) {
+        let message = format!(
+            "report `{}` goes out when there is an alert, which a recipient with a filter is not shown",
+            one.name
+        );
+        let help = "alerts are of everybody's figures: write `shared: [kpis]` if this recipient may see them, or remove `when`";
+        found.push(Diagnostic::error("unseen-alert", message).at(place.clone()).help(help));
     }
     found
 }

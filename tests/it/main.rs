@@ -14,6 +14,7 @@ mod check;
 mod cli;
 mod crm;
 mod faults;
+mod hostile;
 mod kpis;
 mod marketplace;
 mod nights;

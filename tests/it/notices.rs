@@ -50,3 +50,52 @@ fn a_report_whose_data_failed_is_withheld_once_and_follows_when_it_is_mended() {
     project.matins(&["run", "--as-of", "2024-01-03"]).ok();
     assert_eq!(mails(&project), ["2024-01-03-shop-page", "2024-01-03-shop-page-withheld"]);
 }
+
+/// A KPI of each day with a rule, and a report that waits for it.
+fn watched(report: &str) -> Project {
+    let pipeline = format!(
+        "kpis: [{{name: net, label: Net, table: kpi.net, unit: count, alert: {{below: 50}}}}]\n\
+         reports:\n  - name: page\n    title: Orders\n    template: page.html\n    data: {{days: mart.days}}\n{report}"
+    );
+    Project::shop_of_days(1)
+        .with("pipelines/shop.yaml", format!("{SHOP}{pipeline}"))
+        .with(
+            "sql/shop/kpi/net.sql",
+            "SELECT bdate AS period, CAST(net AS DOUBLE) AS value, orders AS n FROM mart.days\n",
+        )
+        .with("report-templates/page.html", "{% for row in data.days.rows %}<p>{{ row.net }}</p>{% endfor %}\n")
+}
+
+#[test]
+fn a_report_that_waits_for_an_alert_goes_out_with_it_in_the_subject() {
+    let project = watched("    when: alert\n    recipients: [board@example.com]\n");
+    project.matins(&["check"]).ok();
+    project.matins(&["run", "--as-of", "2024-01-02"]).ok();
+    assert!(mails(&project).is_empty(), "60 is enough");
+    let pages = |day: &str| {
+        let start = format!("shop/{day}/");
+        project
+            .files("lake/reports")
+            .into_keys()
+            .filter(|p| p.starts_with(&start) && p.ends_with("all.en.html"))
+            .count()
+    };
+    assert_eq!(pages("2024-01-02"), 1, "its page is made all the same");
+    project.write("exports/orders/2024-01-02.csv", format!("{HEADER}x,2024-01-02,10.00,a\n"));
+    project.matins(&["run", "--as-of", "2024-01-03"]).ok();
+    assert_eq!(mails(&project), ["2024-01-03-shop-page"]);
+    let (_, eml) = project.files("mail").into_iter().next().expect("a mail");
+    let mail = mail_parser::MessageParser::default().parse(&eml).expect("a message");
+    assert_eq!(mail.subject(), Some("Orders · 2024-01-02 · Net 10, below 50 · 1 alert"));
+}
+
+#[test]
+fn a_report_that_can_never_go_out_is_a_mistake() {
+    let project = watched("    when: alert\n    recipients: [{address: a@example.com, filter: {bdate: 2024-01-01}}]\n");
+    project.matins(&["check"]).code(2).says("which a recipient with a filter is not shown").says("shared: [kpis]");
+    let project = watched("    when: alert\n    recipients: [board@example.com]\n");
+    project.edit("pipelines/shop.yaml", ", alert: {below: 50}", "");
+    project.matins(&["check"]).code(2).says("no KPI of the pipeline has a rule");
+    let project = watched("    when: alerts\n    recipients: [board@example.com]\n");
+    project.matins(&["check"]).code(2).says("did you mean `alert`?");
+}

@@ -1,12 +1,16 @@
 /* matins
 description: >
   One row per customer worth a call: the ten of whom most is at stake among those in the top fifth by net of 24 months who
-  came back at least once and are probably lost. Names are masked but for their first letter.
+  came back at least once and are probably lost. Each stands under a pseudonym, for a report is passed on: no name is in it.
 rules:
   - Probably lost is a probability of 0.5 or less of being still a customer, by MBG/NBD; at stake is net × (1 − alive).
   - Where the model could not be fitted, the segments Can't lose and At risk stand in, and at stake is net.
+  - The pseudonym is keyed by the parameter `pseudonym_key`; whoever has it and may read the lake finds the customer by
+    `pseudonym(customer_key, key)`.
+  - A call is worth the time while the odds of a customer are better than one in ten; below that an offer is.
 reference: "Batislam, Denizel & Filiztekin 2007, Int. J. of Research in Marketing 24:201"
 columns:
+  customer: first ten hexadecimal digits of the HMAC-SHA-256 of the customer's key
   segment: by recency, frequency and money
   tier: by net of the 12 months before `$as_of`; NULL when nothing was bought in them
   last_order: the date of the last valid order
@@ -14,7 +18,8 @@ columns:
   alive: probability that the customer is still one
   clv_12: value expected of the next 12 months
   reason: why the customer is here
-key: [customer_key]
+  action: what to do
+key: [customer]
 checks:
   - row_count: {max: 10}
 */
@@ -24,7 +29,6 @@ WITH candidates AS (
         s.segment,
         t.tier,
         s.last_order,
-        s.orders,
         s.net,
         s.frequency,
         s.m,
@@ -40,7 +44,6 @@ lapsing AS (
         segment,
         tier,
         last_order,
-        orders,
         net,
         alive,
         clv_12,
@@ -48,22 +51,21 @@ lapsing AS (
         CASE
             WHEN alive IS NULL THEN 'used to buy often or much and has stopped'
             ELSE 'silent for longer than the own rhythm explains'
-        END AS reason
+        END AS reason,
+        CASE WHEN alive < 0.1 THEN 'offer' ELSE 'call' END AS action
     FROM candidates
     WHERE (alive <= 0.5 AND m = 5 AND frequency >= 2) OR (alive IS NULL AND segment IN ('Can''t lose', 'At risk'))
 )
 SELECT
-    l.customer_key,
-    mask_name(c.name) AS name,
-    l.segment,
-    l.tier,
-    l.last_order,
-    l.orders,
-    l.net,
-    l.alive,
-    l.clv_12,
-    l.reason
-FROM lapsing AS l
-LEFT JOIN core.customers AS c ON c.customer_key = l.customer_key
-ORDER BY l.at_stake DESC, l.customer_key
+    pseudonym(customer_key, $pseudonym_key) AS customer,
+    segment,
+    tier,
+    last_order,
+    net,
+    alive,
+    clv_12,
+    reason,
+    action
+FROM lapsing
+ORDER BY at_stake DESC, customer_key
 LIMIT 10
