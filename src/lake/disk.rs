@@ -70,7 +70,11 @@ fn unreadable<T: Stored>(path: &str, why: String) -> LakeError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lake::{Landed, Manifest, RawTable, RunFinished, RunStarted, TablePart};
+    use crate::lake::gc::{GcList, GcVerdict};
+    use crate::lake::lease::{Beat, Waiting};
+    use crate::lake::{
+        Bounce, CheckOutcome, Envelope, Landed, Manifest, MessageStep, RawTable, RunFinished, RunStarted, TablePart,
+    };
 
     fn still_reads<T: Stored>(sample: &str) {
         let value: T = decode("sample", sample.as_bytes()).expect("an old sample is readable");
@@ -91,6 +95,33 @@ mod tests {
         still_reads::<RunStarted>(include_str!("samples/run-started.1.json"));
         still_reads::<RunStarted>(include_str!("samples/run-started-scheduled.1.json"));
         still_reads::<RunFinished>(include_str!("samples/run-finished.1.json"));
+        still_reads::<Vec<CheckOutcome>>(include_str!("samples/check-outcomes.1.json"));
+        still_reads::<Bounce>(include_str!("samples/bounce.1.json"));
+        still_reads::<Envelope>(include_str!("samples/message-envelope.1.json"));
+        still_reads::<MessageStep>(include_str!("samples/message-step.1.json"));
+        still_reads::<Beat>(include_str!("samples/beat.1.json"));
+        still_reads::<Waiting>(include_str!("samples/waiting.1.json"));
+        still_reads::<GcList>(include_str!("samples/gc-list.1.json"));
+        still_reads::<GcVerdict>(include_str!("samples/gc-verdict.1.json"));
+    }
+
+    /// A kind that is added later cannot be forgotten: each `KIND` in this room's files has a sample named after it, which
+    /// the test above reads.
+    #[test]
+    fn every_kind_has_a_sample() {
+        let room = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lake");
+        let this = std::fs::read_to_string(room.join("disk.rs")).expect("this file");
+        let files = std::fs::read_dir(&room).expect("the room").map(|e| e.expect("an entry").path());
+        let mut kinds = 0;
+        for file in files.filter(|f| f.extension().is_some_and(|e| e == "rs")) {
+            let text = std::fs::read_to_string(&file).expect("a file of the room");
+            for kind in text.lines().filter_map(|l| l.trim().strip_prefix("const KIND: &'static str = \"")) {
+                let kind = kind.trim_end_matches("\";");
+                kinds += 1;
+                assert!(this.contains(&format!("include_str!(\"samples/{kind}.1.json\")")), "{kind} has no sample");
+            }
+        }
+        assert!(kinds >= 14, "{kinds} kinds found: are they declared in another way now?");
     }
 
     #[test]

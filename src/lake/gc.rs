@@ -62,7 +62,7 @@ pub struct GcReport {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct GcList {
+pub(super) struct GcList {
     id: String,
     written_at: DateTime<Utc>,
     objects: Vec<GcObject>,
@@ -76,7 +76,7 @@ struct GcObject {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct GcVerdict {
+pub(super) struct GcVerdict {
     delete: bool,
     at: DateTime<Utc>,
     nonce: String,
