@@ -73,7 +73,8 @@ mod tests {
     use crate::lake::gc::{GcList, GcVerdict};
     use crate::lake::lease::{Beat, Waiting};
     use crate::lake::{
-        Bounce, CheckOutcome, Envelope, Landed, Manifest, MessageStep, RawTable, RunFinished, RunStarted, TablePart,
+        Bounce, Cancellation, CheckOutcome, Envelope, Landed, Manifest, MessageStep, RawTable, RunFinished,
+        RunProgress, RunStarted, TablePart,
     };
 
     fn still_reads<T: Stored>(sample: &str) {
@@ -101,6 +102,8 @@ mod tests {
         still_reads::<MessageStep>(include_str!("samples/message-step.1.json"));
         still_reads::<Beat>(include_str!("samples/beat.1.json"));
         still_reads::<Waiting>(include_str!("samples/waiting.1.json"));
+        still_reads::<Cancellation>(include_str!("samples/cancellation.1.json"));
+        still_reads::<RunProgress>(include_str!("samples/run-progress.1.json"));
         still_reads::<GcList>(include_str!("samples/gc-list.1.json"));
         still_reads::<GcVerdict>(include_str!("samples/gc-verdict.1.json"));
     }
