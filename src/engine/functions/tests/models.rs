@@ -184,6 +184,6 @@ async fn a_fit_that_runs_away_says_so_before_it_has_asked_thousands_of_times() {
     )
     .await;
     let found = numbers(&found);
-    assert_eq!(found[0], 0.0, "{found:?}");
+    assert!(found[0].abs() < f64::MIN_POSITIVE, "{found:?}");
     assert!(found[1] < 3000.0, "{found:?}");
 }
