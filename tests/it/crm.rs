@@ -1,5 +1,6 @@
 //! The packs of `sql/crm` on companies of a few rows, whose figures can be told by hand or have been published.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::Value;
@@ -200,6 +201,76 @@ fn who_stays_who_is_lost_and_who_comes_back() {
     assert_eq!(figures("kpi.net_revenue_retention", "2024-06-01"), "null null null");
 }
 
+/// A stage of `sql/crm`, what of it is broken and how, and the check that must notice.
+const BROKEN: &[(&str, &str, &str, &str)] = &[
+    (
+        "growth/growth/customers",
+        "coalesce(a.new, 0) AS new",
+        "coalesce(a.new, 0) + 1 AS new",
+        "active = new + retained + resurrected",
+    ),
+    (
+        "growth/growth/customers",
+        "coalesce(l.churned, 0) END AS churned",
+        "coalesce(l.churned, 0) + 1 END AS churned",
+        "active before = retained + churned",
+    ),
+    // A column that is lost breaks an identity like one that is wrong.
+    (
+        "growth/growth/customers",
+        "coalesce(l.churned, 0) END AS churned",
+        "NULL END AS churned",
+        "active before = retained + churned",
+    ),
+    (
+        "growth/growth/revenue",
+        "CAST(coalesce(a.new, 0) AS DECIMAL(18, 4)) AS new",
+        "CAST(coalesce(a.new, 0) + 0.01 AS DECIMAL(18, 4)) AS new",
+        "change = new + resurrected + expansion - contraction - churned",
+    ),
+    (
+        "retention/retention/cohorts",
+        "coalesce(r.customers, 0) AS customers,",
+        "CASE WHEN c.month = c.cohort THEN c.cohort_size ELSE 0 END AS customers,",
+        "the cells of each month add up to its active customers",
+    ),
+    (
+        "churn/churn/months",
+        "CAST(t.arrived AS BIGINT) AS arrived",
+        "CAST(t.arrived + 1 AS BIGINT) AS arrived",
+        "active at the next start = active at start - newly lost + arrived + returned",
+    ),
+    (
+        "segment/segment/migration",
+        "/ from_customers AS share",
+        "/ (from_customers + 1) AS share",
+        "the shares of each place add up to 1",
+    ),
+    ("service/service/backlog", "ELSE 5", "ELSE 6", "every open ticket has an age"),
+];
+
+#[test]
+fn a_table_that_breaks_its_identity_is_not_published() {
+    let packs = ["core", "retention", "growth", "purchase", "segment", "churn", "service"];
+    let project = company(&PURCHASES.replace("crm/churn]", "crm/churn, crm/service]"), &packs)
+        .with("sql/shop/core/orders.sql", ORDERS)
+        .with(
+            "sql/shop/core/customers.sql",
+            "SELECT DISTINCT customer_key, DATE '2024-01-01' AS created_on FROM core.orders",
+        )
+        .with("sql/shop/core/tickets.sql", TEN_TICKETS)
+        .with("sql/shop/core/refunds.sql", TABLES.iter().find(|(name, _)| *name == "refunds").expect("refunds").1);
+    project.matins(&["run", "--as-of", "2024-07-01"]).ok();
+    for (stage, whole, broken, check) in BROKEN {
+        let file = format!("sql/crm/{stage}.sql");
+        let text = project.read(&file);
+        project.edit(&file, whole, broken);
+        project.matins(&["run", "--as-of", "2024-07-01"]).code(3).says(check);
+        project.write(&file, text);
+    }
+    project.matins(&["run", "--as-of", "2024-07-01"]).ok();
+}
+
 #[test]
 fn what_last_years_customers_still_bring() {
     // ann doubles, bob halves, cid is gone, dan is new.
@@ -378,9 +449,26 @@ packs: [shop, crm/core, crm/retention, crm/growth, crm/purchase, crm/segment, cr
         crm/service]
 ";
 
+/// Ordered at noon in Greenwich, on the day that it was then in the company's zone.
+const DAYS_OF_ORDERS: &str = "
+    SELECT order_id, customer, net,
+           CAST(to_local_time((CAST(ordered_on AS TIMESTAMP) + INTERVAL '12 hours') AT TIME ZONE 'UTC' AT TIME ZONE 'ZONE') AS DATE) AS ordered_on
+    FROM raw.orders";
+
 const FROM_EXPORTS: &str = "
     SELECT order_id, customer AS customer_key, ordered_on AS bdate, net, TRUE AS valid
-    FROM raw.orders";
+    FROM shop.days";
+
+/// The register: who ordered, entered on the day of the first order, and those who never will.
+const REGISTER: &str = "
+    SELECT customer AS customer_key, min(ordered_on) AS created_on,
+           CASE WHEN sum(net) < 350 THEN 'consumer' ELSE 'trade' END AS segment, 'Samoa' AS country, 'Apia' AS city
+    FROM shop.days
+    GROUP BY customer
+    UNION ALL
+    SELECT concat('silent', n) AS customer_key, CAST($as_of - INTERVAL '200 days' AS DATE) AS created_on,
+           'walk-in' AS segment, 'Samoa' AS country, 'Apia' AS city
+    FROM (SELECT unnest(generate_series(1, SILENT)) AS n) AS numbers";
 
 /// Each order led to a ticket that took as many hours as it cost, and to an answer; many answers have one moment.
 const TICKETS_FROM_EXPORTS: &str = "
@@ -392,58 +480,159 @@ const TICKETS_FROM_EXPORTS: &str = "
            CAST(CAST(to_timestamp_seconds(opened + 172800) AS TIMESTAMP) AS DATE) AS due_on,
            CAST(NULL AS BOOLEAN) AS sla_met, 'any' AS topic, CAST(net AS BIGINT) % 3 = 0 AS is_complaint,
            CAST(net AS BIGINT) % 2 + 1 AS contacts, CAST(net AS BIGINT) % 7 = 0 AS reopened
-    FROM (SELECT *, CAST(date_part('epoch', CAST(ordered_on AS TIMESTAMP)) AS BIGINT) AS opened FROM raw.orders) AS o";
+    FROM (SELECT *, CAST(date_part('epoch', CAST(ordered_on AS TIMESTAMP)) AS BIGINT) AS opened FROM shop.days) AS o";
 
 const ANSWERS_FROM_EXPORTS: &str = "
     SELECT order_id AS response_id, customer AS customer_key, CAST(date_trunc('month', ordered_on) AS TIMESTAMP) AS answered_at,
            ordered_on AS bdate, CASE WHEN CAST(net AS BIGINT) % 2 = 0 THEN 'relational' ELSE 'transactional' END AS survey,
            CAST(net AS BIGINT) % 11 AS nps, CAST(net AS BIGINT) % 5 + 1 AS csat, CAST(net AS BIGINT) % 7 + 1 AS ces,
            CASE WHEN net < 50 THEN 'delivery' ELSE 'service' END AS touchpoint
-    FROM raw.orders";
+    FROM shop.days";
 
-/// Every row of every table that the packs make of these exports.
-fn figures_of(exports: &[(&str, Vec<String>)]) -> Vec<String> {
+/// What a run of the packs is made from, and when.
+#[derive(Clone)]
+struct Case {
+    /// The date of each export, and its rows.
+    exports: Vec<(&'static str, Vec<String>)>,
+    /// Customers of the register who never order.
+    silent: u32,
+    zone: &'static str,
+    as_of: &'static str,
+}
+
+/// Every row of every table that the packs make, by table, sorted.
+fn tables_of(case: &Case) -> BTreeMap<String, Vec<String>> {
     let packs = ["core", "retention", "growth", "purchase", "segment", "churn", "satisfaction", "service"];
     let project = company(EXPORTED, &packs)
+        .with("sql/shop/shop/days.sql", DAYS_OF_ORDERS.replace("ZONE'", &format!("{}'", case.zone)))
         .with("sql/shop/core/orders.sql", FROM_EXPORTS)
+        .with("sql/shop/core/customers.sql", REGISTER.replace("SILENT", &case.silent.to_string()))
         .with("sql/shop/core/tickets.sql", TICKETS_FROM_EXPORTS)
         .with("sql/shop/core/survey_responses.sql", ANSWERS_FROM_EXPORTS)
         .with("sql/shop/core/refunds.sql", TABLES.iter().find(|(name, _)| *name == "refunds").expect("refunds").1);
     project.edit("matins.yaml", "stores: {}", "stores: {exports: exports}");
-    for (date, rows) in exports {
+    project.edit("matins.yaml", "time_zone: UTC", &format!("time_zone: {}", case.zone));
+    for (date, rows) in &case.exports {
         project
             .write(&format!("exports/{date}.csv"), format!("order_id,customer,ordered_on,net\n{}\n", rows.join("\n")));
     }
-    let ran = project.matins(&["run", "--as-of", "2024-07-01", "--json"]).ok().json();
-    let tables = ran["tables"].as_array().expect("tables").iter().map(|t| t["table"].as_str().unwrap_or_default());
-    let mut figures = Vec::new();
-    for table in tables.filter(|t| !t.starts_with("raw.")) {
-        let mut rows: Vec<String> =
-            project.query(&format!("SELECT * FROM {table}")).iter().map(|row| format!("{table} {row}")).collect();
-        rows.sort();
-        figures.append(&mut rows);
-    }
-    figures
+    let ran = project.matins(&["run", "--as-of", case.as_of, "--json"]).ok().json();
+    let names = ran["tables"].as_array().expect("tables").iter().map(|t| t["table"].as_str().unwrap_or_default());
+    names
+        .filter(|name| !name.starts_with("raw."))
+        .map(|name| {
+            let rows = project.query(&format!("SELECT * FROM {name}"));
+            let mut rows: Vec<String> = rows.iter().map(ToString::to_string).collect();
+            rows.sort();
+            (name.to_owned(), rows)
+        })
+        .collect()
 }
 
-#[test]
-fn the_order_the_number_and_the_repetition_of_exports_change_no_figure() {
-    let day = |n: u32| chrono::NaiveDate::from_ymd_opt(2023, 1, 1).expect("a day") + chrono::Days::new(u64::from(n));
-    // Customers of many rhythms over a year and a half; well mixed and always the same.
-    let orders: Vec<String> = (0..600_u32)
+/// The tables that are not the same in both.
+fn changed(before: &BTreeMap<String, Vec<String>>, after: &BTreeMap<String, Vec<String>>) -> Vec<String> {
+    assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>());
+    before.iter().filter(|(name, rows)| after[*name] != **rows).map(|(name, _)| name.clone()).collect()
+}
+
+/// Six hundred orders of customers of many rhythms over a year and a half; well mixed and always the same.
+fn orders_from(year: i32) -> Vec<String> {
+    let day = |n: u32| chrono::NaiveDate::from_ymd_opt(year, 1, 1).expect("a day") + chrono::Days::new(u64::from(n));
+    (0..600_u32)
         .map(|i| {
             let mixed = i.wrapping_mul(2_654_435_761) >> 7;
             format!("o{i},c{},{},{}.{:02}", mixed % 83, day((mixed >> 5) % 540), 5 + mixed % 90, i % 100)
         })
-        .collect();
-    let once = figures_of(&[("2024-06-29", orders.clone())]);
-    assert!(once.len() > 500, "{} rows", once.len());
+        .collect()
+}
+
+fn company_of_83() -> Case {
+    Case { exports: vec![("2024-06-29", orders_from(2023))], silent: 0, zone: "UTC", as_of: "2024-07-01" }
+}
+
+#[test]
+fn the_order_the_number_and_the_repetition_of_exports_change_no_figure() {
+    let case = company_of_83();
+    let once = tables_of(&case);
+    assert!(once.values().map(Vec::len).sum::<usize>() > 500, "{once:?}");
     for table in ["kpi.nps", "kpi.effort", "kpi.csat_by_touchpoint", "kpi.repeat_complaints", "service.times"] {
-        assert!(once.iter().any(|row| row.starts_with(table)), "{table} is made");
+        assert!(!once[table].is_empty(), "{table} is made");
     }
-    let backwards: Vec<String> = orders.iter().rev().cloned().collect();
-    assert_eq!(once, figures_of(&[("2024-06-29", backwards)]));
+    let of = |exports| tables_of(&Case { exports, ..case.clone() });
+    let orders = orders_from(2023);
+    assert_eq!(once, of(vec![("2024-06-29", orders.iter().rev().cloned().collect())]));
     let (some, others) = orders.iter().cloned().partition(|row| row.len() % 2 == 0);
-    assert_eq!(once, figures_of(&[("2024-06-28", some), ("2024-06-29", others)]));
-    assert_eq!(once, figures_of(&[("2024-06-28", orders.clone()), ("2024-06-29", orders)]));
+    assert_eq!(once, of(vec![("2024-06-28", some), ("2024-06-29", others)]));
+    assert_eq!(once, of(vec![("2024-06-28", orders.clone()), ("2024-06-29", orders)]));
+}
+
+#[test]
+fn customers_who_never_order_are_contacts_and_nothing_else() {
+    let case = company_of_83();
+    let (before, after) = (tables_of(&case), tables_of(&Case { silent: 40, ..case }));
+    assert_eq!(
+        changed(&before, &after),
+        [
+            "core.customers",
+            "kpi.activation",
+            "segment.attributes",
+            "segment.lifecycle",
+            "segment.lifecycle_states",
+            "segment.migration"
+        ]
+    );
+    // Nobody who was there is another customer than before.
+    for table in ["core.customers", "segment.lifecycle_states"] {
+        assert!(before[table].iter().all(|row| after[table].contains(row)), "{table} kept its rows");
+    }
+}
+
+/// Samoa lies on both sides of the date line: what is one day in Pago Pago is the next in Apia, at the same clock time.
+#[test]
+fn a_zone_a_whole_day_away_moves_dates_and_no_distance() {
+    let east = Case { zone: "Pacific/Pago_Pago", ..company_of_83() };
+    let west = Case { zone: "Pacific/Apia", as_of: "2024-07-02", ..east.clone() };
+    let (before, after) = (tables_of(&east), tables_of(&west));
+    let moved = changed(&before, &after);
+    let equal: Vec<&String> = before.keys().filter(|name| !moved.contains(name)).collect();
+    // What they are made of speaks of days between things, and of no month; there is no refund, and no second year.
+    assert!(before["core.refunds"].is_empty() && before["growth.kept_revenue"].is_empty());
+    assert_eq!(
+        equal,
+        [
+            "core.refunds",
+            "growth.kept_revenue",
+            "purchase.gaps",
+            "retention.lifetimes",
+            "retention.medians",
+            "retention.survival",
+            "segment.attributes",
+            "segment.lifecycle",
+            "segment.migration",
+            "segment.pareto_summary",
+            "segment.rfm_summary",
+            "service.backlog",
+        ]
+    );
+}
+
+/// The calendar comes round after 28 years: weekdays, lengths of months and leap days are the same.
+#[test]
+fn twenty_eight_years_earlier_every_figure_is_the_same() {
+    let case = company_of_83();
+    let earlier = Case { exports: vec![("1996-06-29", orders_from(1995))], as_of: "1996-07-01", ..case.clone() };
+    let later_years = |row: &String| {
+        (1994..1998)
+            .rev()
+            .fold(row.clone(), |row, year| row.replace(&format!("\"{year}-"), &format!("\"{}-", year + 28)))
+    };
+    let moved: BTreeMap<String, Vec<String>> = tables_of(&earlier)
+        .iter()
+        .map(|(name, rows)| {
+            let mut rows: Vec<String> = rows.iter().map(later_years).collect();
+            rows.sort();
+            (name.clone(), rows)
+        })
+        .collect();
+    assert_eq!(changed(&tables_of(&case), &moved), [""; 0]);
 }

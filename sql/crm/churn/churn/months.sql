@@ -27,7 +27,7 @@ checks:
               active_at_start - newly_lost + arrived + returned AS explained
           FROM churn.months
       ) AS pairs
-      WHERE NOT provisional AND active_after <> explained
+      WHERE NOT provisional AND active_after IS NOT NULL AND active_after IS DISTINCT FROM explained
 */
 WITH rhythm AS (
     SELECT CAST(floor(lost_after) AS INT) AS lost_after

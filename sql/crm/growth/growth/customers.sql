@@ -19,7 +19,7 @@ checks:
           SELECT month, retained, churned, provisional, lag(active) OVER (ORDER BY month) AS active_before
           FROM growth.customers
       ) AS pairs
-      WHERE NOT provisional AND active_before <> retained + churned
+      WHERE NOT provisional AND active_before IS NOT NULL AND active_before IS DISTINCT FROM retained + churned
 */
 WITH arrivals AS (
     SELECT

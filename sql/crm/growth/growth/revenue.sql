@@ -22,7 +22,7 @@ checks:
               new + resurrected + expansion - contraction - churned AS explained
           FROM growth.revenue
       ) AS pairs
-      WHERE NOT provisional AND change <> explained
+      WHERE NOT provisional AND change IS NOT NULL AND change IS DISTINCT FROM explained
 */
 WITH changes AS (
     SELECT
