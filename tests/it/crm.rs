@@ -389,6 +389,36 @@ fn ten_tickets_at_their_forty_eighth_hour() {
     );
 }
 
+/// ann complains twice within a week about her first order and once more a fortnight later; bob in the month after his order.
+const COMPLAINTS: &str = "
+    SELECT ticket_id, customer_key, order_id, CAST(bdate AS DATE) AS bdate, CAST(CAST(bdate AS DATE) AS TIMESTAMP) AS opened_at,
+           is_complaint
+    FROM (VALUES ('t1', 'ann', '1', '2024-01-06', TRUE), ('t2', 'ann', '1', '2024-01-10', TRUE), ('t3', 'ann', '1', '2024-01-25', TRUE),
+                 ('t4', 'bob', '3', '2024-01-22', FALSE), ('t5', 'bob', '3', '2024-02-02', TRUE))
+         AS t (ticket_id, customer_key, order_id, bdate, is_complaint)";
+
+#[test]
+fn complaints_against_customers_and_against_orders() {
+    let project = company("interval: day\npacks: [shop, crm/core, crm/service]\n", &["core", "service"])
+        .with("sql/shop/core/orders.sql", ORDERS)
+        .with("sql/shop/core/tickets.sql", COMPLAINTS)
+        .with("sql/shop/core/refunds.sql", TABLES.iter().find(|(name, _)| *name == "refunds").expect("refunds").1);
+    project.matins(&["run", "--as-of", "2024-04-01"]).ok();
+    let figures = |kpi: &str| {
+        lines(
+            &project,
+            "period; round(value, 4); numerator; denominator",
+            &format!("FROM kpi.{kpi} WHERE period < DATE '2024-04-01' ORDER BY period"),
+        )
+    };
+    // Two customers and three orders in January, one customer and three orders in February, nobody in March.
+    assert_eq!(figures("complaint_rate"), ["2024-01-01 1000.0 2 2", "2024-02-01 1000.0 1 1", "2024-03-01 null 0 0"]);
+    assert_eq!(
+        figures("complaints_per_order"),
+        ["2024-01-01 666.6667 2 3", "2024-02-01 333.3333 1 3", "2024-03-01 null 0 0"]
+    );
+}
+
 /// The figures that were computed when the log was collected, at the last event of every incident.
 #[test]
 fn a_real_service_desk() {
