@@ -201,6 +201,42 @@ fn who_stays_who_is_lost_and_who_comes_back() {
     assert_eq!(figures("kpi.net_revenue_retention", "2024-06-01"), "null null null");
 }
 
+/// kim buys every fifth day, so that a silence of more than 30 days is loss. eve comes back and stays; fay comes back once; gil
+/// comes back twice, 121 days apart.
+const RETURNS: &str = "
+    SELECT concat(customer_key, bdate) AS order_id, customer_key, bdate, CAST(10 AS DECIMAL(18, 4)) AS net, TRUE AS valid
+    FROM (
+        SELECT 'kim' AS customer_key, CAST(unnest(generate_series(DATE '2023-06-01', DATE '2024-03-22', INTERVAL '5 days')) AS DATE) AS bdate
+        UNION ALL
+        SELECT customer_key, CAST(bdate AS DATE) AS bdate
+        FROM (VALUES ('eve', '2024-01-01'), ('eve', '2024-03-05'), ('eve', '2024-03-25'), ('fay', '2024-01-02'),
+                     ('fay', '2024-03-10'), ('gil', '2024-01-03'), ('gil', '2024-02-20'), ('gil', '2024-06-20'))
+             AS t (customer_key, bdate)
+    ) AS days";
+
+#[test]
+fn who_was_won_back_and_stayed() {
+    let project = company(PURCHASES, &["core", "retention", "growth", "purchase", "segment", "churn"])
+        .with("sql/shop/core/orders.sql", RETURNS)
+        .with("sql/shop/core/refunds.sql", TABLES.iter().find(|(name, _)| *name == "refunds").expect("refunds").1);
+    project.matins(&["run", "--as-of", "2024-07-01"]).ok();
+    // The 90 days after April are not over, nor those after June, when gil is back again.
+    assert_eq!(
+        lines(
+            &project,
+            "period; value; numerator; denominator; provisional",
+            "FROM kpi.win_back_survival WHERE period >= DATE '2024-02-01' ORDER BY period"
+        ),
+        [
+            "2024-02-01 0.0 0 1 false",
+            "2024-03-01 0.5 1 2 false",
+            "2024-04-01 null 0 0 true",
+            "2024-05-01 null 0 0 true",
+            "2024-06-01 null 0 1 true",
+        ]
+    );
+}
+
 /// A stage of `sql/crm`, what of it is broken and how, and the check that must notice.
 const BROKEN: &[(&str, &str, &str, &str)] = &[
     (
