@@ -511,6 +511,32 @@ fn a_chinese_reader_gets_chinese() {
     assert!(!page.html.contains("What changed") && !page.html.contains("on Oct"));
 }
 
+/// Who reads only the text misses no section, no figure and no definition of the page.
+#[test]
+fn the_text_alone_tells_the_whole_story() {
+    let templates = compile(&shipped()).expect("templates");
+    let mut input = input();
+    for kpi in &mut input.kpis {
+        kpi.kpi.labels.insert("zh-Hans".into(), format!("指标 {}", kpi.kpi.name));
+    }
+    for locale in Locale::ALL {
+        let page = render(&templates, &report(), &input, locale).expect("a report");
+        keep(&format!("{}.txt", locale.tag()), &page.text);
+        let between = |open: &str, close: &str| -> Vec<String> {
+            let parts = page.html.split(open).skip(1).filter_map(|rest| rest.split_once(close));
+            parts.map(|(inside, _)| inside.trim().to_owned()).filter(|inside| !inside.contains('<')).collect()
+        };
+        let (titles, figures) = (between("<h2>", "</h2>"), between("<p class=\"value\">", "</p>"));
+        assert!(titles.len() >= 8 && figures.len() >= 5, "{titles:?} {figures:?}");
+        for told in titles.iter().chain(&figures) {
+            assert!(page.text.contains(told.as_str()), "{told}\n{}", page.text);
+        }
+        for kpi in input.kpis.iter().filter_map(|k| k.definition.as_deref()) {
+            assert!(locale != Locale::En || page.text.contains(kpi), "{kpi}");
+        }
+    }
+}
+
 #[test]
 fn what_a_catalogue_lacks_fails_the_check() {
     let mut files = shipped();
