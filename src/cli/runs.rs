@@ -33,11 +33,18 @@ pub async fn runs(cli: &Cli, screen: &Screen, system: &System, args: &RunsArgs) 
         }
         Some(RunsVerb::Watch(one)) => return watch(screen, system, &lake, pipeline, &one.run).await,
         Some(RunsVerb::Cancel { run: one, why }) => {
-            let (started, _) = find(&lake, pipeline, &one.run).await?;
+            let (started, finished) = find(&lake, pipeline, &one.run).await?;
+            if finished.is_none() && system.machine.is_dead(&started.process) {
+                return Err(RunError::Interrupted { run: started.run });
+            }
             let host = system.machine.process().host;
             let by = system.environment.get("USER").map_or_else(|| host.clone(), |user| format!("{user} on {host}"));
             let wish = Cancellation { by, why: why.clone(), at: system.clock.now() };
             cancel(&lake, &pipeline.name, &started.run, &wish).await?;
+            if screen.json {
+                screen.print_json(&json!({ "run": started.run, "cancellation": wish }));
+                return Ok(());
+            }
             let within = human_duration(lease_timeout(system) / 9);
             screen.print(&format!("run {} of {} ends within {within}; what it made stays", started.run, pipeline.name));
             return Ok(());
@@ -121,14 +128,17 @@ async fn watch(
             shown = seen.ended.len();
             last = seen;
         }
-        if system.machine.is_dead(&started.process) {
-            progress.finish();
-            let message =
-                format!("run {} was interrupted: its process is gone; run the same again to go on", started.run);
-            return Err(RunError::Usage(message));
-        }
-        tokio::time::sleep(LOOK).await;
+        // In this order: a process that is gone has written its last word before.
+        let gone = system.machine.is_dead(&started.process);
         finished = lake.run_record(&pipeline.name, &started.run).await?.and_then(|(_, finished)| finished);
+        match finished {
+            Some(_) => {}
+            None if gone => {
+                progress.finish();
+                return Err(RunError::Interrupted { run: started.run });
+            }
+            None => tokio::time::sleep(LOOK).await,
+        }
     }
     progress.finish();
     let Some(finished) = finished else { return Ok(()) };

@@ -53,6 +53,9 @@ pub enum RunError {
     /// By a person, through the lake.
     #[error("cancelled by {by}{}; run the same again to go on from here", because(.why.as_deref()))]
     Cancelled { by: String, why: Option<String> },
+    /// Of a run whose process was killed.
+    #[error("run {run} was interrupted: its process is gone; run the same again to go on from what it made")]
+    Interrupted { run: RunId },
     /// Of a run that was watched, and has said itself why.
     #[error("run {run} ended as {}", format!("{status:?}").to_lowercase())]
     Watched { run: RunId, status: RunStatus },
@@ -97,7 +100,7 @@ impl RunError {
             Self::Cancelled { .. } | Self::Watched { status: RunStatus::Cancelled, .. } => 143,
             Self::Watched { status: RunStatus::Blocked, .. } => 3,
             Self::Watched { status: RunStatus::Fenced, .. } => 6,
-            Self::Watched { .. } => 4,
+            Self::Watched { .. } | Self::Interrupted { .. } => 4,
             Self::Project(_) | Self::Usage(_) | Self::Report { .. } => 2,
             Self::Stage(StageError::Bind { .. }) => 2,
             Self::Stage(StageError::Engine { cause, .. } | StageError::Check { cause, .. }) | Self::Engine(cause) => {

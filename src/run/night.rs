@@ -118,8 +118,11 @@ pub async fn run_interval(
         }),
         wish = cancelled(shop, &run) => Err(RunError::Cancelled { by: wish.by, why: wish.why }),
     };
-    if let Err(error @ RunError::Cancelled { .. }) = &done {
-        end(shop, &describe(error)).await;
+    if let Err(error @ (RunError::Cancelled { .. } | RunError::TimedOut { .. })) = &done {
+        // Its work was dropped at any place, even while it published.
+        let cancelled = matches!(error, RunError::Cancelled { .. });
+        let status = if cancelled { RunStatus::Cancelled } else { RunStatus::Failed };
+        end(shop, status, &describe(error)).await;
     } else if let Err(error) = &done {
         shop.running.ends_early(shop, RunStatus::Failed, &describe(error)).await;
         if !keep_lease {

@@ -30,13 +30,13 @@ impl Running {
 
 /// Ends what was told to stop, after its work was dropped: gives the lease back, and records what became of the run.
 pub async fn stop(shop: &Workshop, code: u8) -> RunError {
-    end(shop, "told to stop").await;
+    end(shop, RunStatus::Cancelled, "told to stop").await;
     RunError::Stopped { code }
 }
 
 /// The put that publishes may have been dropped halfway, and nobody knows whether it is carried out. Giving the lease back
 /// is a link at the same place of the chain: after it, the publication stands before it or never will.
-pub(super) async fn end(shop: &Workshop, why: &str) {
+pub(super) async fn end(shop: &Workshop, status: RunStatus, why: &str) {
     let run = shop.running.has_ended();
     let given_back = shop.lease.release(shop).await;
     if let Err(error) = &given_back {
@@ -52,7 +52,7 @@ pub(super) async fn end(shop: &Workshop, why: &str) {
             }
             // Without the lease given back the last word is not spoken: no end is recorded rather than a wrong one.
             None if given_back.is_err() => {}
-            None => write(shop, run, RunStatus::Cancelled, why, None).await,
+            None => write(shop, run, status, why, None).await,
         }
     }
 }

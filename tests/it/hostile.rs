@@ -86,7 +86,7 @@ fn harmless(what: &str, html: &str) {
 fn attachment<'m>(mail: &'m Message<'_>, ending: &str) -> Option<&'m [u8]> {
     let named =
         |part: &&mail_parser::MessagePart<'_>| part.attachment_name().is_some_and(|name| name.ends_with(ending));
-    mail.parts.iter().find(named).map(|part| part.contents())
+    mail.parts.iter().find(named).map(mail_parser::MessagePart::contents)
 }
 
 #[test]

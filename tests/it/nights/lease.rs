@@ -220,3 +220,17 @@ fn work_that_lasts_too_long_is_given_up() {
     ground.edit("pipelines/customer-health.yaml", "timeouts: {run: 1s}", "timeouts: {run: 1h, step: 10m}");
     ground.run("lake", &["run"]).done();
 }
+
+#[test]
+fn a_killed_run_is_neither_waited_for_nor_cancelled() {
+    let ground = Ground::of_the_company(6000);
+    let mut run = ground.start("lake", &["run"]);
+    let records = ground.lake("lake").join("runs").join(COMPANY);
+    run.until("a record of the run", || std::fs::read_dir(&records).is_ok_and(|runs| runs.count() > 0));
+    run.kill_when(|_| true);
+    for words in [&["runs", "watch"][..], &["runs", "cancel"]] {
+        let said = ground.run("lake", words);
+        assert_eq!(said.code(), 4, "{}", said.err);
+        assert!(said.err.contains("was interrupted: its process is gone"), "{}", said.err);
+    }
+}
