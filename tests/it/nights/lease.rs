@@ -98,12 +98,7 @@ fn a_run_that_is_told_to_stop_gives_its_lease_back() {
         epoch += 1;
         let mut run = ground.start("lake", &["run"]);
         ground.until_held("lake", COMPANY, epoch, &mut run);
-        let records = ground.lake("lake").join("runs").join(COMPANY);
-        let begun = || {
-            let runs = std::fs::read_dir(&records).into_iter().flatten().flatten();
-            runs.filter(|run| run.path().join("started.json").is_file()).count()
-        };
-        run.until("its record", || begun() == usize::try_from(epoch).expect("small"));
+        until_recorded(&ground, &mut run, usize::try_from(epoch).expect("small"));
         run.signal(signal);
         let ended = run.wait();
         assert_eq!(ended.code(), code, "{}", ended.err);
@@ -184,12 +179,20 @@ fn phase(ended: &Ended, name: &str) -> u64 {
     ended.json()["phases_ms"][name].as_u64().unwrap_or(0)
 }
 
+/// Waits until so many runs have recorded that they began, and not just made their folders.
+fn until_recorded(ground: &Ground, run: &mut Going, count: usize) {
+    let records = ground.lake("lake").join("runs").join(COMPANY);
+    run.until("its record", || {
+        let runs = std::fs::read_dir(&records).into_iter().flatten().flatten();
+        runs.filter(|run| run.path().join("started.json").is_file()).count() == count
+    });
+}
+
 #[test]
 fn a_run_is_cancelled_and_watched_from_another_process() {
     let ground = Ground::of_the_company(6000).with("MATINS_LEASE_TIMEOUT", "1");
     let mut run = ground.start("lake", &["run"]);
-    let records = ground.lake("lake").join("runs").join(COMPANY);
-    run.until("a record of the run", || std::fs::read_dir(&records).is_ok_and(|runs| runs.count() > 0));
+    until_recorded(&ground, &mut run, 1);
     let watcher = ground.start("lake", &["runs", "watch"]);
     ground.run("lake", &["runs", "cancel", "--why", "the exports are of last year"]).done();
 
@@ -225,8 +228,7 @@ fn work_that_lasts_too_long_is_given_up() {
 fn a_killed_run_is_neither_waited_for_nor_cancelled() {
     let ground = Ground::of_the_company(6000);
     let mut run = ground.start("lake", &["run"]);
-    let records = ground.lake("lake").join("runs").join(COMPANY);
-    run.until("a record of the run", || std::fs::read_dir(&records).is_ok_and(|runs| runs.count() > 0));
+    until_recorded(&ground, &mut run, 1);
     run.kill_when(|_| true);
     for words in [&["runs", "watch"][..], &["runs", "cancel"]] {
         let said = ground.run("lake", words);
