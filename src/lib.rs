@@ -18,3 +18,4 @@ pub mod source;
 pub mod sql;
 pub mod stage;
 pub mod system;
+pub mod telemetry;

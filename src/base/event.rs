@@ -21,6 +21,31 @@ pub enum StepOutcome {
     Skipped,
 }
 
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunEnd {
+    Published,
+    /// A check blocked publishing.
+    Blocked,
+    Failed,
+    /// Somebody else took the pipeline.
+    Fenced,
+    Cancelled,
+}
+
+impl RunEnd {
+    /// As it stands in records, metrics and logs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Published => "published",
+            Self::Blocked => "blocked",
+            Self::Failed => "failed",
+            Self::Fenced => "fenced",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
 /// One thing that happened.
 #[derive(Debug, Clone)]
 pub enum Event {
@@ -52,9 +77,32 @@ pub enum Event {
     Published {
         snapshot: u64,
         as_of: String,
+        /// Of its sources: read = landed + quarantined + deduplicated.
+        read: u64,
+        landed: u64,
+        quarantined: u64,
+        deduplicated: u64,
     },
-    RunFinished {
-        took: Duration,
+    /// A run that was recorded as started has its end recorded, whatever it is.
+    RunEnded {
+        run: RunId,
+        end: RunEnd,
+        /// Why, when it did not go well.
+        message: Option<String>,
+    },
+    /// A message was tried, and this is where it stands.
+    Message {
+        state: String,
+    },
+    /// One step of collecting what no snapshot reaches: `listed`, `deleted`, `nothing` …
+    Collected {
+        phase: &'static str,
+        objects: u64,
+        size_bytes: u64,
+    },
+    /// A scheduler went round once more.
+    Beat {
+        running: usize,
     },
     /// What a scheduler decides, or learns, about one pipeline.
     Schedule {
@@ -72,6 +120,12 @@ pub enum Scheduling {
     },
     /// Another scheduler works by another version of the schedule, and this one leaves the pipeline to it.
     Superseded,
+    /// Nothing is due.
+    Idle {
+        next: Option<DateTime<Utc>>,
+        /// What readers follow: its `as_of`, and when it was published.
+        head: Option<(String, DateTime<Utc>)>,
+    },
     Due {
         runs: usize,
         cause: String,
@@ -92,6 +146,10 @@ pub enum Scheduling {
         snapshot: u64,
         published: bool,
     },
+    /// It should have published this interval by now, by its `publish_by`.
+    Late {
+        as_of: String,
+    },
     /// With the time of the next try, where there is one.
     Failed {
         as_of: String,
@@ -103,4 +161,15 @@ pub enum Scheduling {
 /// Receives events. Shared by tasks, so it must not block.
 pub trait Observer: Send + Sync {
     fn see(&self, event: &Event);
+}
+
+/// Several observers as one, in order.
+pub struct Tee(pub Vec<std::sync::Arc<dyn Observer>>);
+
+impl Observer for Tee {
+    fn see(&self, event: &Event) {
+        for one in &self.0 {
+            one.see(event);
+        }
+    }
 }

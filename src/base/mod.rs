@@ -9,7 +9,7 @@ mod units;
 
 pub use cadence::{AsOf, Cadence, Interval, WallTime, start_of_day};
 pub use diagnostic::{Diagnostic, Diagnostics, Level, Place, SourceText, closest};
-pub use event::{Event, Observer, Scheduling, StepOutcome};
+pub use event::{Event, Observer, RunEnd, Scheduling, StepOutcome, Tee};
 pub use fingerprint::{Fingerprint, Recipe};
 pub use name::{
     BadName, CalendarName, ChannelName, KpiName, PackName, ParamName, PipelineName, ReportName, RunId, SourceName,

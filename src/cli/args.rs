@@ -17,8 +17,18 @@ pub struct Cli {
     /// Print JSON: one stable shape a verb, described in docs/cli.md.
     #[arg(long, global = true)]
     pub json: bool,
+    /// How messages and logs on stderr are written: `json` is one object a line.
+    #[arg(long, global = true, value_enum, default_value_t, env = "MATINS_LOG_FORMAT", hide_env_values = true)]
+    pub log_format: LogFormat,
     #[command(subcommand)]
     pub verb: Verb,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    #[default]
+    Text,
+    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -86,6 +96,9 @@ pub struct RunArgs {
     /// Render reports, and send nothing.
     #[arg(long)]
     pub no_mail: bool,
+    /// Tell those whom `notify` names when it fails, or works again; `serve` does so by itself.
+    #[arg(long)]
+    pub notify: bool,
 }
 
 #[derive(Debug, Args)]
@@ -123,6 +136,9 @@ pub struct ScheduleArgs {
 pub struct ServeArgs {
     /// Only these pipelines.
     pub pipelines: Vec<String>,
+    /// Where it shows how it is, as in `127.0.0.1:9180`: `/`, `/status`, `/metrics`, `/healthz`, `/readyz`.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<std::net::SocketAddr>,
 }
 
 #[derive(Debug, Args)]

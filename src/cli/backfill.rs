@@ -11,7 +11,7 @@ use crate::cli::night::{as_json, shown_path};
 use crate::cli::progress::Progress;
 use crate::cli::project::{pipeline, project};
 use crate::cli::screen::Screen;
-use crate::cli::until_told;
+use crate::cli::{exports, until_told};
 use crate::run::{Options, RunError, backfill as fill, open, total};
 use crate::system::System;
 
@@ -40,8 +40,9 @@ pub async fn backfill(cli: &Cli, screen: &Screen, system: &System, args: &Backfi
         }
         return Ok(());
     }
-    let progress = Arc::new(Progress::new(screen.live, screen.quiet));
-    let observer: Arc<dyn Observer> = Arc::clone(&progress) as Arc<dyn Observer>;
+    let exports = exports(&project, system)?;
+    let progress = Arc::new(Progress::new(screen));
+    let observer = exports.beside(Arc::clone(&progress) as Arc<dyn Observer>, &pipeline.name);
     let shop = open(&project, pipeline, system, &observer)?;
     let options = Options { wait: args.wait, reports: true, mail: args.mail, ..Options::default() };
     let count = intervals.len();
@@ -58,6 +59,7 @@ pub async fn backfill(cli: &Cli, screen: &Screen, system: &System, args: &Backfi
     };
     let done = until_told(&shop, fill(&shop, &intervals, options, seen)).await;
     progress.finish();
+    exports.finish().await;
     let nights = done?;
     let published = nights.iter().filter(|n| n.published).count();
     if screen.json {

@@ -32,7 +32,7 @@ pub async fn explain(cli: &Cli, screen: &Screen, system: &System, args: &Explain
                 .did_you_mean(&args.kpi, names),
         )));
     };
-    let observer: Arc<dyn Observer> = Arc::new(Progress::new(false, true));
+    let observer: Arc<dyn Observer> = Arc::new(Progress::silent());
     let shop = open(&project, pipeline, system, &observer)?;
     let found = ask(&shop, kpi, args.as_of.as_deref(), args.period).await?;
     let page = found.page.as_ref().map(|page| shown_path(&shop.lake, page));

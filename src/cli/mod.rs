@@ -132,6 +132,14 @@ async fn until_told<T>(
     Err(crate::run::stop(shop, told).await)
 }
 
+/// What is sent elsewhere beside the work, where the environment asks for it.
+fn exports(
+    project: &std::sync::Arc<crate::config::Project>,
+    system: &System,
+) -> Result<crate::telemetry::Exports, RunError> {
+    crate::telemetry::Exports::of(project, system).map_err(|error| RunError::Usage(error.to_string()))
+}
+
 async fn told_to_stop() -> u8 {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))

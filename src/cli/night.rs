@@ -10,22 +10,32 @@ use crate::cli::outbox::{line, sent_json};
 use crate::cli::progress::Progress;
 use crate::cli::project::{interval, pipeline, project};
 use crate::cli::screen::{Screen, outcome_line};
-use crate::cli::until_told;
+use crate::cli::{exports, until_told};
 use crate::lake::Lake;
-use crate::run::{Night, Options, RunError, Session, notable, open, run_interval, total};
+use crate::run::{
+    Night, Options, RunError, Session, describe, notable, open, run_interval, tell_outcome, total,
+};
 use crate::system::System;
 
 pub async fn run(cli: &Cli, screen: &Screen, system: &System, args: &RunArgs) -> Result<(), RunError> {
     let project = project(cli, screen, system)?;
     let pipeline = pipeline(&project, args.pipeline.as_deref())?;
     let interval = interval(&project, pipeline, args.as_of.as_deref(), system, screen)?;
-    let progress = Arc::new(Progress::new(screen.live, screen.quiet));
-    let observer: Arc<dyn Observer> = Arc::clone(&progress) as Arc<dyn Observer>;
+    let exports = exports(&project, system)?;
+    let progress = Arc::new(Progress::new(screen));
+    let observer = exports.beside(Arc::clone(&progress) as Arc<dyn Observer>, &pipeline.name);
     let shop = open(&project, pipeline, system, &observer)?;
     let options = Options { wait: args.wait, reports: true, mail: !args.no_mail, ..Options::default() };
     let mut session = Session::default();
     let done = until_told(&shop, run_interval(&shop, interval, &mut session, &options, false)).await;
     progress.finish();
+    if args.notify {
+        // That nobody could be told is no other outcome of the run.
+        if let Err(error) = tell_outcome(&shop, &interval.as_of(), done.as_ref().err()).await {
+            screen.warning(&format!("`notify` was not told: {}", describe(&error)));
+        }
+    }
+    exports.finish().await;
     let night = done?;
     if screen.json {
         screen.print_json(&as_json(&pipeline.name, &shop.lake, &night));

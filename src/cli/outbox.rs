@@ -11,13 +11,13 @@ use crate::cli::project::{pipeline, project};
 use crate::cli::screen::Screen;
 use crate::lake::{Bounce, OutboxMessage};
 use crate::run::outbox::{Post, Sent, deliver_due, resend, suppress, verdict};
-use crate::run::{Keeper, RunError, open, open_lake, tell_delays};
+use crate::run::{Keeper, RunError, open, open_lake, tell_delays, tell_lateness};
 use crate::system::System;
 
 pub async fn outbox(cli: &Cli, screen: &Screen, system: &System, args: &OutboxArgs) -> Result<(), RunError> {
     let project = project(cli, screen, system)?;
     let lake = open_lake(&project, system)?;
-    let observer: Arc<dyn Observer> = Arc::new(Progress::new(screen.live, screen.quiet));
+    let observer: Arc<dyn Observer> = Arc::new(Progress::new(screen));
     let post = Post { project: Arc::clone(&project), lake, system: system.clone(), observer, lease: Keeper::default() };
     match &args.what {
         OutboxVerb::List { state, limit } => {
@@ -50,6 +50,7 @@ pub async fn outbox(cli: &Cli, screen: &Screen, system: &System, args: &OutboxAr
             let pipeline = pipeline(&project, name.as_deref())?;
             let shop = open(&project, pipeline, system, &post.observer)?;
             let mut sent = tell_delays(&shop).await?;
+            sent.extend(tell_lateness(&shop).await?);
             sent.extend(deliver_due(&post, std::time::Duration::ZERO).await?);
             said(screen, &sent);
             verdict(&sent)?;

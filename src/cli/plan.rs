@@ -20,7 +20,7 @@ pub async fn plan(cli: &Cli, screen: &Screen, system: &System, args: &RunArgs) -
     let project = project(cli, screen, system)?;
     let pipeline = pipeline(&project, args.pipeline.as_deref())?;
     let interval = interval(&project, pipeline, args.as_of.as_deref(), system, screen)?;
-    let observer: Arc<dyn Observer> = Arc::new(Progress::new(screen.live, screen.quiet));
+    let observer: Arc<dyn Observer> = Arc::new(Progress::new(screen));
     let shop = open(&project, pipeline, system, &observer)?;
     let (plan, head) = plan_interval(&shop, interval).await?;
     if screen.json {

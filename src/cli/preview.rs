@@ -66,7 +66,7 @@ async fn made(found: &ProjectFiles, system: &System, args: &PreviewArgs, locale:
         _ => return Err(RunError::Project(mistakes)),
     };
     let pipeline = pipeline(&project, args.pipeline.as_deref())?;
-    let observer: Arc<dyn Observer> = Arc::new(Progress::new(false, true));
+    let observer: Arc<dyn Observer> = Arc::new(Progress::silent());
     let shop = open(&project, pipeline, system, &observer)?;
     crate::run::preview(&shop, args.report.as_deref(), locale, args.made_up).await
 }

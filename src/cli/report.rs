@@ -25,7 +25,7 @@ pub async fn report(cli: &Cli, screen: &Screen, system: &System, args: &ReportAr
     | ReportVerb::Archive { pipeline: name }
     | ReportVerb::Preview(PreviewArgs { pipeline: name, .. })) = &args.what;
     let pipeline = pipeline(&project, name.as_deref())?;
-    let observer: Arc<dyn Observer> = Arc::new(Progress::new(false, true));
+    let observer: Arc<dyn Observer> = Arc::new(Progress::silent());
     let shop = open(&project, pipeline, system, &observer)?;
     match &args.what {
         ReportVerb::List { limit, .. } => {

@@ -13,7 +13,7 @@ use crate::system::System;
 pub async fn rollback(cli: &Cli, screen: &Screen, system: &System, args: &RollbackArgs) -> Result<(), RunError> {
     let project = project(cli, screen, system)?;
     let pipeline = pipeline(&project, args.pipeline.as_deref())?;
-    let observer: Arc<dyn Observer> = Arc::new(Progress::new(false, screen.quiet));
+    let observer: Arc<dyn Observer> = Arc::new(Progress::plain(screen));
     let shop = open(&project, pipeline, system, &observer)?;
     let run: RunId =
         format!("r{}", system.ids.next()).parse().map_err(|e: crate::base::BadName| RunError::Usage(e.to_string()))?;

@@ -100,7 +100,7 @@ async fn watch(
     named: &str,
 ) -> Result<(), RunError> {
     let (started, mut finished) = find(lake, pipeline, named).await?;
-    let progress = Progress::new(screen.live, screen.quiet);
+    let progress = Progress::new(screen);
     let (mut shown, mut last) = (0, RunProgress::default());
     let begin = |steps| Event::RunStarted {
         pipeline: started.pipeline.clone(),

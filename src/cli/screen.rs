@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use crate::base::{Diagnostic, Diagnostics, Level, human_count};
-use crate::cli::args::Cli;
+use crate::cli::args::{Cli, LogFormat};
 use crate::engine::{Cell, Rows};
 use crate::lake::{CheckOutcome, CheckStatus};
 
@@ -15,6 +15,8 @@ use crate::lake::{CheckOutcome, CheckStatus};
 pub struct Screen {
     pub quiet: bool,
     pub json: bool,
+    /// Whether what goes to stderr is one JSON object a line.
+    pub log_json: bool,
     /// Whether a person looks at stderr.
     pub live: bool,
 }
@@ -28,12 +30,15 @@ impl Screen {
     pub fn new(cli: &Cli) -> Self {
         let filter = tracing_subscriber::EnvFilter::try_from_env("MATINS_LOG").unwrap_or_else(|_| "warn".into());
         // Another subscriber, as a test may have set, is as good.
-        let _ = tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_writer(std::io::stderr)
-            .with_ansi(std::io::stderr().is_terminal())
-            .try_init();
-        Self { quiet: cli.quiet, json: cli.json, live: !cli.quiet && std::io::stderr().is_terminal() }
+        let log_json = cli.log_format == LogFormat::Json;
+        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        let _ = if log_json {
+            log.json().flatten_event(true).try_init()
+        } else {
+            log.with_ansi(std::io::stderr().is_terminal()).try_init()
+        };
+        let live = !cli.quiet && !log_json && std::io::stderr().is_terminal();
+        Self { quiet: cli.quiet, json: cli.json, log_json, live }
     }
 
     /// A result. A reader that has left, as `head` does, is no failure.
@@ -47,27 +52,49 @@ impl Screen {
 
     /// Something about the work, not its result.
     pub fn say(&self, text: &str) {
-        if !self.quiet {
+        if !self.quiet && !self.logged("info", text) {
             let _ = writeln!(anstream::stderr(), "{text}");
         }
     }
 
     pub fn error(&self, text: &str) {
-        let _ = writeln!(anstream::stderr(), "{RED}error{RED:#}{BOLD}: {text}{BOLD:#}");
+        if !self.logged("error", text) {
+            let _ = writeln!(anstream::stderr(), "{RED}error{RED:#}{BOLD}: {text}{BOLD:#}");
+        }
     }
 
     pub fn warning(&self, text: &str) {
-        let _ = writeln!(anstream::stderr(), "{YELLOW}warning{YELLOW:#}: {text}");
+        if !self.logged("warning", text) {
+            let _ = writeln!(anstream::stderr(), "{YELLOW}warning{YELLOW:#}: {text}");
+        }
     }
 
     pub fn note(&self, text: &str) {
-        let _ = writeln!(anstream::stderr(), "  {text}");
+        if !self.logged("note", text) {
+            let _ = writeln!(anstream::stderr(), "  {text}");
+        }
+    }
+
+    /// Writes a line for a program that collects logs, where that is wanted.
+    fn logged(&self, level: &str, text: &str) -> bool {
+        if self.log_json {
+            let text = anstream::adapter::strip_str(text).to_string();
+            let _ = writeln!(std::io::stderr(), "{}", serde_json::json!({ "level": level, "message": text }));
+        }
+        self.log_json
     }
 
     /// All mistakes, each with its lines, then their number.
     pub fn diagnostics(&self, all: &Diagnostics) {
         let renderer = Renderer::styled();
         for one in &all.0 {
+            if self.log_json {
+                let level = if one.level == Level::Error { "error" } else { "warning" };
+                let place = one.place.as_ref().map(ToString::to_string);
+                let line = serde_json::json!({ "level": level, "message": one.message, "code": one.code, "place": place, "help": one.help });
+                let _ = writeln!(std::io::stderr(), "{line}");
+                continue;
+            }
             let _ = writeln!(anstream::stderr(), "{}\n", render(&renderer, one));
         }
         let errors = all.0.iter().filter(|d| d.level == Level::Error).count();

@@ -67,7 +67,7 @@ pub(super) static PROJECT: Object = object(
             Shape::Map(DASHED, &Shape::Object(&CALENDAR)),
             "business days and holidays, by the names that `schedule.calendar` uses",
         ),
-        may("serve", Shape::Object(&SERVE), "how `matins serve` uses this machine"),
+        may("serve", Shape::Object(&SERVE), "how `matins serve` uses this machine, and what it shows"),
         may(
             "timeouts",
             Shape::Object(&TIMEOUTS),
@@ -77,6 +77,11 @@ pub(super) static PROJECT: Object = object(
             "site",
             Shape::Form("^https?://"),
             "where people read the lake's `reports/`, as in `https://reports.example.com`: links in messages begin with it",
+        ),
+        may(
+            "notify",
+            Shape::List(&Shape::Form(DESTINATION)),
+            "who is told when a pipeline fails, works again, or has not published by its `publish_by`: addresses, and names of `channels`",
         ),
     ],
 );
@@ -183,6 +188,11 @@ pub(super) static PIPELINE: Object = object(
         ),
         may("schedule", Shape::Object(&SCHEDULE), "when it runs by itself"),
         may("timeouts", Shape::Object(&TIMEOUTS), "how long its work may last"),
+        may(
+            "notify",
+            Shape::List(&Shape::Form(DESTINATION)),
+            "who is told when it fails, works again, or has not published by `publish_by` (default: the project's)",
+        ),
         may("sample", Shape::Object(&SAMPLE), "made-up exports, so that it runs with nothing given"),
         may("params", Shape::Map(WORD, &Shape::Literal), "values that stages use as `$name`"),
         may(
@@ -217,7 +227,23 @@ pub(super) static CALENDAR: Object = object(
 
 pub(super) static SERVE: Object = object(
     "`serve`",
-    &[may("at_once", Shape::Whole(1), "how many pipelines run side by side; they share its memory (default 2)")],
+    &[
+        may("at_once", Shape::Whole(1), "how many pipelines run side by side; they share its memory (default 2)"),
+        may(
+            "listen",
+            Shape::Text,
+            "an address and a port, as in `127.0.0.1:9180`, where it shows how it is: `/`, `/status`, `/metrics`, `/healthz`, `/readyz`",
+        ),
+        may("gc", Shape::Object(&GC), "deletes once a day what no snapshot reaches any more (default: never)"),
+    ],
+);
+
+pub(super) static GC: Object = object(
+    "`gc`",
+    &[
+        must("at", Shape::Text, "the time of day, in the project's zone, as in `05:00`"),
+        may("keep", Shape::Whole(1), "snapshots kept for each pipeline (default 400)"),
+    ],
 );
 
 pub(super) static TIMEOUTS: Object = object(
@@ -268,6 +294,11 @@ pub(super) static SCHEDULE: Object = any_of(
             "paused",
             Shape::Boolean,
             "whether it does nothing; what passes meanwhile is not run later (default `false`)",
+        ),
+        may(
+            "publish_by",
+            Shape::Text,
+            "the time of day after an interval's end by which it must have published, as in `06:30`; else `notify` is told",
         ),
     ],
 );

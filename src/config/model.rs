@@ -1,6 +1,7 @@
 //! What a project means, after every default is filled in and every mistake has been reported.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -27,10 +28,10 @@ pub struct Project {
     pub mail: Mail,
     pub channels: BTreeMap<ChannelName, Channel>,
     pub calendars: BTreeMap<CalendarName, Calendar>,
-    /// How many pipelines `serve` runs side by side.
-    pub at_once: usize,
+    pub serve: Serve,
     /// Of pipelines that do not say it themselves.
     pub timeouts: Timeouts,
+    pub notify: Vec<Destination>,
     /// Where the lake's `reports/` is read by people, without a slash at its end: links in messages begin with it.
     pub site: Option<String>,
     pub pipelines: BTreeMap<PipelineName, Pipeline>,
@@ -196,7 +197,33 @@ pub struct Pipeline {
     pub reports: Vec<Report>,
     pub schedule: Option<Schedule>,
     pub timeouts: Timeouts,
+    /// Who is told when it fails, works again, or is late.
+    pub notify: Vec<Destination>,
     pub sample: Option<Sample>,
+}
+
+/// How `matins serve` uses a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Serve {
+    /// How many pipelines run side by side.
+    pub at_once: usize,
+    /// Where it shows how it is.
+    pub listen: Option<SocketAddr>,
+    pub gc: Option<DailyGc>,
+}
+
+impl Default for Serve {
+    fn default() -> Self {
+        Self { at_once: 2, listen: None, gc: None }
+    }
+}
+
+/// Collecting what no snapshot reaches, once a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DailyGc {
+    /// In the project's zone.
+    pub at: NaiveTime,
+    pub keep: usize,
 }
 
 /// How long work may last before it is given up. Deliveries have theirs where they are set up.
@@ -653,6 +680,8 @@ pub struct Schedule {
     pub overlap: Overlap,
     pub priority: Priority,
     pub paused: bool,
+    /// The time of day after an interval's end by which it must have published.
+    pub publish_by: Option<NaiveTime>,
     pub place: Place,
 }
 

@@ -12,7 +12,9 @@ use crate::base::{
 };
 
 use super::keys::{INTERVALS, PIPELINE, RECIPIENT, RECIPIENTS_FROM, REPORT, SAMPLE};
-use super::model::{Destination, Locale, ParamValue, Pipeline, Recipient, RecipientsFrom, Report, Sample, When};
+use super::model::{
+    Channel, Destination, Locale, ParamValue, Pipeline, Recipient, RecipientsFrom, Report, Sample, When,
+};
 use super::project::{Surroundings, timeouts};
 use super::shape::{Fields, Reading, Shape};
 use super::tree::{Node, parse};
@@ -48,6 +50,7 @@ pub(super) fn read(
         params: params(reading, fields),
         reports: reports(reading, fields, around),
         timeouts: timeouts(fields, around.timeouts),
+        notify: notify(reading, fields, around),
         sample: fields.get("sample").and_then(|n| sample(reading, n, around)),
     })
 }
@@ -304,39 +307,60 @@ fn recipients_from(reading: &mut Reading<'_>, node: &Node) -> Option<RecipientsF
 }
 
 /// An address, or the name of a channel of `matins.yaml`.
-pub(super) fn destination(reading: &mut Reading<'_>, node: &Node, around: &Surroundings<'_>) -> Option<Destination> {
+pub(super) fn destination(
+    reading: &mut Reading<'_>,
+    node: &Node,
+    channels: &BTreeMap<ChannelName, Channel>,
+    all: bool,
+) -> Option<Destination> {
     let text = node.text()?;
-    if text.contains('@') { address(reading, node).map(Destination::Address) } else { channel(reading, node, around) }
+    if text.contains('@') {
+        address(reading, node).map(Destination::Address)
+    } else {
+        channel(reading, node, channels, all)
+    }
 }
 
-fn channel(reading: &mut Reading<'_>, node: &Node, around: &Surroundings<'_>) -> Option<Destination> {
+/// Where `matins.yaml` could not be read, these are not `all` channels, and others may well be there.
+fn channel(
+    reading: &mut Reading<'_>,
+    node: &Node,
+    channels: &BTreeMap<ChannelName, Channel>,
+    all: bool,
+) -> Option<Destination> {
     let text = node.text()?;
-    let found = around.channels.keys().find(|name| name.as_str() == text).cloned();
-    // Where `matins.yaml` cannot be read, its channels may well be there.
-    if found.is_none() && around.stores.is_some() {
+    let found = channels.keys().find(|name| name.as_str() == text).cloned();
+    if found.is_none() && all {
         let message = format!("`{}` is neither a mail address nor a channel of `matins.yaml`", reading.shown(node));
-        let known = around.channels.keys().map(ChannelName::as_str);
+        let known = channels.keys().map(ChannelName::as_str);
         reading.unknown("unknown-channel", &node.span, message, text, "channels", known);
     }
     found.map(Destination::Channel)
 }
 
+/// Those it names; the project's where it says nothing, and nobody where it names nobody.
+fn notify(reading: &mut Reading<'_>, fields: Fields<'_>, around: &Surroundings<'_>) -> Vec<Destination> {
+    let Some(nodes) = fields.get("notify").map(Node::items) else { return around.notify.to_vec() };
+    nodes.iter().filter_map(|n| destination(reading, n, around.channels, around.stores.is_some())).collect()
+}
+
 fn recipient(reading: &mut Reading<'_>, node: &Node, around: &Surroundings<'_>) -> Option<Recipient> {
     let place = reading.place(&node.span);
     if node.scalar().is_some() {
-        let to = destination(reading, node, around)?;
+        let to = destination(reading, node, around.channels, around.stores.is_some())?;
         return Some(Recipient { to, locale: Locale::default(), filter: BTreeMap::new(), place });
     }
     let fields = Fields::new(node, &RECIPIENT);
     let address = fields.get("address").and_then(|n| address(reading, n)).map(Destination::Address);
-    let to = address.or(fields.get("channel").and_then(|n| channel(reading, n, around)));
+    let to = address.or(fields.get("channel").and_then(|n| channel(reading, n, around.channels, around.stores.is_some())));
     let locale = Locale::ALL.into_iter().find(|l| fields.text("locale") == Some(l.tag())).unwrap_or_default();
     let filter = fields.get("filter").map(Node::entries).unwrap_or_default();
     let filter = filter.iter().filter_map(|e| Some((e.key.clone(), e.node.text()?.to_owned()))).collect();
     Some(Recipient { to: to?, locale, filter, place })
 }
 
-fn time_of_day(reading: &mut Reading<'_>, node: &Node) -> Option<NaiveTime> {
+/// `07:30`.
+pub(super) fn time_of_day(reading: &mut Reading<'_>, node: &Node) -> Option<NaiveTime> {
     let time = NaiveTime::parse_from_str(node.text()?, "%H:%M").ok();
     if time.is_none() {
         let message = format!("`{}` is not a time of day", reading.shown(node));

@@ -10,9 +10,12 @@ use crate::base::{
 };
 use crate::system::{Environment, ProjectFiles};
 
-use super::keys::{PROJECT, SERVE, STORE, TIMEOUTS};
+use super::keys::{GC, PROJECT, SERVE, STORE, TIMEOUTS};
 use super::mail::{channels, mail, site};
-use super::model::{Calendar, Channel, Pack, Project, Setting, Store, Timeouts, Unset};
+use super::model::{
+    Calendar, Channel, DailyGc, Destination, Pack, Project, Serve, Setting, Store, Timeouts, Unset,
+};
+use super::pipeline::{destination, time_of_day};
 use super::shape::{Fields, Reading, Shape};
 use super::tree::{Node, Value, parse};
 use super::words::{name, zone};
@@ -25,6 +28,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) environment: &'a Environment,
     pub(super) time_zone: Tz,
     pub(super) timeouts: Timeouts,
+    pub(super) notify: &'a [Destination],
     /// `None` when `matins.yaml` could not be read, so that nobody is told of stores that may well be there.
     pub(super) stores: Option<&'a BTreeMap<StoreName, Store>>,
     pub(super) channels: &'a BTreeMap<ChannelName, Channel>,
@@ -62,8 +66,9 @@ pub fn load(files: &ProjectFiles, environment: &Environment) -> (Option<Project>
         mail: mail(&mut reading, fields),
         channels: channels(&mut reading, fields),
         calendars: schedule::calendars(&mut reading, fields),
-        at_once: fields.get("serve").and_then(|n| Fields::new(n, &SERVE).whole("at_once")).unwrap_or(2),
+        serve: serve(&mut reading, fields),
         timeouts: timeouts(fields, Timeouts::default()),
+        notify: Vec::new(),
         site: site(&mut reading, fields),
         pipelines: BTreeMap::new(),
         packs: BTreeMap::new(),
@@ -72,6 +77,8 @@ pub fn load(files: &ProjectFiles, environment: &Environment) -> (Option<Project>
             .filter_map(|(path, text)| Some((path.strip_prefix("report-templates/")?.to_owned(), Arc::clone(text))))
             .collect(),
     };
+
+    project.notify = notify(&mut reading, fields, &project.channels);
 
     for (path, file) in files.below("sql/", ".sql") {
         if let Some(stage) = stage::read(path, file, environment, &mut found) {
@@ -86,6 +93,7 @@ pub fn load(files: &ProjectFiles, environment: &Environment) -> (Option<Project>
         environment,
         time_zone: project.time_zone,
         timeouts: project.timeouts,
+        notify: &project.notify,
         stores: stores_known.then_some(&project.stores),
         channels: &project.channels,
         calendars: &project.calendars,
@@ -199,6 +207,34 @@ pub(super) fn timeouts(fields: Fields<'_>, otherwise: Timeouts) -> Timeouts {
     let Some(node) = fields.get("timeouts") else { return otherwise };
     let limit = |key| Fields::new(node, &TIMEOUTS).text(key).and_then(crate::base::parse_duration);
     Timeouts { step: limit("step").unwrap_or(otherwise.step), run: limit("run").unwrap_or(otherwise.run) }
+}
+
+fn serve(reading: &mut Reading<'_>, fields: Fields<'_>) -> Serve {
+    let mut serve = Serve::default();
+    let Some(fields) = fields.get("serve").map(|n| Fields::new(n, &SERVE)) else { return serve };
+    serve.at_once = fields.whole("at_once").unwrap_or(serve.at_once);
+    if let Some((node, text)) = fields.get("listen").and_then(|n| Some((n, n.text()?))) {
+        serve.listen = text.parse().ok();
+        if serve.listen.is_none() {
+            let message = format!("`{}` is not an address with a port", reading.shown(node));
+            reading.error("bad-listen", &node.span, message, "write it like `127.0.0.1:9180` or `[::1]:9180`");
+        }
+    }
+    if let Some(gc) = fields.get("gc").map(|n| Fields::new(n, &GC)) {
+        let at = gc.get("at").and_then(|n| time_of_day(reading, n));
+        serve.gc = at.map(|at| DailyGc { at, keep: gc.whole("keep").unwrap_or(400) });
+    }
+    serve
+}
+
+/// The project's `notify`, whose channels stand in the same file.
+fn notify(
+    reading: &mut Reading<'_>,
+    fields: Fields<'_>,
+    channels: &BTreeMap<ChannelName, Channel>,
+) -> Vec<Destination> {
+    let nodes = fields.get("notify").map(Node::items).unwrap_or_default();
+    nodes.iter().filter_map(|n| destination(reading, n, channels, true)).collect()
 }
 
 fn memory(reading: &mut Reading<'_>, node: &Node) -> Option<crate::base::ByteSize> {

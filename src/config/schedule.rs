@@ -11,6 +11,7 @@ use super::model::{
     Calendar, CatchUp, CatchUpData, CatchUpReports, Mode, Overlap, Priority, Project, Schedule, Source,
 };
 use super::number;
+use super::pipeline::time_of_day;
 use super::project::Surroundings;
 use super::shape::{Fields, Reading};
 use super::tree::Node;
@@ -62,6 +63,7 @@ pub(super) fn read(
             _ => Priority::Normal,
         },
         paused: fields.boolean("paused").unwrap_or(false),
+        publish_by: fields.get("publish_by").and_then(|n| time_of_day(reading, n)),
         place: reading.place(&reading.first_line(&node.span)),
     };
     let fires = !schedule.cron.is_empty() || !schedule.after.is_empty() || !schedule.exports.is_empty();

@@ -53,6 +53,19 @@ pub enum GcPhase {
     CalledOff,
 }
 
+impl GcPhase {
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Listed => "listed",
+            Self::Waiting { .. } => "waiting",
+            Self::Held { .. } => "held",
+            Self::Deleted => "deleted",
+            Self::CalledOff => "called off",
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct GcReport {
     pub phase: GcPhase,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Fingerprint, KpiName, PipelineName, RunId, SourceName, TableName};
+use crate::base::{Fingerprint, KpiName, PipelineName, RunEnd, RunId, SourceName, TableName};
 use crate::config::Severity;
 use crate::plan::{Cursor, Export};
 use crate::system::Process;
@@ -316,6 +316,18 @@ pub enum RunStatus {
     /// Somebody else took the pipeline.
     Fenced,
     Cancelled,
+}
+
+impl From<RunStatus> for RunEnd {
+    fn from(status: RunStatus) -> Self {
+        match status {
+            RunStatus::Published => Self::Published,
+            RunStatus::Blocked => Self::Blocked,
+            RunStatus::Failed => Self::Failed,
+            RunStatus::Fenced => Self::Fenced,
+            RunStatus::Cancelled => Self::Cancelled,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -5,11 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Duration, FixedOffset, Utc};
+use chrono::{DateTime, Days, Duration, FixedOffset, NaiveTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Cadence, Fingerprint, Interval, PipelineName, Recipe};
+use crate::base::{AsOf, Cadence, Fingerprint, Interval, PipelineName, Recipe, start_of_day};
 use crate::config::{CatchUpData, CatchUpReports, Overlap, Pipeline, Schedule};
 use crate::plan::Timetable;
 
@@ -19,6 +19,8 @@ const MOST: usize = 31;
 const LATE: Duration = Duration::hours(1);
 /// Skips that are carried along for people to see; older ones stand in older links of the chain.
 const SKIPS_KEPT: usize = 20;
+/// Intervals looked back at for one whose time has run out: over holidays many end before one fire.
+const PROMISES: usize = 31;
 
 /// How far a schedule is accounted for. Kept in the chain, so that it moves by the same put that publishes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -159,6 +161,13 @@ pub fn intervals_of(cadence: Cadence, before: DateTime<Tz>, fire: DateTime<Tz>) 
     all
 }
 
+/// The first such time of day at or after an instant.
+pub fn first_after(at: DateTime<Tz>, by: NaiveTime) -> DateTime<Tz> {
+    let day = if at.time() <= by { at.date_naive() } else { at.date_naive() + Days::new(1) };
+    let wall = format!("{day}T{}", by.format("%H:%M"));
+    AsOf::parse(&wall, at.timezone()).map_or_else(|_| start_of_day(day, at.timezone()), |at| at.0)
+}
+
 impl Agenda {
     /// None for a pipeline without a schedule.
     pub fn of(pipeline: &Pipeline) -> Option<Self> {
@@ -175,6 +184,27 @@ impl Agenda {
     /// The next instant at which cron fires.
     pub fn next(&self, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
         if self.schedule.paused { None } else { self.timetable.next(after).map(|fire| fire.at.to_utc()) }
+    }
+
+    /// The newest interval that should have been published by now: the `publish_by` after its fire, or without cron after its
+    /// end, has passed. Whether it is published, the chain says.
+    pub fn promised(&self, now: DateTime<Utc>) -> Option<Interval> {
+        let by = self.schedule.publish_by.filter(|_| !self.schedule.paused)?;
+        let local = now.with_timezone(&self.zone);
+        let mut interval = self.cadence.last_closed(local);
+        for _ in 0..PROMISES {
+            let end = interval.end.to_utc();
+            let fire = if self.timetable.is_empty() {
+                Some(interval.end)
+            } else {
+                self.timetable.next(end - Duration::seconds(1)).map(|fire| fire.at)
+            };
+            if fire.is_some_and(|fire| first_after(fire, by) <= local) {
+                return Some(interval);
+            }
+            interval = self.cadence.previous(&interval);
+        }
+        None
     }
 
     /// What is due at `now`. `seen_at` is when this schedule was first looked at, so that taking it over later, when the

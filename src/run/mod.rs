@@ -12,6 +12,7 @@ mod kpis;
 mod look;
 mod night;
 mod notices;
+mod notify;
 mod open;
 pub mod outbox;
 #[cfg(test)]
@@ -39,6 +40,7 @@ pub use keeper::{Keeper, lease_timeout};
 pub use kpis::{KpiValue, Restated};
 pub use night::{Night, Options, Session, backfill, plan_interval, run_interval};
 pub use notices::{overdue, tell_delays};
+pub use notify::{help, nearest, tell_failure, tell_lateness, tell_outcome};
 pub use open::{Workshop, engine, open, open_beside, open_exports, open_lake};
 pub use preview::{Preview, preview};
 pub use publish::{notable, total};

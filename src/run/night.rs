@@ -318,7 +318,9 @@ async fn leased(
         }
     };
     phases.add("publish", since);
-    shop.observer.see(&Event::Published { snapshot: number, as_of: interval.as_of().to_string() });
+    let Balance { read, landed, quarantined, deduplicated } = publish::total(&balances);
+    let as_of = interval.as_of().to_string();
+    shop.observer.see(&Event::Published { snapshot: number, as_of, read, landed, quarantined, deduplicated });
     // As it was written, with the content's name the lake gave it.
     let Some(publication) = shop.lake.manifest(&shop.pipeline.name, number).await?.publication else {
         return Err(RunError::Usage(format!("snapshot {number} publishes nothing")));
@@ -345,7 +347,6 @@ async fn leased(
         &phases,
     )
     .await;
-    shop.observer.see(&Event::RunFinished { took: started.elapsed() });
     Ok(Night {
         as_of: publication.as_of.clone(),
         snapshot: number,
@@ -434,6 +435,8 @@ async fn finish(
         phases_ms: phases.0.clone(),
     };
     shop.running.has_ended();
+    let (end, message) = (status.into(), record.message.clone());
+    shop.observer.see(&Event::RunEnded { run: run.clone(), end, message });
     if let Err(error) = shop.lake.finish_run(&shop.pipeline.name, &record).await {
         tracing::error!(%error, %run, "the record of this run was not written");
     }

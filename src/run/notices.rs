@@ -1,12 +1,12 @@
 //! Short messages in place of a report: that it is withheld, because its data did not pass, or delayed. Each once an interval.
 
-use chrono::{DateTime, Days, NaiveTime, Utc};
-use chrono_tz::Tz;
+use chrono::{DateTime, Utc};
 
-use crate::base::{AsOf, Interval, start_of_day};
+use crate::base::{AsOf, Interval};
 use crate::config::{Pipeline, Report};
 use crate::deliver::{Letter, message_id};
 use crate::lake::{Blocked, MessageKind, Publication};
+use crate::plan::first_after;
 use crate::run::burst::addressed;
 use crate::run::outbox::{self, Post};
 use crate::run::report::{letter, worth_sending};
@@ -66,7 +66,7 @@ pub async fn tell_delays(shop: &Workshop) -> Result<Vec<outbox::Sent>, RunError>
     let mut sent = Vec::new();
     let Some(head) = shop.lake.head(&shop.pipeline.name).await?.and_then(|m| m.publication) else { return Ok(sent) };
     for one in &shop.pipeline.reports {
-        let Some(by) = one.deliver_by.filter(|by| now >= deadline(&interval, *by)) else { continue };
+        let Some(by) = one.deliver_by.filter(|by| now >= first_after(interval.end, *by)) else { continue };
         let one = &recipients(shop, Some(&head), one).await?;
         let as_of = interval.as_of();
         // Published, and nothing to tell: nobody waits for a message.
@@ -97,14 +97,7 @@ pub async fn tell_delays(shop: &Workshop) -> Result<Vec<outbox::Sent>, RunError>
 pub fn overdue(pipeline: &Pipeline, now: DateTime<Utc>) -> Option<AsOf> {
     let now = now.with_timezone(&pipeline.time_zone);
     let interval = pipeline.interval.last_closed(now);
-    let late = pipeline.reports.iter().filter_map(|one| one.deliver_by).any(|by| now >= deadline(&interval, by));
+    let late = pipeline.reports.iter().filter_map(|one| one.deliver_by).any(|by| now >= first_after(interval.end, by));
     late.then(|| interval.as_of())
 }
 
-/// The first such time of day after the interval's end.
-fn deadline(interval: &Interval, by: NaiveTime) -> DateTime<Tz> {
-    let end = interval.end;
-    let day = if end.time() <= by { end.date_naive() } else { end.date_naive() + Days::new(1) };
-    let wall = format!("{day}T{}", by.format("%H:%M"));
-    AsOf::parse(&wall, end.timezone()).map_or_else(|_| start_of_day(day, end.timezone()), |at| at.0)
-}

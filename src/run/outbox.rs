@@ -102,6 +102,7 @@ pub async fn deliver_due(post: &Post, patience: Duration) -> Result<Vec<Sent>, R
             continue;
         }
         for sent in deliver_all(post, due).await? {
+            post.observer.see(&Event::Message { state: sent.state.to_string() });
             touched.insert(sent.id.clone(), sent);
         }
     }

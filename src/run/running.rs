@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::base::RunId;
+use crate::base::{Event, RunId};
 use crate::lake::{RunFinished, RunStatus};
 use crate::run::{RunError, Workshop};
 
@@ -58,6 +58,8 @@ pub(super) async fn end(shop: &Workshop, status: RunStatus, why: &str) {
 }
 
 async fn write(shop: &Workshop, run: RunId, status: RunStatus, message: &str, snapshot: Option<u64>) {
+    let (end, said) = (status.into(), Some(message.to_owned()));
+    shop.observer.see(&Event::RunEnded { run: run.clone(), end, message: said });
     let record = RunFinished {
         run,
         finished_at: shop.system.clock.now(),

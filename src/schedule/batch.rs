@@ -3,7 +3,8 @@
 use crate::base::{Event, Scheduling};
 use crate::lake::{ChainError, TakeError};
 use crate::plan::{Batch, Skip};
-use crate::run::{Options, RunError, Session, Workshop, describe, run_interval};
+use crate::run::outbox::Sent;
+use crate::run::{Options, RunError, Session, Workshop, describe, run_interval, tell_outcome};
 use crate::schedule::accounts::account;
 
 /// How a batch ended.
@@ -45,6 +46,7 @@ pub async fn work(shop: &Workshop, mut batch: Batch, wait: bool) -> Result<Ended
         let as_of = run.interval.as_of().to_string();
         match run_interval(shop, run.interval, &mut session, &options, false).await {
             Ok(night) => {
+                told(shop, tell_outcome(shop, &run.interval.as_of(), None).await);
                 if !night.published {
                     account(&shop.lake, name, &shop.system, Some(version), cursor).await?;
                 }
@@ -57,6 +59,7 @@ pub async fn work(shop: &Workshop, mut batch: Batch, wait: bool) -> Result<Ended
             Err(error) if may_pass(&error) => return Ok(Ended::Failed { as_of, error }),
             Err(error) => {
                 let why = describe(&error);
+                told(shop, tell_outcome(shop, &run.interval.as_of(), Some(&error)).await);
                 // What is published and not delivered is accounted for as it is; the outbox knows the rest.
                 if !matches!(error, RunError::NotDelivered(_)) {
                     batch.failed(at, format!("the run failed: {why}"), shop.system.clock.now());
@@ -67,6 +70,14 @@ pub async fn work(shop: &Workshop, mut batch: Batch, wait: bool) -> Result<Ended
         }
     }
     Ok(Ended::Done)
+}
+
+/// A message that could not even be kept is said aloud, and changes nothing about the run.
+fn told(shop: &Workshop, how: Result<Vec<Sent>, RunError>) {
+    if let Err(error) = how {
+        let message = format!("`notify` of {} was not told: {}", shop.pipeline.name, describe(&error));
+        shop.observer.see(&Event::Warning { message });
+    }
 }
 
 /// Whether the same run may succeed later without anybody changing anything: the world failed, not the project or its data.

@@ -110,6 +110,13 @@ impl Watched {
             self.standing = Standing::Current;
             self.stop_waiting(lake).await;
             self.look_at = self.next_look(now, &system.clock);
+            let head = match latest.as_ref().and_then(|link| Some((link.head?, link))) {
+                Some((number, link)) if number == link.number => Some(link.clone()),
+                Some((number, _)) => Some(lake.manifest(&name, number).await?),
+                None => None,
+            };
+            let head = head.and_then(|link| Some((link.publication?.as_of, link.written_at)));
+            self.tell(observer, Scheduling::Idle { next: self.agenda.next(now), head });
             return Ok(None);
         }
         // A run, or a word about the schedule, needs the lease; whoever has it is left in peace.

@@ -9,7 +9,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use tokio::runtime::{Handle, Runtime};
@@ -26,7 +26,7 @@ use crate::run::{RunError, describe, engine, jitter, lease_timeout, open_beside,
 use crate::schedule::batch::{Ended, work};
 use crate::schedule::look::Watched;
 use crate::schedule::ticks::Ticks;
-use crate::schedule::upkeep::{Upkeep, upkeep};
+use crate::schedule::upkeep::{News, Upkeep, upkeep};
 use crate::system::{Clock, System};
 
 /// Looks side by side.
@@ -36,6 +36,8 @@ const FIRST_WAIT: Duration = Duration::from_mins(1);
 const LONGEST_WAIT: Duration = Duration::from_hours(1);
 /// How long runs may take to give their leases back when the process is told to stop.
 const LAST_WORDS: Duration = Duration::from_secs(20);
+/// Failures in a row that may pass, until people are told.
+const PATIENCE: u32 = 3;
 const UPKEEP: chrono::Duration = chrono::Duration::minutes(1);
 
 /// What a scheduler is given.
@@ -65,6 +67,7 @@ pub async fn serve(serving: &Serving, told: impl Future<Output = u8>) -> Result<
             house.stop(code).await;
             break;
         }
+        (serving.observers)(None).see(&Event::Beat { running: house.running.len() });
         house.keep_up().await;
         let (wanted, busy) = (house.next_look(), !house.running.is_empty());
         tokio::select! {
@@ -96,10 +99,14 @@ struct House<'a> {
     started: BTreeMap<PipelineName, Watched>,
     running: FuturesUnordered<std::pin::Pin<Box<dyn Future<Output = Finished> + Send>>>,
     stopping: watch::Sender<Option<u8>>,
-    upkeep: Option<JoinHandle<Vec<PipelineName>>>,
+    upkeep: Option<JoinHandle<Vec<(Pipeline, News)>>>,
     kept_up_at: DateTime<Utc>,
-    /// Reports whose delay has been seen to, by their pipeline.
+    /// Intervals whose delayed reports, and whose missing publication, have been seen to.
     announced: BTreeMap<PipelineName, AsOf>,
+    called_late: BTreeMap<PipelineName, AsOf>,
+    /// What is told at the next upkeep.
+    news: Vec<(Pipeline, News)>,
+    collected_on: Option<NaiveDate>,
 }
 
 impl<'a> House<'a> {
@@ -131,6 +138,9 @@ impl<'a> House<'a> {
             upkeep: None,
             kept_up_at: now,
             announced: BTreeMap::new(),
+            called_late: BTreeMap::new(),
+            news: Vec::new(),
+            collected_on: None,
         })
     }
 
@@ -146,7 +156,7 @@ impl<'a> House<'a> {
     async fn start_what_is_due(&mut self) {
         loop {
             let now = self.serving.system.clock.now();
-            let room = self.serving.project.at_once.saturating_sub(self.running.len());
+            let room = self.serving.project.serve.at_once.saturating_sub(self.running.len());
             let mut due: Vec<&Watched> = self.watched.values().filter(|w| w.look_at <= now).collect();
             if room == 0 || due.is_empty() {
                 return;
@@ -166,7 +176,7 @@ impl<'a> House<'a> {
                 futures::stream::iter(looks).buffered(LOOKS).collect().await;
             for (one, found) in looked {
                 match found {
-                    Ok(Some(batch)) if self.running.len() < self.serving.project.at_once => self.start(one, batch),
+                    Ok(Some(batch)) if self.running.len() < self.serving.project.serve.at_once => self.start(one, batch),
                     // Due, and no room: it is looked at again as soon as there is.
                     Ok(_) => {
                         self.watched.insert(one.pipeline.name.clone(), one);
@@ -228,6 +238,11 @@ impl<'a> House<'a> {
         let wait = (FIRST_WAIT * 2u32.saturating_pow(one.failures)).min(LONGEST_WAIT);
         let wait = wait.mul_f64(0.5 + jitter(system) / 2.0);
         one.failures += 1;
+        if one.failures == PATIENCE && !one.pipeline.notify.is_empty() {
+            let as_of = AsOf::parse(as_of, one.pipeline.time_zone).ok();
+            let why = format!("{} It has failed {PATIENCE} times in a row, and is tried again.", describe(error));
+            self.news.push((one.pipeline.clone(), News::Failing { as_of, why, code: error.exit_code() }));
+        }
         one.look_at = system.clock.now() + chrono::Duration::from_std(wait).unwrap_or(UPKEEP);
         let what = Scheduling::Failed { as_of: as_of.to_owned(), why: describe(error), again: Some(one.look_at) };
         let name = one.pipeline.name.clone();
@@ -246,30 +261,44 @@ impl<'a> House<'a> {
                 self.upkeep = Some(going);
                 return;
             }
-            Some(ended) => {
-                for name in ended.await.unwrap_or_default() {
-                    self.announced.remove(&name);
-                }
-            }
+            Some(ended) => self.news.extend(ended.await.unwrap_or_default()),
             None => {}
         }
         self.kept_up_at = now;
-        let mut late: Vec<Pipeline> = Vec::new();
-        for one in self.watched.values().filter(|w| !w.agenda.schedule.paused) {
+        // One that runs may be late too.
+        for one in self.watched.values().chain(self.started.values()).filter(|w| !w.agenda.schedule.paused) {
+            let name = &one.pipeline.name;
             if let Some(as_of) = overdue(&one.pipeline, now)
-                && self.announced.insert(one.pipeline.name.clone(), as_of) != Some(as_of)
+                && self.announced.insert(name.clone(), as_of) != Some(as_of)
             {
-                late.push(one.pipeline.clone());
+                self.news.push((one.pipeline.clone(), News::Delayed));
+            }
+            if let Some(interval) = one.agenda.promised(now)
+                && self.called_late.insert(name.clone(), interval.as_of()) != Some(interval.as_of())
+            {
+                self.news.push((one.pipeline.clone(), News::Late));
             }
         }
+        let (news, collect) = (std::mem::take(&mut self.news), self.collects(now));
         let with = Upkeep {
             project: Arc::clone(&self.serving.project),
             system: self.serving.system.clone(),
+            observers: Arc::clone(&self.serving.observers),
             observer: (self.serving.observers)(None),
             lake: self.lake.clone(),
             engine: Arc::clone(&self.engine),
         };
-        self.upkeep = Some(self.workers.drive(async move || upkeep(with, late).await));
+        self.upkeep = Some(self.workers.drive(async move || upkeep(with, news, collect).await));
+    }
+
+    /// How many snapshots to keep, when the day's collecting is due: the first time that its hour has passed since this
+    /// process began, so that a restart at noon collects nothing a second time.
+    fn collects(&mut self, now: DateTime<Utc>) -> Option<usize> {
+        let gc = self.serving.project.serve.gc?;
+        let local = now.with_timezone(&self.serving.project.time_zone);
+        let day = if local.time() >= gc.at { local.date_naive() } else { local.date_naive() - Days::new(1) };
+        let before = self.collected_on.replace(day);
+        (before.is_some_and(|before| before != day)).then_some(gc.keep)
     }
 
     /// Tells every run to stop, and waits until each has given its lease back.

@@ -23,6 +23,14 @@ pub struct Process {
     pub started_s: u64,
 }
 
+/// What this process has used of the machine.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Usage {
+    pub resident_bytes: u64,
+    pub cpu_ms: u64,
+    pub started_s: u64,
+}
+
 impl Machine {
     pub fn this() -> Self {
         let mut probe = Probe::new();
@@ -42,6 +50,19 @@ impl Machine {
     pub fn process(&self) -> Process {
         let pid = std::process::id();
         Process { host: self.host.clone(), boot: self.boot.clone(), pid, started_s: start_of(pid).unwrap_or(0) }
+    }
+
+    /// What the running process has used so far.
+    pub fn usage(&self) -> Usage {
+        let pid = Pid::from_u32(std::process::id());
+        let mut probe = Probe::new();
+        let what = ProcessRefreshKind::nothing().with_memory().with_cpu();
+        probe.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), true, what);
+        probe.process(pid).map_or_else(Usage::default, |p| Usage {
+            resident_bytes: p.memory(),
+            cpu_ms: p.accumulated_cpu_time(),
+            started_s: p.start_time(),
+        })
     }
 
     /// Whether a process is known to be gone: only one of this machine can be, from here.

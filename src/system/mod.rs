@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use clock::Clock;
 pub use files::{ProjectFiles, read_project};
-pub use machine::{Machine, Process};
+pub use machine::{Machine, Process, Usage};
 pub use memory::settle_allocator;
 
 /// The one value through which the outside world is seen.

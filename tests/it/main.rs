@@ -25,3 +25,4 @@ mod rooms;
 mod s3;
 mod sample;
 mod smtp;
+mod watching;

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// In reading order. `schedule` and `pages` come with `serve`; their places are kept.
+/// In reading order.
 const ROOMS: &[&str] = &[
     "base", "system", "sample", "config", "sql", "plan", "lake", "engine", "source", "stage", "report", "deliver",
-    "run", "schedule", "pages", "cli",
+    "run", "schedule", "telemetry", "pages", "cli",
 ];
 
 /// Who may name an outside crate. `sql` has datafusion's parser, and nothing else of it.
@@ -22,6 +22,11 @@ const CRATES: &[(&str, &[&str])] = &[
     ("css_inline", &["report"]),
     ("clap", &["cli"]),
     ("axum", &["pages"]),
+    ("prometheus_client", &["telemetry"]),
+    ("opentelemetry", &["telemetry"]),
+    ("opentelemetry_sdk", &["telemetry"]),
+    ("opentelemetry_otlp", &["telemetry"]),
+    ("reqwest", &["deliver", "telemetry"]),
     ("indicatif", &["cli"]),
 ];
 

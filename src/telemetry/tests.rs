@@ -1,0 +1,100 @@
+//! What events come to in metrics and on the board.
+
+use std::time::Duration;
+
+use super::{Board, Metrics, State};
+use crate::base::{Event, PipelineName, RunEnd, Scheduling, StepOutcome};
+use crate::system::{Clock, Usage};
+
+fn name() -> PipelineName {
+    "shop".parse().expect("a name")
+}
+
+/// A night that publishes, seen by whoever looks on.
+fn night(end: RunEnd) -> Vec<Event> {
+    let run: crate::base::RunId = "r1".parse().expect("an id");
+    let step = "make core.orders".to_owned();
+    let mut all = vec![
+        Event::RunStarted { pipeline: name(), run: run.clone(), as_of: "2024-01-02".to_owned(), steps: 2 },
+        Event::StepStarted { step: step.clone() },
+        Event::StepFinished { step, outcome: StepOutcome::Made { rows: 3 }, took: Duration::from_millis(200) },
+    ];
+    if end == RunEnd::Published {
+        let (read, landed, quarantined, deduplicated) = (10, 7, 2, 1);
+        let as_of = "2024-01-02".to_owned();
+        all.push(Event::Published { snapshot: 2, as_of, read, landed, quarantined, deduplicated });
+    }
+    all.push(Event::RunEnded { run, end, message: (end != RunEnd::Published).then(|| "the disk is full".to_owned()) });
+    all
+}
+
+fn scheduled(what: Scheduling) -> Event {
+    Event::Schedule { pipeline: name(), what }
+}
+
+#[test]
+fn metrics_count_what_happens() {
+    let metrics = Metrics::new([name()]);
+    let text = |metrics: &Metrics| metrics.text(Usage { resident_bytes: 5, cpu_ms: 1500, started_s: 9 }).expect("text");
+    let first = text(&metrics);
+    for zero in [
+        "matins_runs_total{pipeline=\"shop\",end=\"failed\"} 0",
+        "matins_late{pipeline=\"shop\"} 0",
+        "process_cpu_seconds_total 1.5",
+        "process_resident_memory_bytes 5",
+        "process_start_time_seconds 9",
+    ] {
+        assert!(first.contains(zero), "{zero} in {first}");
+    }
+    let observer = metrics.observer(Some(&name()));
+    night(RunEnd::Published).iter().for_each(|event| observer.see(event));
+    observer.see(&scheduled(Scheduling::Late { as_of: "2024-01-03".to_owned() }));
+    night(RunEnd::Failed).iter().for_each(|event| observer.see(event));
+    observer.see(&scheduled(Scheduling::Failed { as_of: String::new(), why: "the disk is full".to_owned(), again: None }));
+    let next = "2024-01-03T02:30:00Z".parse().expect("an instant");
+    let head = Some(("2024-01-02".to_owned(), "2024-01-02T02:31:00Z".parse().expect("an instant")));
+    observer.see(&scheduled(Scheduling::Idle { next: Some(next), head }));
+    let all = text(&metrics);
+    for line in [
+        "matins_runs_total{pipeline=\"shop\",end=\"published\"} 1",
+        "matins_runs_total{pipeline=\"shop\",end=\"failed\"} 1",
+        "matins_run_duration_seconds_count{pipeline=\"shop\"} 2",
+        "matins_steps_total{pipeline=\"shop\",kind=\"make\",outcome=\"ran\"} 2",
+        "matins_step_duration_seconds_bucket{le=\"0.5\",pipeline=\"shop\"} 2",
+        "matins_source_rows_total{pipeline=\"shop\",what=\"read\"} 10",
+        "matins_source_rows_total{pipeline=\"shop\",what=\"quarantined\"} 2",
+        "matins_late{pipeline=\"shop\"} 1",
+        "matins_consecutive_failures{pipeline=\"shop\"} 1",
+        "matins_next_fire_timestamp_seconds{pipeline=\"shop\"} 1704249000.0",
+        "matins_published_timestamp_seconds{pipeline=\"shop\"} 1704162660.0",
+        "# EOF",
+    ] {
+        assert!(all.contains(line), "{line} in {all}");
+    }
+}
+
+#[test]
+fn the_board_knows_what_a_pipeline_is_at() {
+    let clock: Clock = "2024-01-02T02:30:00Z..2024-01-03T00:00:00Z".parse().expect("a clock");
+    let board = Board::new(&clock, [(name(), "The shop".to_owned(), false)]);
+    let observer = board.observer(Some(&name()));
+    let state = || board.pipelines().remove(&name()).expect("the pipeline");
+    assert_eq!(state().state, State::Starting);
+    let events = night(RunEnd::Published);
+    events[..2].iter().for_each(|event| observer.see(event));
+    let run = state().run.expect("a run");
+    assert_eq!((state().state, run.steps, run.ended, run.at), (State::Running, 2, 0, vec!["make core.orders".to_owned()]));
+    events[2..].iter().for_each(|event| observer.see(event));
+    assert_eq!((state().state, state().as_of.as_deref(), state().run.is_none()), (State::Idle, Some("2024-01-02"), true));
+    observer.see(&scheduled(Scheduling::Late { as_of: "2024-01-03".to_owned() }));
+    night(RunEnd::Failed).iter().for_each(|event| observer.see(event));
+    observer.see(&scheduled(Scheduling::Failed { as_of: "2024-01-03".into(), why: "the disk is full".into(), again: None }));
+    assert_eq!((state().state, state().late.as_deref()), (State::Failed, Some("2024-01-03")));
+    assert_eq!(state().failure.expect("a failure").why, "the disk is full");
+    assert_eq!(board.lines()[0].text, "failed: the disk is full", "the newest first");
+    let head = Some(("2024-01-03".to_owned(), clock.now()));
+    observer.see(&scheduled(Scheduling::Ended { as_of: "2024-01-03".into(), snapshot: 3, published: true }));
+    observer.see(&scheduled(Scheduling::Idle { next: None, head }));
+    let now = state();
+    assert!(now.state == State::Idle && now.late.is_none() && now.failure.is_none(), "{now:?}");
+}
