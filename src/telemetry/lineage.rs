@@ -53,7 +53,8 @@ impl Lineage {
                 if failures == GIVE_UP {
                     continue;
                 }
-                let request = client.post(url.clone()).json(&event);
+                let request = client.post(url.clone()).body(event.to_string());
+                let request = request.header("Content-Type", "application/json");
                 let request = key.iter().fold(request, |r, key| r.bearer_auth(key));
                 match request.send().await.and_then(reqwest::Response::error_for_status) {
                     Ok(_) => failures = 0,

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::project::{HEADER, Project};
+use crate::project::{HEADER, ORDERS, Project, seconds_ago};
 
 /// A scheduler of its own, with the port it listens at.
 struct Serving {
@@ -28,8 +28,13 @@ impl Drop for Serving {
 
 impl Serving {
     fn start(project: &Project, more: &[&str]) -> Self {
+        Self::by_clock(project, None, more)
+    }
+
+    fn by_clock(project: &Project, clock: Option<&str>, more: &[&str]) -> Self {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("matins"));
         command.current_dir(project.path("")).env_clear().args(["serve", "--listen", "127.0.0.1:0"]).args(more);
+        command.envs(clock.map(|clock| ("MATINS_CLOCK", clock)));
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program starts");
         let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines().map_while(Result::ok);
         let line = lines.by_ref().find(|line| line.contains("http://")).expect("it says where it listens");
@@ -270,4 +275,31 @@ fn a_night_that_did_not_publish_in_time_is_told_by_whoever_looks() {
     project.matins(&["run", "--as-of", "2024-01-03"]).ok();
     look("2024-01-03T10:00:00Z");
     assert_eq!(subjects(&project).len(), 1);
+}
+
+/// A day is a second here, so that a list is old enough after some.
+#[test]
+fn once_a_day_it_deletes_what_no_snapshot_reaches() {
+    let project = shop("{cron: \"0 0 1 1 *\"}");
+    project.matins(&["run", "--as-of", "2024-01-02"]).ok();
+    project.write("sql/shop/core/orders.sql", ORDERS.replace("net, note", "net * 2 AS net, note"));
+    project.matins(&["run", "--as-of", "2024-01-02"]).ok();
+    project.edit("matins.yaml", "lake: lake\n", "lake: lake\nserve: {gc: {at: \"05:00\", keep: 1}}\n");
+    let tables = || project.files("lake/tables/core.orders").len();
+    let before = tables();
+    let clock = format!("2027-02-01T00:00:00Z x86400 since {}", seconds_ago(0));
+    let serving = Serving::by_clock(&project, Some(&clock), &["--json"]);
+    let since = Instant::now();
+    let said = |phase: &str| {
+        let said = serving.said.lock().expect("no panic");
+        said.iter().any(|line| line.contains(&format!("\"phase\":\"{phase}\"")))
+    };
+    while !said("deleted") {
+        assert!(since.elapsed().as_secs() < 60, "{:?}", serving.said.lock());
+        sleep(Duration::from_millis(100));
+    }
+    assert!(said("listed") && tables() < before, "{before} files, then {}", tables());
+    assert_eq!(project.value("SELECT sum(net) FROM mart.days"), "120.0000");
+    let (.., metrics) = serving.get("/metrics");
+    assert!(!metrics.contains("matins_collected_objects_total 0"), "{metrics}");
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::ground::{Going, Ground, RETAIL, drops};
-use crate::project::Project;
+use crate::project::{Project, seconds_ago};
 
 const NIGHTLY: &str = "interval: day\nschedule: {cron: \"30 2 * * *\"}\n";
 
@@ -196,12 +196,6 @@ fn a_backfill_gives_way_to_a_night_that_is_due() {
     let at = all.iter().position(|as_of| as_of == "2024-01-19").expect("the night");
     assert_eq!(all.len(), 103, "102 intervals and the night");
     assert!(at > 0 && at < 102, "it went between: {at}");
-}
-
-fn seconds_ago(seconds: u64) -> String {
-    let date =
-        Command::new("date").args(["-u", "-d", &format!("{seconds} seconds ago"), "+%Y-%m-%dT%H:%M:%SZ"]).output();
-    String::from_utf8(date.expect("date is there").stdout).expect("text").trim().to_owned()
 }
 
 fn terminate(child: &Child) {
