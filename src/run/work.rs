@@ -12,8 +12,9 @@ use crate::engine::{Effort, EngineError, PartFile, PartsTable, Tables, read_sche
 use crate::lake::{CheckOutcome, RawExport, StepRecord};
 use crate::plan::{Input, Plan, Step, Task, Wanted, WantedTable};
 use crate::run::error::describe;
-use crate::run::look::{Known, raw_export};
+use crate::run::look::{Known, raw_export, with};
 use crate::run::retry::retry;
+use crate::run::turns::{Turns, output};
 use crate::run::{RunError, Workshop};
 use crate::source::{self, Landing};
 use crate::stage::{self, Making, StageError};
@@ -41,6 +42,7 @@ struct Bench {
     shop: Workshop,
     wanted: Arc<Wanted>,
     known: Arc<Mutex<Known>>,
+    turns: Turns,
     dropped: Arc<Mutex<BTreeMap<Fingerprint, Arc<Dropped>>>>,
 }
 
@@ -49,17 +51,20 @@ enum Done {
         rows: u64,
         warnings: Vec<String>,
     },
+    /// Another interval that is worked on at the same time has made it.
+    Found,
     /// Made again alone, with joins that spill.
     OutOfMemory,
     Failed(RunError),
 }
 
 /// Executes every step. A step that fails leaves the others their work, except those that need it.
-pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>) -> Work {
+pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>, turns: &Turns) -> Work {
     let bench = Bench {
         shop: shop.clone(),
         wanted: Arc::new(plan.wanted.clone()),
         known: Arc::clone(known),
+        turns: turns.clone(),
         dropped: Arc::default(),
     };
     let mut work = Work::default();
@@ -89,12 +94,18 @@ pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>) -> Wo
             shop.observer.see(&Event::StepStarted { step: step.task.to_string() });
             let effort = match frugal {
                 true => Effort::Frugal,
+                false if turns.several => Effort::Beside,
                 false if cores_will_be_free(&state, plan, shop.engine.cores()) => Effort::Alone,
                 false => Effort::Beside,
             };
             let limit = shop.pipeline.timeouts.step;
             let task = running.spawn(async move {
+                let _turn = bench.turns.make(output(&step, &bench.wanted)).await;
+                let _core = bench.turns.core(effort == Effort::Frugal).await;
                 let started = Instant::now();
+                if bench.has(&step) {
+                    return (Done::Found, started.elapsed());
+                }
                 let done = tokio::time::timeout(limit, execute(&bench, &step, effort)).await;
                 let late = |_| Done::Failed(RunError::TimedOut { what: step.task.to_string(), limit, key: "step" });
                 (done.unwrap_or_else(late), started.elapsed())
@@ -151,6 +162,10 @@ fn settle(shop: &Workshop, plan: &Plan, state: &mut [State], work: &mut Work, at
             work.warnings.extend(warnings);
             work.records.push(record(step, "ran", rows, took, None));
             shop.observer.see(&Event::StepFinished { step: name, outcome: StepOutcome::Made { rows }, took });
+        }
+        Done::Found => {
+            state[at] = State::Done;
+            shop.observer.see(&Event::StepFinished { step: name, outcome: StepOutcome::Reused, took });
         }
         Done::OutOfMemory => {
             state[at] = State::Again;
@@ -230,7 +245,18 @@ type Made = Result<(u64, Vec<String>), RunError>;
 
 impl Bench {
     fn known<T>(&self, look: impl FnOnce(&mut Known) -> T) -> T {
-        look(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
+        with(&self.known, look)
+    }
+
+    /// Whether what a step makes is there by now.
+    fn has(&self, step: &Step) -> bool {
+        let made = &step.fingerprint;
+        self.known(|k| match &step.task {
+            Task::Land { .. } => k.landed.contains_key(made),
+            Task::Assemble { .. } => k.raws.contains_key(made),
+            Task::Make { .. } => k.parts.contains_key(made),
+            Task::Check { .. } => k.checks.contains_key(&output(step, &self.wanted)),
+        })
     }
 
     async fn land(&self, name: &SourceName, at: usize) -> Made {
