@@ -41,7 +41,7 @@ pub enum RunError {
         first: Box<RunError>,
     },
     #[error(
-        "{what} did not end within {}; what was made stays. If it needs longer, raise `timeouts: {{{key}: …}}`",
+        "{what} did not end within {}; what was made stays. If it needs longer, raise {key}",
         human_duration(*.limit)
     )]
     TimedOut { what: String, limit: Duration, key: &'static str },

@@ -119,7 +119,7 @@ pub async fn run_interval(
     let work = leased(&seen, interval, session, options, keep_lease, &run, phases, started);
     let done = tokio::select! {
         done = tokio::time::timeout(limit, work) => done.unwrap_or_else(|_| {
-            Err(RunError::TimedOut { what: format!("run {run} of `{}`", shop.pipeline.name), limit, key: "run" })
+            Err(RunError::TimedOut { what: format!("run {run} of `{}`", shop.pipeline.name), limit, key: "`timeouts: {run: …}`" })
         }),
         wish = cancelled(shop, &run) => Err(RunError::Cancelled { by: wish.by, why: wish.why }),
     };

@@ -15,6 +15,7 @@ mod cli;
 mod crm;
 mod faults;
 mod hostile;
+mod incremental;
 mod kpis;
 mod marketplace;
 mod nights;
