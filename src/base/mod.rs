@@ -3,12 +3,14 @@
 mod cadence;
 mod diagnostic;
 mod event;
+mod failure;
 mod fingerprint;
 mod name;
 mod units;
 
 pub use cadence::{AsOf, Cadence, Interval, WallTime, start_of_day};
 pub use diagnostic::{Diagnostic, Diagnostics, Level, Place, SourceText, closest};
+pub use failure::is_disk_full;
 pub use event::{Event, Observer, Scheduling, StepOutcome};
 pub use fingerprint::{Fingerprint, Recipe};
 pub use name::{

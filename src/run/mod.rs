@@ -31,6 +31,8 @@ mod sample;
 mod turns;
 mod watch;
 mod work;
+#[cfg(test)]
+mod work_tests;
 
 pub use archive::{archived, rebuild};
 pub use backfill::{Filling, Outlook, backfill, outlook};

@@ -26,3 +26,4 @@ mod rooms;
 mod s3;
 mod sample;
 mod smtp;
+mod world;
