@@ -10,8 +10,8 @@ mod units;
 
 pub use cadence::{AsOf, Cadence, Interval, WallTime, start_of_day};
 pub use diagnostic::{Diagnostic, Diagnostics, Level, Place, SourceText, closest};
-pub use failure::is_disk_full;
 pub use event::{Event, Observer, Scheduling, StepOutcome};
+pub use failure::is_disk_full;
 pub use fingerprint::{Fingerprint, Recipe};
 pub use name::{
     BadName, CalendarName, ChannelName, KpiName, PackName, ParamName, PipelineName, ReportName, RunId, SourceName,

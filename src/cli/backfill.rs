@@ -79,12 +79,7 @@ pub async fn backfill(cli: &Cli, screen: &Screen, system: &System, args: &Backfi
     Ok(())
 }
 
-async fn dry_run(
-    screen: &Screen,
-    shop: &Workshop,
-    intervals: &[Interval],
-    filling: Filling,
-) -> Result<(), RunError> {
+async fn dry_run(screen: &Screen, shop: &Workshop, intervals: &[Interval], filling: Filling) -> Result<(), RunError> {
     let all = outlook(shop, intervals, filling).await?;
     let sum = |of: fn(&Outlook) -> usize| all.iter().map(of).sum::<usize>();
     let (land, assemble, make, check) = (sum(|o| o.land), sum(|o| o.assemble), sum(|o| o.make), sum(|o| o.check));
@@ -139,7 +134,9 @@ async fn dry_run(
         }
     };
     let mut body: Vec<Vec<String>> = all.iter().map(line).collect();
-    body.push(["total".to_owned(), String::new()].into_iter().chain([land, assemble, make, check].map(number)).collect());
+    body.push(
+        ["total".to_owned(), String::new()].into_iter().chain([land, assemble, make, check].map(number)).collect(),
+    );
     screen.table(&header, &[false, false, true, true, true, true, true], body);
     let warnings: std::collections::BTreeSet<&String> = all.iter().flat_map(|o| &o.warnings).collect();
     for warning in warnings {

@@ -635,7 +635,11 @@ pub(super) static INCREMENTAL: Object = object(
     &[
         must("by", Shape::Text, "the date or timestamp of its sources' rows that says which part they are in"),
         must("every", Shape::OneOf(&["day", "month"]), "how long a part is"),
-        may("lookback", Shape::Form(DAYS), "for how many days after a part its rows may still come, as in `3d` (default `0d`)"),
+        may(
+            "lookback",
+            Shape::Form(DAYS),
+            "for how many days after a part its rows may still come, as in `3d` (default `0d`)",
+        ),
         may(
             "lookahead",
             Shape::Form(DAYS),
@@ -664,7 +668,11 @@ pub(super) static HEAD: Object = object(
             Shape::Either(&Shape::OneOf(&["day", "month"]), &INCREMENTAL),
             "made a period at a time: part P from the exports dated in P, or from the rows whose time lies in P",
         ),
-        may("timeout", Shape::Form(SPAN_OF_TIME), "how long making a part may last, as in `10m` (default: `timeouts.step`)"),
+        may(
+            "timeout",
+            Shape::Form(SPAN_OF_TIME),
+            "how long making a part may last, as in `10m` (default: `timeouts.step`)",
+        ),
         may("checks", Shape::List(&Shape::Object(&CHECK)), "rules on the table"),
         may("grain", Shape::Text, "what one row is, for its page (default: the description)"),
         may("formula", Shape::Text, "the figure as a formula, for its page"),

@@ -154,7 +154,8 @@ fn incremental(reading: &mut Reading<'_>, node: &Node) -> Option<Incremental> {
 fn days(reading: &mut Reading<'_>, fields: Fields<'_>, key: &str) -> Option<u32> {
     let node = fields.get(key)?;
     let text = node.text()?;
-    let days = text.strip_suffix('d').map(str::trim_end).filter(|n| n.len() <= 4 && n.bytes().all(|b| b.is_ascii_digit()));
+    let days =
+        text.strip_suffix('d').map(str::trim_end).filter(|n| n.len() <= 4 && n.bytes().all(|b| b.is_ascii_digit()));
     let days = days.and_then(|n| n.parse().ok());
     if days.is_none() {
         let message = format!("`{key}` must be a number of days, not `{}`", reading.shown(node));

@@ -236,7 +236,10 @@ fn incremental_rules(pipeline: &Pipeline, node: &Node, nodes: &BTreeMap<TableNam
             None if matches!(node.cut, Some(Cut::Times(_))) => out.push(
                 Diagnostic::error(
                     "incremental-mixed",
-                    format!("`{}` reads a table in parts by a time of its rows, and `{table}` by the dates of exports", node.table()),
+                    format!(
+                        "`{}` reads a table in parts by a time of its rows, and `{table}` by the dates of exports",
+                        node.table()
+                    ),
                 )
                 .at(reference.place.clone())
                 .help("say by which time: `incremental: {by: …, every: …}`"),
@@ -244,7 +247,9 @@ fn incremental_rules(pipeline: &Pipeline, node: &Node, nodes: &BTreeMap<TableNam
             None => {}
         }
     }
-    if sources == 0 && let Some(by) = &incremental.by {
+    if sources == 0
+        && let Some(by) = &incremental.by
+    {
         out.push(
             Diagnostic::error("incremental-by", format!("`{}` reads no exports whose rows could be told apart by `{}`", node.table(), by.column))
                 .at(by.place.clone())

@@ -380,7 +380,6 @@ pub(super) fn is_parted(pipeline: &Pipeline, source: &SourceName) -> bool {
     pipeline.sources.get(source).is_some_and(|s| s.pattern.date_format.is_some() && s.mode == Mode::Append)
 }
 
-#[expect(clippy::too_many_arguments, reason = "what a part is, and where it finds what it reads")]
 fn input(
     table: &TableName,
     node: &Node,

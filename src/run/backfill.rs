@@ -85,14 +85,14 @@ pub async fn backfill(
 
 /// The intervals that are worked on before their turn.
 #[derive(Default)]
-struct Ahead<'a> {
+struct Ahead {
     begun: usize,
-    going: FuturesOrdered<LocalBoxFuture<'a, Work>>,
+    going: FuturesOrdered<LocalBoxFuture<'static, Work>>,
     ready: std::collections::VecDeque<Work>,
 }
 
-impl<'a> Ahead<'a> {
-    fn begin(&mut self, work: LocalBoxFuture<'a, Work>) {
+impl Ahead {
+    fn begin(&mut self, work: LocalBoxFuture<'static, Work>) {
         self.begun += 1;
         self.going.push_back(work);
     }
@@ -119,7 +119,7 @@ impl<'a> Ahead<'a> {
 impl Session {
     /// The work on an interval before its turn, ready to be driven. Whatever stands in its way is met again, and told, when
     /// its turn comes.
-    async fn prepare<'a>(&mut self, shop: &Workshop, interval: Interval) -> LocalBoxFuture<'a, Work> {
+    async fn prepare(&mut self, shop: &Workshop, interval: Interval) -> LocalBoxFuture<'static, Work> {
         let nothing = || Box::pin(std::future::ready(Work::default()));
         let Some(turns) = self.turns.clone() else { return nothing() };
         let Ok((wanted, head)) = self.look(shop, interval, &mut Phases::default()).await else { return nothing() };

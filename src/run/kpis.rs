@@ -10,8 +10,7 @@ use crate::base::{Diagnostic, Diagnostics, Fingerprint, KpiName, TableName};
 use crate::config::{Kpi, Pipeline, Severity, Unit};
 use crate::engine::{Cell, Kind, Rows, from_parquet, to_parquet};
 use crate::lake::{
-    CheckOutcome, CheckStatus, Create, DataFile, Lake, LakeError, Publication, PublishedTable, Sealed, TablePart,
-    paths,
+    CheckOutcome, CheckStatus, Create, DataFile, Lake, LakeError, Publication, PublishedTable, Sealed, TablePart, paths,
 };
 use crate::report::{ColumnType, KpiPoint, KpiSeries, Restatement, TableColumn, alerts};
 use crate::run::look::{Known, with};

@@ -1,8 +1,8 @@
 //! A step that panics, in a run that is real but for its store: the steps that do not need it are done and stay done.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -131,8 +131,7 @@ async fn a_step_that_panics_is_recorded_and_stops_only_what_needs_it() {
     let records = shop.lake.list_runs(&shop.pipeline.name, 1).await.expect("read");
     let finished = records[0].1.as_ref().expect("its end");
     assert_eq!(finished.status, RunStatus::Failed);
-    let outcomes: BTreeMap<&str, &str> =
-        finished.steps.iter().map(|s| (s.step.as_str(), s.outcome.as_str())).collect();
+    let outcomes: BTreeMap<&str, &str> = finished.steps.iter().map(|s| (s.step.as_str(), s.outcome.as_str())).collect();
     for (step, outcome) in [
         ("make core.bad", "failed"),
         ("check core.bad", "skipped"),
@@ -144,7 +143,10 @@ async fn a_step_that_panics_is_recorded_and_stops_only_what_needs_it() {
         assert_eq!(outcomes.get(step), Some(&outcome), "{step} of {outcomes:?}");
     }
     let bad = finished.steps.iter().find(|s| s.step == "make core.bad").expect("its record");
-    assert!(bad.message.as_deref().is_some_and(|m| m.contains("stopped unexpectedly") && m.contains("poison")), "{bad:?}");
+    assert!(
+        bad.message.as_deref().is_some_and(|m| m.contains("stopped unexpectedly") && m.contains("poison")),
+        "{bad:?}"
+    );
 
     // The next run makes what is missing and nothing else.
     panics.store(false, Ordering::SeqCst);

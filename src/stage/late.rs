@@ -74,7 +74,8 @@ pub fn late_outcome<'a>(
         Severity::Error => CheckStatus::Failed,
         _ => CheckStatus::Noted,
     };
-    let said = [too_late(incremental.every, by, &exports), too_early(incremental.every, &exports), timeless(by, &exports)];
+    let said =
+        [too_late(incremental.every, by, &exports), too_early(incremental.every, &exports), timeless(by, &exports)];
     let note: Vec<String> = said.into_iter().flatten().collect();
     CheckOutcome {
         table: table.clone(),

@@ -20,7 +20,8 @@ sources:
 packs: [shop]
 ";
 
-const STATEMENT: &str = "SELECT CAST(at AS DATE) AS bdate, count(*) AS events, sum(net) AS net FROM raw.events GROUP BY 1";
+const STATEMENT: &str =
+    "SELECT CAST(at AS DATE) AS bdate, count(*) AS events, sum(net) AS net FROM raw.events GROUP BY 1";
 
 fn project(incremental: &str) -> Project {
     Project::shop()

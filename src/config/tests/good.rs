@@ -230,7 +230,8 @@ fn a_stage_in_parts_by_the_dates_of_exports() {
     let text = "/* matins\nincremental: day\n*/ SELECT 1 AS id";
     let (project, found) = read(&with(&[("sql/shop/core/orders.sql", text)]));
     assert_eq!(lines(&found), Vec::<String>::new());
-    let stage = project.expect("good").packs.remove(&"shop".parse().expect("a name")).expect("the pack").stages.remove(0);
+    let stage =
+        project.expect("good").packs.remove(&"shop".parse().expect("a name")).expect("the pack").stages.remove(0);
     assert_eq!(stage.head.incremental, Some(Incremental { every: Period::Day, by: None }));
     assert_eq!(stage.head.timeout, None);
 }

@@ -179,7 +179,8 @@ fn an_interval_that_is_blocked_ends_it_and_what_was_made_ahead_stays() {
     let next = project.matins(&[&words[..], &["--json"]].concat()).ok().json();
     assert_eq!(project.contents("shop").len(), 8);
     let fourth = &next[3];
-    let steps: Vec<&str> = fourth["steps"].as_array().expect("steps").iter().filter_map(|s| s["step"].as_str()).collect();
+    let steps: Vec<&str> =
+        fourth["steps"].as_array().expect("steps").iter().filter_map(|s| s["step"].as_str()).collect();
     assert_eq!(steps, ["check core.orders"], "all else was made before");
 }
 
