@@ -31,8 +31,9 @@ pub async fn late(engine: &Engine, windows: Vec<Window>) -> Result<Late, EngineE
         let (too_late, too_early) =
             (format!("{column} < {}", date(times.from)), format!("{column} >= {}", date(times.until)));
         let sql = format!(
-            "SELECT _export, count(*), count(*) FILTER (WHERE {column} IS NULL), \
-             CAST(min({column}) FILTER (WHERE {too_late}) AS DATE), CAST(max({column}) FILTER (WHERE {too_early}) AS DATE) \
+            "SELECT _export, count(*) AS n, count(*) FILTER (WHERE {column} IS NULL) AS timeless, \
+             CAST(min({column}) FILTER (WHERE {too_late}) AS DATE) AS oldest, \
+             CAST(max({column}) FILTER (WHERE {too_early}) AS DATE) AS newest \
              FROM {source} WHERE {column} IS NULL OR {too_late} OR {too_early} GROUP BY _export ORDER BY _export"
         );
         let table: Table = std::sync::Arc::new(window.table);
