@@ -63,8 +63,8 @@ pub struct Night {
 #[derive(Default)]
 pub struct Session {
     pub(super) known: Arc<Mutex<Known>>,
-    inventories: Option<BTreeMap<SourceName, Inventory>>,
-    editions: Option<Editions>,
+    pub(super) inventories: Option<BTreeMap<SourceName, Inventory>>,
+    pub(super) editions: Option<Editions>,
     /// Given where other intervals are worked on at the same time.
     pub(super) turns: Option<Turns>,
     /// What was made of the next run's interval before its turn came.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -101,7 +101,7 @@ fn shop(folder: &std::path::Path, panics: &Arc<AtomicBool>) -> Workshop {
     std::fs::create_dir_all(folder.join("drops")).expect("a folder");
     std::fs::write(folder.join("drops/2024-01-01.csv"), "id,day\n1,2024-01-01\n2,2024-01-01\n").expect("an export");
     let system = System {
-        clock: Clock::Manual(Arc::new(1_704_200_000_000.into())),
+        clock: Clock::Manual(Arc::new(AtomicI64::new(1_704_200_000_000))),
         environment: Environment::default(),
         ids: Ids::Counting(Arc::new(AtomicU64::new(0))),
         machine: Machine::this(),

@@ -55,7 +55,7 @@ fn at(day: i64) -> String {
 
 fn same_as_whole(project: &Project, snapshot: &[&str]) {
     let ask = |sql: &str| -> Vec<Value> {
-        let words = [&["query", "--json", sql], snapshot].concat();
+        let words = [&["query", "--json", sql][..], snapshot].concat();
         project.matins(&words).ok().json().as_array().expect("rows").clone()
     };
     let parts = ask("SELECT * FROM core.orders ORDER BY bdate");

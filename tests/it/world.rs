@@ -34,7 +34,6 @@ dd if=/dev/zero of=lake/.filler bs=1k count=$(($(left) - KIB)) 2>/dev/null
 full=0
 "$MATINS" run --as-of 2024-01-03 2>err >/dev/null || full=$?
 cat err >&2
-links() { ls lake/snapshots/shop | grep -c '^0'; }
 published() { "$MATINS" query --json 'SELECT count(*) AS n FROM core.orders' | tr -d ' \n[]'; }
 echo "{\"code\": $full, \"said\": \"$(grep -c 'no room left on the disk' err)\", \"look\": $(published)}"
 rm lake/.filler
