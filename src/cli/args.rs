@@ -89,6 +89,7 @@ pub struct RunArgs {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct BackfillArgs {
     pub pipeline: Option<String>,
     /// The start of the first interval.

@@ -126,12 +126,12 @@ async fn dry_run(screen: &Screen, shop: &Workshop, intervals: &[Interval], filli
         number(made),
     ));
     let header = ["interval", "", "land", "assemble", "make", "check", "there already"].map(str::to_owned);
-    let line = |o: &Outlook| match o.published {
-        true => vec![o.interval.label(), "published".to_owned()],
-        false => {
-            let counts = [o.land, o.assemble, o.make, o.check, o.reused].map(number);
-            [o.interval.label(), "to publish".to_owned()].into_iter().chain(counts).collect()
+    let line = |o: &Outlook| -> Vec<String> {
+        if o.published {
+            return vec![o.interval.label(), "published".to_owned()];
         }
+        let counts = [o.land, o.assemble, o.make, o.check, o.reused].map(number);
+        [o.interval.label(), "to publish".to_owned()].into_iter().chain(counts).collect()
     };
     let mut body: Vec<Vec<String>> = all.iter().map(line).collect();
     body.push(

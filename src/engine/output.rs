@@ -69,9 +69,12 @@ pub async fn write(
     let mut small = Vec::new();
     let mut files = Vec::new();
     while let Some(done) = tasks.join_next().await {
-        let (at, written) = done.map_err(|stopped| match stopped.is_panic() {
-            true => EngineError::Panicked(stopped.to_string()),
-            false => EngineError::Execution(format!("a task of the engine stopped: {stopped}")),
+        let (at, written) = done.map_err(|stopped| {
+            if stopped.is_panic() {
+                EngineError::Panicked(stopped.to_string())
+            } else {
+                EngineError::Execution(format!("a task of the engine stopped: {stopped}"))
+            }
         })?;
         match written.map_err(failed)? {
             Written::Small(batches) => small.push((at, batches)),

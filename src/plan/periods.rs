@@ -40,12 +40,12 @@ impl Span {
         }
     }
 
-    pub fn holds(&self, date: NaiveDate) -> bool {
+    pub fn holds(self, date: NaiveDate) -> bool {
         self.from <= date && date < self.until
     }
 
     /// `2011-12-09`, or `2011-12`.
-    pub fn name(&self, every: Period) -> String {
+    pub fn name(self, every: Period) -> String {
         match every {
             Period::Day => self.from.to_string(),
             Period::Month => format!("{:04}-{:02}", self.from.year(), self.from.month()),
