@@ -3,6 +3,7 @@
 mod cadence;
 mod diagnostic;
 mod event;
+mod failure;
 mod fingerprint;
 mod name;
 mod units;
@@ -10,6 +11,7 @@ mod units;
 pub use cadence::{AsOf, Cadence, Interval, WallTime, start_of_day};
 pub use diagnostic::{Diagnostic, Diagnostics, Level, Place, SourceText, closest};
 pub use event::{Event, Observer, RunEnd, Scheduling, StepOutcome, Tee};
+pub use failure::is_disk_full;
 pub use fingerprint::{Fingerprint, Recipe};
 pub use name::{
     BadName, CalendarName, ChannelName, KpiName, PackName, ParamName, PipelineName, ReportName, RunId, SourceName,

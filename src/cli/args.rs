@@ -41,7 +41,7 @@ pub enum Verb {
     Plan(RunArgs),
     /// Run one interval: land, make, check, publish, report.
     Run(RunArgs),
-    /// Run every interval of a range, oldest first.
+    /// Run every interval of a range.
     Backfill(BackfillArgs),
     /// Say when pipelines run by themselves: every fire, its intervals, and what a clock change does to it.
     Schedule(ScheduleArgs),
@@ -102,6 +102,7 @@ pub struct RunArgs {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct BackfillArgs {
     pub pipeline: Option<String>,
     /// The start of the first interval.
@@ -110,9 +111,16 @@ pub struct BackfillArgs {
     /// The start of the last interval.
     #[arg(long, value_name = "DATE")]
     pub to: String,
-    /// Say which intervals would run, and run none.
+    /// Begin with the last interval: what people look at first is there first.
+    #[arg(long)]
+    pub newest_first: bool,
+    /// Work on so many intervals at the same time; each is published in its turn.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=32))]
+    pub parallel: u8,
+    /// Say what there is to do for each interval, and do nothing.
     #[arg(long)]
     pub dry_run: bool,
+    /// Wait for a run that holds the pipeline, instead of leaving with exit code 6.
     #[arg(long)]
     pub wait: bool,
     /// Send the last interval's report.

@@ -28,6 +28,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::base::is_disk_full;
 use crate::run::{RunError, describe};
 use crate::system::System;
 
@@ -113,6 +114,10 @@ fn fail(screen: &Screen, error: &RunError) {
         }
         other => {
             screen.error(&describe(other));
+            if is_disk_full(other) {
+                screen
+                    .note("there is no room left on the disk; what was made stays: make room, and run the same again");
+            }
             if other.exit_code() == 6 {
                 screen.note("nothing was changed; `--wait` waits for the other run to end");
             }

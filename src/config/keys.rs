@@ -33,6 +33,7 @@ const DESTINATION: &str = "^(.*@.*|[a-z][a-z0-9_-]*)$";
 const TYPE: &str = r"^(text|integer|float|boolean|date|timestamp|decimal\( *[0-9]+ *, *[0-9]+ *\))$";
 
 const SPAN_OF_TIME: &str = "^ *0*[1-9][0-9]{0,8} *[smhd] *$";
+const DAYS: &str = "^[0-9]{1,4} *d$";
 
 pub(super) const INTERVALS: &[&str] = &["hour", "day", "week", "month", "quarter"];
 
@@ -660,6 +661,29 @@ pub(super) static RECIPIENTS_FROM: Object = object(
     ],
 );
 
+pub(super) static INCREMENTAL: Object = object(
+    "`incremental`",
+    &[
+        must("by", Shape::Text, "the date or timestamp of its sources' rows that says which part they are in"),
+        must("every", Shape::OneOf(&["day", "month"]), "how long a part is"),
+        may(
+            "lookback",
+            Shape::Form(DAYS),
+            "for how many days after a part its rows may still come, as in `3d` (default `0d`)",
+        ),
+        may(
+            "lookahead",
+            Shape::Form(DAYS),
+            "for how many days before a part its rows may come already: a clock or zone ahead of the exports' (default `0d`)",
+        ),
+        may(
+            "late",
+            Shape::OneOf(&["error", "warn"]),
+            "whether rows that come still later block publishing (default), or are left out with a remark",
+        ),
+    ],
+);
+
 pub(super) static HEAD: Object = object(
     "a stage's head",
     &[
@@ -672,8 +696,13 @@ pub(super) static HEAD: Object = object(
         ),
         may(
             "incremental",
-            Shape::OneOf(&["day", "month"]),
-            "made a period at a time: part P from the exports dated in P",
+            Shape::Either(&Shape::OneOf(&["day", "month"]), &INCREMENTAL),
+            "made a period at a time: part P from the exports dated in P, or from the rows whose time lies in P",
+        ),
+        may(
+            "timeout",
+            Shape::Form(SPAN_OF_TIME),
+            "how long making a part may last, as in `10m` (default: `timeouts.step`)",
         ),
         may("checks", Shape::List(&Shape::Object(&CHECK)), "rules on the table"),
         may("grain", Shape::Text, "what one row is, for its page (default: the description)"),

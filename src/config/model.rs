@@ -415,7 +415,9 @@ pub struct Head {
     pub columns: BTreeMap<String, String>,
     pub key: Vec<String>,
     pub checks: Vec<Check>,
-    pub incremental: Option<Period>,
+    pub incremental: Option<Incremental>,
+    /// How long one part of it may take; else as long as any step.
+    pub timeout: Option<std::time::Duration>,
     pub words: Words,
 }
 
@@ -428,7 +430,27 @@ pub struct Words {
     pub reference: Vec<String>,
 }
 
-/// The period of the parts of an incremental stage: part P is made from the exports whose date lies in P.
+/// How the table of an incremental stage is cut into parts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Incremental {
+    pub every: Period,
+    /// By a time of the rows it reads; else by the dates of the exports.
+    pub by: Option<ByTime>,
+}
+
+/// Part P is made from the rows whose time lies in P, out of the exports dated from so many days before P to so many after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ByTime {
+    /// Of the sources it reads in parts.
+    pub column: String,
+    pub lookback_days: u32,
+    pub lookahead_days: u32,
+    /// What it means that a row has a time whose part does not read its export.
+    pub late: Severity,
+    pub place: Place,
+}
+
+/// How long a part is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Period {
     Day,

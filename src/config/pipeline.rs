@@ -49,7 +49,7 @@ pub(super) fn read(
         packs,
         params: params(reading, fields),
         reports: reports(reading, fields, around),
-        timeouts: timeouts(fields, around.timeouts),
+        timeouts: timeouts(reading, fields, around.timeouts),
         notify: notify(reading, fields, around),
         sample: fields.get("sample").and_then(|n| sample(reading, n, around)),
     })

@@ -67,7 +67,7 @@ pub fn load(files: &ProjectFiles, environment: &Environment) -> (Option<Project>
         channels: channels(&mut reading, fields),
         calendars: schedule::calendars(&mut reading, fields),
         serve: serve(&mut reading, fields),
-        timeouts: timeouts(fields, Timeouts::default()),
+        timeouts: timeouts(&mut reading, fields, Timeouts::default()),
         notify: Vec::new(),
         site: site(&mut reading, fields),
         pipelines: BTreeMap::new(),
@@ -202,10 +202,10 @@ fn url(reading: &mut Reading<'_>, node: &Node) -> Option<Setting> {
     Some(setting)
 }
 
-/// What is not said is as in `otherwise`; the shape has judged the texts.
-pub(super) fn timeouts(fields: Fields<'_>, otherwise: Timeouts) -> Timeouts {
+/// What is not said is as in `otherwise`.
+pub(super) fn timeouts(reading: &mut Reading<'_>, fields: Fields<'_>, otherwise: Timeouts) -> Timeouts {
     let Some(node) = fields.get("timeouts") else { return otherwise };
-    let limit = |key| Fields::new(node, &TIMEOUTS).text(key).and_then(crate::base::parse_duration);
+    let mut limit = |key| span_of_time(reading, Fields::new(node, &TIMEOUTS), key);
     Timeouts { step: limit("step").unwrap_or(otherwise.step), run: limit("run").unwrap_or(otherwise.run) }
 }
 
@@ -235,6 +235,17 @@ fn notify(
 ) -> Vec<Destination> {
     let nodes = fields.get("notify").map(Node::items).unwrap_or_default();
     nodes.iter().filter_map(|n| destination(reading, n, channels, true)).collect()
+}
+
+/// `10m`, of a key that is there.
+pub(super) fn span_of_time(reading: &mut Reading<'_>, fields: Fields<'_>, key: &str) -> Option<std::time::Duration> {
+    let node = fields.get(key)?;
+    let span = node.text().map(crate::base::parse_duration)?;
+    if span.is_none() {
+        let message = format!("`{key}` must be a span of time, not `{}`", reading.shown(node));
+        reading.error("wrong-value", &node.span, message, "write it like `90s`, `30m`, `3h` or `1d`");
+    }
+    span
 }
 
 fn memory(reading: &mut Reading<'_>, node: &Node) -> Option<crate::base::ByteSize> {

@@ -7,8 +7,9 @@ use crate::base::{Diagnostic, Diagnostics, PackName, Place, SourceText, TableNam
 use crate::system::Environment;
 
 use super::check;
-use super::keys::HEAD;
-use super::model::{Head, Period, Stage, Words};
+use super::keys::{HEAD, INCREMENTAL};
+use super::model::{ByTime, Head, Incremental, Period, Severity, Stage, Words};
+use super::project::span_of_time;
 use super::shape::{Fields, Reading, Shape};
 use super::tree::{Node, parse};
 
@@ -115,11 +116,8 @@ fn decode(reading: &mut Reading<'_>, fields: Fields<'_>) -> Head {
         columns: columns.iter().filter_map(|e| Some((e.key.clone(), e.node.text()?.to_owned()))).collect(),
         key,
         checks,
-        incremental: match fields.text("incremental") {
-            Some("day") => Some(Period::Day),
-            Some("month") => Some(Period::Month),
-            _ => None,
-        },
+        incremental: fields.get("incremental").and_then(|n| incremental(reading, n)),
+        timeout: span_of_time(reading, fields, "timeout"),
         words: Words {
             grain: fields.text("grain").map(str::to_owned),
             formula: fields.text("formula").map(str::to_owned),
@@ -127,6 +125,43 @@ fn decode(reading: &mut Reading<'_>, fields: Fields<'_>) -> Head {
             reference: fields.texts("reference"),
         },
     }
+}
+
+/// `month`, or a mapping that says by which time of the rows.
+fn incremental(reading: &mut Reading<'_>, node: &Node) -> Option<Incremental> {
+    let period = |text: &str| match text {
+        "day" => Some(Period::Day),
+        "month" => Some(Period::Month),
+        _ => None,
+    };
+    if let Some(text) = node.text() {
+        return Some(Incremental { every: period(text)?, by: None });
+    }
+    let fields = Fields::new(node, &INCREMENTAL);
+    let (lookback, lookahead) = (days(reading, fields, "lookback"), days(reading, fields, "lookahead"));
+    let by = fields.get("by")?;
+    let by = ByTime {
+        column: by.text()?.to_owned(),
+        lookback_days: lookback.unwrap_or(0),
+        lookahead_days: lookahead.unwrap_or(0),
+        late: if fields.text("late") == Some("warn") { Severity::Warn } else { Severity::Error },
+        place: reading.place(&by.span),
+    };
+    Some(Incremental { every: period(fields.text("every")?)?, by: Some(by) })
+}
+
+/// `3d`, of a key that is there.
+fn days(reading: &mut Reading<'_>, fields: Fields<'_>, key: &str) -> Option<u32> {
+    let node = fields.get(key)?;
+    let text = node.text()?;
+    let days =
+        text.strip_suffix('d').map(str::trim_end).filter(|n| n.len() <= 4 && n.bytes().all(|b| b.is_ascii_digit()));
+    let days = days.and_then(|n| n.parse().ok());
+    if days.is_none() {
+        let message = format!("`{key}` must be a number of days, not `{}`", reading.shown(node));
+        reading.error("wrong-value", &node.span, message, "exports are dated by the day: write it like `3d`");
+    }
+    days
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use datafusion::error::DataFusionError;
 
+use crate::base::is_disk_full;
+
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// The statement does not fit the tables it reads; line and column in the statement's text where the planner says so.
@@ -10,9 +12,12 @@ pub enum EngineError {
     #[error("the engine's memory of {limit_mib} MiB is used up: {message}; raise `memory` in matins.yaml")]
     Memory { limit_mib: u64, message: String },
     #[error("{0}")]
-    Store(object_store::Error),
+    Store(#[source] object_store::Error),
     #[error("the disk is full or cannot be written: {0}")]
-    Disk(std::io::Error),
+    Disk(#[source] std::io::Error),
+    /// A bug of the engine or of ours.
+    #[error("the statement stopped unexpectedly: {0}")]
+    Panicked(String),
     /// A value of the data does not allow what the statement asks: a cast, a division, an overflow.
     #[error("{0}")]
     Execution(String),
@@ -22,6 +27,7 @@ impl EngineError {
     /// Whether the same thing tried again may succeed.
     pub fn is_transient(&self) -> bool {
         match self {
+            Self::Store(error) if is_disk_full(error) => false,
             Self::Store(error) => !matches!(
                 error,
                 object_store::Error::NotFound { .. }
@@ -47,7 +53,11 @@ impl EngineError {
             return Self::Plan { message, at };
         }
         let whole = clean(&error.to_string());
+        if is_disk_full(&error) {
+            return Self::Disk(std::io::Error::new(std::io::ErrorKind::StorageFull, whole));
+        }
         match error.find_root() {
+            DataFusionError::ExecutionJoin(stopped) if stopped.is_panic() => Self::Panicked(stopped.to_string()),
             DataFusionError::ResourcesExhausted(message) => {
                 let first = message.lines().next().unwrap_or_default().to_owned();
                 Self::Memory { limit_mib: limit_bytes >> 20, message: first }
@@ -122,5 +132,17 @@ mod tests {
         let error = EngineError::new(DataFusionError::ParquetError(Box::new(reader)), 1 << 20);
         assert!(matches!(&error, EngineError::Store(object_store::Error::NotFound { .. })), "{error:?}");
         assert!(!error.is_transient());
+    }
+
+    #[test]
+    fn a_full_disk_is_no_failure_of_the_store_that_may_pass() {
+        let full = || Box::new(std::io::Error::from(std::io::ErrorKind::StorageFull));
+        let store = object_store::Error::Generic { store: "LocalFileSystem", source: full() };
+        assert!(!EngineError::Store(object_store::Error::Generic { store: "x", source: full() }).is_transient());
+        let writer = parquet::errors::ParquetError::External(Box::new(store));
+        for error in [DataFusionError::ParquetError(Box::new(writer)), DataFusionError::IoError(*full())] {
+            let error = EngineError::new(error, 1 << 20);
+            assert!(matches!(&error, EngineError::Disk(_)) && !error.is_transient(), "{error:?}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 pub mod exact;
 pub mod functions;
 
+mod between;
 mod error;
 mod file;
 mod listing;
@@ -23,4 +24,4 @@ pub use matching::matching;
 pub use output::{Destination, Output, write};
 pub use parts::{PartFile, PartsTable, read_schema};
 pub use rows::{Cell, Rows, collect};
-pub use session::{Effort, Engine, Settings, Tables};
+pub use session::{Effort, Engine, Settings, Table, Tables};

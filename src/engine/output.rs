@@ -69,7 +69,13 @@ pub async fn write(
     let mut small = Vec::new();
     let mut files = Vec::new();
     while let Some(done) = tasks.join_next().await {
-        let (at, written) = done.map_err(|e| EngineError::Execution(format!("a task of the engine stopped: {e}")))?;
+        let (at, written) = done.map_err(|stopped| {
+            if stopped.is_panic() {
+                EngineError::Panicked(stopped.to_string())
+            } else {
+                EngineError::Execution(format!("a task of the engine stopped: {stopped}"))
+            }
+        })?;
         match written.map_err(failed)? {
             Written::Small(batches) => small.push((at, batches)),
             Written::File(file) => files.push((at, file)),
@@ -202,4 +208,34 @@ fn repeats(column: &Arc<dyn Array>) -> bool {
     let Some(texts) = column.as_any().downcast_ref::<arrow::array::StringArray>() else { return true };
     let seen: HashSet<&str> = texts.iter().flatten().collect();
     seen.len() * 2 < texts.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::error::Result;
+    use datafusion::logical_expr::{ColumnarValue, Volatility, create_udf};
+    use object_store::memory::InMemory;
+
+    use super::*;
+    use crate::engine::{Effort, Engine, Settings, Tables};
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_panic_is_a_bug_and_no_mistake_of_the_statement() {
+        let lake: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+        let engine = Engine::new(Settings { memory_bytes: 1 << 28, cores: 2 }, Arc::clone(&lake)).expect("an engine");
+        let poison = Arc::new(|_: &[ColumnarValue]| -> Result<ColumnarValue> { panic!("poison") });
+        let function = create_udf("poison", vec![DataType::Int64], DataType::Int64, Volatility::Volatile, poison);
+        for sql in [
+            "SELECT poison(column1) AS x FROM (VALUES (1), (2))",
+            // In a task of the engine's own.
+            "SELECT column1, sum(x) AS x FROM (SELECT column1, poison(column1) AS x FROM (VALUES (1), (2))) GROUP BY column1",
+        ] {
+            let session = engine.session(&Tables::new(), Effort::Alone).expect("a session");
+            session.register_udf(function.clone());
+            let plan = session.sql(sql).await.expect("a plan").create_physical_plan().await.expect("a plan");
+            let to = Destination { lake: Arc::clone(&lake), folder: "x".to_owned() };
+            let error = write(plan, session.task_ctx(), &to, |e| engine.error(e)).await.expect_err("it panics");
+            assert!(matches!(&error, EngineError::Panicked(why) if why.contains("poison")), "{error:?}");
+        }
+    }
 }

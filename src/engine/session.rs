@@ -33,7 +33,8 @@ pub struct Settings {
 }
 
 /// The tables a statement may name.
-pub type Tables = BTreeMap<TableName, Arc<dyn TableProvider>>;
+pub type Tables = BTreeMap<TableName, Table>;
+pub type Table = Arc<dyn TableProvider>;
 
 /// How a statement shares the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -100,6 +100,34 @@ pub struct TablePart {
     pub rows: u64,
     pub rows_quarantined: u64,
     pub quarantine: Option<DataFile>,
+    /// Of a part by a time of its rows: what the exports dated in it brought that no part holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late: Option<Late>,
+}
+
+/// Rows of exports, and those of them that are in no part because they came too late, or too early.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Late {
+    /// All rows of the exports.
+    pub rows: u64,
+    /// Exports that brought some.
+    pub exports: Vec<LateExport>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LateExport {
+    pub path: String,
+    pub date: NaiveDate,
+    /// Its rows that are in no part.
+    pub rows: u64,
+    /// Those of them without a time.
+    pub timeless: u64,
+    /// The least time that came too late.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest: Option<NaiveDate>,
+    /// The greatest time that came too early.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest: Option<NaiveDate>,
 }
 
 /// What a check found.

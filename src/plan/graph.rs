@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::base::{Diagnostic, Diagnostics, Interval, Place, SourceText, TableName, start_of_day};
-use crate::config::{Check, Mode, Pipeline, Project, Rule, Stage, core_table};
+use crate::config::{ByTime, Check, ColumnKind, Mode, Pipeline, Project, Rule, Source, Stage, core_table};
 use crate::plan::left_out::{LeftOut, asked_for, contract_names, leave_out};
+use crate::plan::periods::Cut;
 use crate::sql::{self, Bindings, Query, Statements};
 
 /// The stages of a pipeline, each after everything it reads.
@@ -38,6 +39,8 @@ pub struct Node {
     pub query: Arc<Query>,
     /// What its checks read besides the table itself.
     pub check_reads: BTreeMap<TableName, Place>,
+    /// How its table is cut into parts, if it is.
+    pub cut: Option<Cut>,
 }
 
 impl Node {
@@ -67,7 +70,7 @@ pub fn graph_of(project: &Project, pipeline: &Pipeline, statements: &mut Stateme
         match statements.parse(&stage.file) {
             Ok(query) => {
                 let check_reads = check_reads(&stage.head.checks, &mut diagnostics);
-                nodes.insert(stage.table.clone(), Node { stage: stage.clone(), query, check_reads });
+                nodes.insert(stage.table.clone(), Node { stage: stage.clone(), query, check_reads, cut: None });
             }
             Err(mistakes) => {
                 unparsed.insert(stage.table.clone());
@@ -79,6 +82,13 @@ pub fn graph_of(project: &Project, pipeline: &Pipeline, statements: &mut Stateme
         nodes.keys().cloned().chain(unparsed).chain(pipeline.sources.keys().map(TableName::raw)).collect();
     let left_out = leave_out(&mut nodes, &known);
     asked_for(pipeline, &left_out, &mut diagnostics);
+    let mut cuts = BTreeMap::new();
+    for table in nodes.keys() {
+        cut(table, &nodes, &mut cuts);
+    }
+    for (node, cut) in nodes.values_mut().zip(cuts.into_values()) {
+        node.cut = cut;
+    }
     for node in nodes.values() {
         unknown_tables(project, pipeline, node, &known, &mut diagnostics);
         unknown_params(pipeline, node, &mut diagnostics);
@@ -173,22 +183,42 @@ fn unknown_params(pipeline: &Pipeline, node: &Node, out: &mut Diagnostics) {
     }
 }
 
-/// A part of an incremental stage is made from the exports of its period alone, directly or by way of a table in the same
-/// periods, so its rows may depend on no others.
-fn incremental_rules(pipeline: &Pipeline, node: &Node, nodes: &BTreeMap<TableName, Node>, out: &mut Diagnostics) {
-    if node.stage.head.incremental.is_none() {
-        return;
+/// By which time a stage is cut: its own, or that of a table it reads whose parts are as long.
+fn cut(
+    table: &TableName,
+    nodes: &BTreeMap<TableName, Node>,
+    known: &mut BTreeMap<TableName, Option<Cut>>,
+) -> Option<Cut> {
+    let node = nodes.get(table)?;
+    if let Some(known) = known.get(table) {
+        return *known;
     }
-    let mut dated = 0;
-    for (table, reference) in &node.query.reads {
-        if nodes.get(table).is_some_and(|read| read.stage.head.incremental == node.stage.head.incremental) {
-            dated += 1;
+    let incremental = node.stage.head.incremental.as_ref();
+    // Until more is known, and in a circle, which is told elsewhere.
+    let mut found = incremental.map(|i| if i.by.is_some() { Cut::Times(i.every) } else { Cut::Exports(i.every) });
+    known.insert(table.clone(), found);
+    if let Some(Cut::Exports(every)) = found {
+        let by_times = Some(Cut::Times(every));
+        if node.query.reads.keys().any(|t| cut(t, nodes, known) == by_times) {
+            found = by_times;
         }
+    }
+    known.insert(table.clone(), found);
+    found
+}
+
+/// A part of an incremental stage is made from the exports of its period or from the rows whose time lies in it, directly or by
+/// way of a table that is cut alike, so its rows may depend on no others.
+fn incremental_rules(pipeline: &Pipeline, node: &Node, nodes: &BTreeMap<TableName, Node>, out: &mut Diagnostics) {
+    let Some(incremental) = &node.stage.head.incremental else { return };
+    let alike = node.query.reads.keys().filter(|t| nodes.get(*t).is_some_and(|read| read.cut == node.cut)).count();
+    let mut sources = 0;
+    for (table, reference) in &node.query.reads {
         let Some(source) = table.source().and_then(|name| pipeline.sources.get(&name)) else { continue };
         if source.pattern.date_format.is_none() || source.mode == Mode::Full {
             continue;
         }
-        dated += 1;
+        sources += 1;
         if !source.key.is_empty() {
             out.push(
                 Diagnostic::error(
@@ -201,14 +231,58 @@ fn incremental_rules(pipeline: &Pipeline, node: &Node, nodes: &BTreeMap<TableNam
                 ),
             );
         }
+        match &incremental.by {
+            Some(by) => out.0.extend(time_of(source, table, by)),
+            None if matches!(node.cut, Some(Cut::Times(_))) => out.push(
+                Diagnostic::error(
+                    "incremental-mixed",
+                    format!(
+                        "`{}` reads a table in parts by a time of its rows, and `{table}` by the dates of exports",
+                        node.table()
+                    ),
+                )
+                .at(reference.place.clone())
+                .help("say by which time: `incremental: {by: …, every: …}`"),
+            ),
+            None => {}
+        }
     }
-    if dated == 0 {
+    if sources == 0
+        && let Some(by) = &incremental.by
+    {
+        out.push(
+            Diagnostic::error("incremental-by", format!("`{}` reads no exports whose rows could be told apart by `{}`", node.table(), by.column))
+                .at(by.place.clone())
+                .help("`by` is a column of a `raw` source with `{date}` in its path; of a table that is in such parts already, write `incremental: day` or `month`"),
+        );
+    } else if sources + alike == 0 {
         out.push(
             Diagnostic::error("incremental-undated", format!("`{}` is incremental and reads neither dated exports nor a table in the same periods", node.table()))
                 .at(Place::file(&node.stage.file))
                 .help("parts are made by the date of exports: read a `raw` source with `{date}` in its path, or leave `incremental` out"),
         );
     }
+}
+
+/// What is wrong with the time that a source's rows are told apart by.
+fn time_of(source: &Source, table: &TableName, by: &ByTime) -> Option<Diagnostic> {
+    let names = source.columns.iter().map(|c| c.name.as_str());
+    let Some(column) = source.columns.iter().find(|c| c.name == by.column) else {
+        let message = format!("`{table}` has no column `{}`", by.column);
+        let known = names.clone().collect::<Vec<_>>().join(", ");
+        return Some(
+            Diagnostic::error("incremental-by", message)
+                .at(by.place.clone())
+                .help(format!("its columns are {known}"))
+                .did_you_mean(&by.column, names),
+        );
+    };
+    if matches!(column.kind, ColumnKind::Date { .. } | ColumnKind::Timestamp { .. }) {
+        return None;
+    }
+    let message = format!("`{}` of `{table}` is neither a date nor a timestamp", by.column);
+    let help = "a row is in the part its time lies in: name a column of `type: date` or `timestamp`";
+    Some(Diagnostic::error("incremental-by", message).at(by.place.clone()).help(help))
 }
 
 /// Each node after what it needs; the ones that go round in a circle are left out and reported, one finding a circle.

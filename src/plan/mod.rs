@@ -7,6 +7,7 @@ mod export;
 mod graph;
 mod handbook;
 mod left_out;
+mod periods;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -20,9 +21,10 @@ pub use export::{Export, Inventory, contract_fingerprint, raw_fingerprint};
 pub use graph::{Graph, Node, graph, graph_of};
 pub use handbook::{handbook, statement};
 pub use left_out::{LeftOut, costs};
+pub use periods::{Cut, Span, lookahead_for, lookback_for};
 pub use steps::{Before, Existing, Plan, Step, Task, plan};
 pub use timetable::{Fire, Note, Timetable};
 pub use wanted::{
-    Input, Memory, Remembered, Vanished, Wanted, WantedExport, WantedPart, WantedSource, WantedTable,
+    Input, Memory, Own, Remembered, Timed, Vanished, Wanted, WantedExport, WantedPart, WantedSource, WantedTable,
     checks_fingerprint, wanted,
 };

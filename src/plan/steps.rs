@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::base::{Fingerprint, SourceName, TableName};
-use crate::plan::{Wanted, WantedTable};
+use crate::plan::{Input, Wanted, WantedTable};
 
 /// What a run will do, as plain values.
 #[derive(Debug, Clone)]
@@ -121,7 +121,8 @@ pub fn plan(wanted: Wanted, existing: &Existing, before: Option<&Before>, publis
             let mut needs: BTreeSet<usize> = BTreeSet::new();
             for (read, input) in &part.reads {
                 match input {
-                    crate::plan::Input::Landed(_, landed) => needs.extend(landed.iter().filter_map(|f| done_by.get(f))),
+                    Input::Landed(_, landed) => needs.extend(landed.iter().filter_map(|f| done_by.get(f))),
+                    Input::Timed(timed) => needs.extend(timed.landed.iter().filter_map(|f| done_by.get(f))),
                     _ => needs.extend(table_steps.get(read).into_iter().flatten()),
                 }
             }

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{Datelike, NaiveDate};
+use chrono::NaiveDate;
 
 use crate::base::{Fingerprint, Interval, Recipe, SourceName, TableName};
-use crate::config::{Check, Mode, ParamValue, Period, Pipeline, Rule, Severity, Source};
+use crate::config::{ByTime, Check, Incremental, Mode, ParamValue, Pipeline, Rule, Severity, Source};
+use crate::plan::periods::{Cut, Span, exports_of, parts_of, times_of};
 use crate::plan::{Export, Graph, Inventory, Node, contract_fingerprint, raw_fingerprint};
 use crate::sql::{Bindings, functions};
 
@@ -58,6 +59,8 @@ pub struct WantedTable {
 pub struct WantedPart {
     /// `2011-12`, for a part of an incremental stage.
     pub period: Option<String>,
+    /// Of a part of an incremental stage that has any export.
+    pub span: Option<Span>,
     pub fingerprint: Fingerprint,
     pub reads: BTreeMap<TableName, Input>,
 }
@@ -69,8 +72,31 @@ pub enum Input {
     Raw(SourceName),
     /// The landed exports of a source whose date lies in the part's period.
     Landed(SourceName, Vec<Fingerprint>),
+    /// The rows of a source whose time lies in the part's period.
+    Timed(Timed),
     /// These parts of a stage's table.
     Parts(Vec<Fingerprint>),
+}
+
+/// The rows of these exports whose time lies in a part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timed {
+    pub source: SourceName,
+    pub column: String,
+    pub span: Span,
+    /// Those dated near enough.
+    pub landed: Vec<Fingerprint>,
+    /// Those dated in the part itself: which of their rows no part reads is counted with this one.
+    pub own: Vec<Own>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Own {
+    pub landed: Fingerprint,
+    pub path: String,
+    pub date: NaiveDate,
+    /// The times of its rows that are in some part.
+    pub times: Span,
 }
 
 /// An export that a run before this one landed, and that its store lists no more.
@@ -235,19 +261,24 @@ fn want(
     let base = recipe.finish();
     let parts: Vec<WantedPart> = periods(node, pipeline, sources, made)
         .into_iter()
-        .map(|period| {
+        .map(|(period, span)| {
             let mut recipe =
                 Recipe::new("part/1").made_from("base", &base).text("period", period.as_deref().unwrap_or(""));
             let mut reads = BTreeMap::new();
             for table in node.query.reads.keys() {
-                let (input, fingerprints) = input(table, node, period.as_deref(), pipeline, sources, made);
+                let (input, fingerprints) = input(table, node, period.as_deref(), span, pipeline, sources, made);
                 recipe = recipe.text("reads", &table.to_string());
                 for fingerprint in &fingerprints {
                     recipe = recipe.made_from("input", fingerprint);
                 }
+                if let Input::Timed(timed) = &input {
+                    for own in &timed.own {
+                        recipe = recipe.text("of its own date", &own.date.to_string()).made_from("export", &own.landed);
+                    }
+                }
                 reads.insert(table.clone(), input);
             }
-            WantedPart { period, fingerprint: recipe.finish(), reads }
+            WantedPart { period, span, fingerprint: recipe.finish(), reads }
         })
         .collect();
     let whole = |table: &TableName| match table.source().and_then(|s| sources.get(&s)) {
@@ -258,10 +289,14 @@ fn want(
         made_from.insert(table.to_string(), whole(table).map(|f| f.short()).unwrap_or_default());
     }
     // What a check looks into decides its outcome as much as the table does.
+    let late = by_time(node).map(|by| format!("{:?}", by.late));
     let looks_at = node.check_reads.keys().filter_map(|table| Some((table, whole(table)?)));
     let checks = looks_at
         .fold(
-            Recipe::new("table-checks/1").made_from("checks", &checks_fingerprint(&head.checks, as_of)),
+            late.iter().fold(
+                Recipe::new("table-checks/1").made_from("checks", &checks_fingerprint(&head.checks, as_of)),
+                |recipe, severity| recipe.text("late", severity),
+            ),
             |recipe, (table, fingerprint)| recipe.text("looks at", &table.to_string()).made_from("as", &fingerprint),
         )
         .finish();
@@ -276,11 +311,25 @@ fn head_meaning(node: &Node, moving: &[&Check]) -> Fingerprint {
     let head = &node.stage.head;
     let mut recipe = Recipe::new("head/1")
         .text("key", &head.key.join("\u{1f}"))
-        .text("incremental", &format!("{:?}", head.incremental));
+        .text("incremental", &incremental_meaning(head.incremental.as_ref()));
     for check in moving {
         recipe = recipe.text("moves", &format!("{:?} {:?}", check.rule, check.limit));
     }
     recipe.finish()
+}
+
+/// Those by the date of exports are named as they always were.
+fn incremental_meaning(incremental: Option<&Incremental>) -> String {
+    match incremental {
+        Some(Incremental { every, by: Some(by) }) => {
+            format!("by {} every {every:?} lookback {} lookahead {}", by.column, by.lookback_days, by.lookahead_days)
+        }
+        other => format!("{:?}", other.map(|i| i.every)),
+    }
+}
+
+fn by_time(node: &Node) -> Option<&ByTime> {
+    node.stage.head.incremental.as_ref()?.by.as_ref()
 }
 
 /// Names a set of checks, so that their outcomes are found again beside the table they were evaluated on.
@@ -295,67 +344,87 @@ pub fn checks_fingerprint(checks: &[Check], as_of: &str) -> Fingerprint {
     if looks_at_clock { recipe.text("as_of", as_of).finish() } else { recipe.finish() }
 }
 
-/// The periods of an incremental stage: those its dated exports lie in, and those of the tables it reads that have the same
-/// unit. A plain stage has one part and no period.
+/// The periods of an incremental stage: those that the exports it reads have rows for, and those of the tables it reads that are
+/// cut alike. A plain stage has one part and no period.
 fn periods(
     node: &Node,
     pipeline: &Pipeline,
     sources: &BTreeMap<SourceName, WantedSource>,
     made: &[WantedTable],
-) -> Vec<Option<String>> {
-    let Some(period) = node.stage.head.incremental else { return vec![None] };
-    let dates = node.query.reads.keys().filter_map(TableName::source).filter(|s| is_parted(pipeline, s));
-    let all: BTreeSet<String> = dates
-        .filter_map(|s| sources.get(&s))
-        .flat_map(|source| source.exports.iter().filter_map(|e| e.date))
-        .map(|date| period_of(period, date))
-        .chain(
-            made.iter()
-                .filter(|t| {
-                    t.node.stage.head.incremental == Some(period) && node.query.reads.contains_key(t.node.table())
-                })
-                .flat_map(|t| t.parts.iter().filter_map(|part| part.period.clone()))
-                .filter(|part| part != "none"),
-        )
-        .collect();
-    // Before the first export the table is there, and empty.
-    if all.is_empty() { vec![Some("none".to_owned())] } else { all.into_iter().map(Some).collect() }
-}
-
-fn is_parted(pipeline: &Pipeline, source: &SourceName) -> bool {
-    pipeline.sources.get(source).is_some_and(|s| s.pattern.date_format.is_some() && s.mode == Mode::Append)
-}
-
-fn period_of(period: Period, date: NaiveDate) -> String {
-    match period {
-        Period::Day => date.to_string(),
-        Period::Month => format!("{:04}-{:02}", date.year(), date.month()),
+) -> Vec<(Option<String>, Option<Span>)> {
+    let Some(cut) = node.cut else { return vec![(None, None)] };
+    let every = cut.every();
+    let dated = node.query.reads.keys().filter_map(TableName::source).filter(|s| is_parted(pipeline, s));
+    let mut all = BTreeSet::new();
+    for date in dated.filter_map(|s| sources.get(&s)).flat_map(|source| source.exports.iter().filter_map(|e| e.date)) {
+        match by_time(node) {
+            Some(by) => all.extend(parts_of(every, by, date)),
+            None => all.extend([Span::of(every, date).from]),
+        }
     }
+    let alike = made.iter().filter(|t| t.node.cut == Some(cut) && node.query.reads.contains_key(t.node.table()));
+    all.extend(alike.flat_map(|t| t.parts.iter().filter_map(|part| part.span)).map(|span| span.from));
+    if all.is_empty() {
+        // Before the first export the table is there, and empty.
+        return vec![(Some("none".to_owned()), None)];
+    }
+    let named = |from| {
+        let span = Span::of(every, from);
+        (Some(span.name(every)), Some(span))
+    };
+    all.into_iter().map(named).collect()
+}
+
+/// Whether parts can be made of a source's exports.
+pub(super) fn is_parted(pipeline: &Pipeline, source: &SourceName) -> bool {
+    pipeline.sources.get(source).is_some_and(|s| s.pattern.date_format.is_some() && s.mode == Mode::Append)
 }
 
 fn input(
     table: &TableName,
     node: &Node,
     period: Option<&str>,
+    span: Option<Span>,
     pipeline: &Pipeline,
     sources: &BTreeMap<SourceName, WantedSource>,
     made: &[WantedTable],
 ) -> (Input, Vec<Fingerprint>) {
     if let Some((name, source)) = table.source().and_then(|name| sources.get_key_value(&name)) {
-        return match (period, node.stage.head.incremental) {
-            (Some(period), Some(unit)) if is_parted(pipeline, name) => {
-                let in_period = |e: &&WantedExport| e.date.is_some_and(|d| period_of(unit, d) == period);
-                let landed: Vec<Fingerprint> = source.exports.iter().filter(in_period).map(|e| e.landed).collect();
-                (Input::Landed(name.clone(), landed.clone()), landed)
-            }
-            _ => (Input::Raw(name.clone()), vec![source.raw]),
-        };
+        if period.is_none() || !is_parted(pipeline, name) {
+            return (Input::Raw(name.clone()), vec![source.raw]);
+        }
+        if let (Some(span), Some(cut), Some(by)) = (span, node.cut, by_time(node)) {
+            let timed = timed(name, source, cut, by, span);
+            let landed = timed.landed.clone();
+            return (Input::Timed(timed), landed);
+        }
+        let in_period = |e: &&WantedExport| e.date.is_some_and(|d| span.is_some_and(|span| span.holds(d)));
+        let landed: Vec<Fingerprint> = source.exports.iter().filter(in_period).map(|e| e.landed).collect();
+        return (Input::Landed(name.clone(), landed.clone()), landed);
     }
     let Some(read) = made.iter().find(|t| t.node.table() == table) else { return (Input::Parts(vec![]), vec![]) };
-    let same_periods = period.is_some() && read.node.stage.head.incremental == node.stage.head.incremental;
+    let alike = period.is_some() && read.node.cut == node.cut;
     let parts: Vec<Fingerprint> =
-        read.parts.iter().filter(|p| !same_periods || p.period.as_deref() == period).map(|p| p.fingerprint).collect();
+        read.parts.iter().filter(|p| !alike || p.period.as_deref() == period).map(|p| p.fingerprint).collect();
     (Input::Parts(parts.clone()), parts)
+}
+
+fn timed(name: &SourceName, source: &WantedSource, cut: Cut, by: &ByTime, span: Span) -> Timed {
+    let near = exports_of(by, span);
+    let dated = source.exports.iter().filter_map(|e| Some((e, e.date?)));
+    let own = dated.clone().filter(|(_, date)| span.holds(*date)).map(|(export, date)| Own {
+        landed: export.landed,
+        path: export.path.clone(),
+        date,
+        times: times_of(cut.every(), by, date),
+    });
+    Timed {
+        source: name.clone(),
+        column: by.column.clone(),
+        span,
+        landed: dated.filter(|(_, date)| near.holds(*date)).map(|(export, _)| export.landed).collect(),
+        own: own.collect(),
+    }
 }
 
 fn value_text(value: &ParamValue) -> String {

@@ -41,7 +41,7 @@ pub enum RunError {
         first: Box<RunError>,
     },
     #[error(
-        "{what} did not end within {}; what was made stays. If it needs longer, raise `timeouts: {{{key}: …}}`",
+        "{what} did not end within {}; what was made stays. If it needs longer, raise {key}",
         human_duration(*.limit)
     )]
     TimedOut { what: String, limit: Duration, key: &'static str },
@@ -62,7 +62,11 @@ pub enum RunError {
     #[error("published, but not delivered: {0}")]
     NotDelivered(String),
     #[error("{what}: {cause}")]
-    Files { what: String, cause: std::io::Error },
+    Files {
+        what: String,
+        #[source]
+        cause: std::io::Error,
+    },
     #[error("report `{report}`: {why}")]
     Report { report: String, why: String },
 }
@@ -107,6 +111,7 @@ impl RunError {
                 match cause {
                     EngineError::Plan { .. } | EngineError::Execution(_) => 2,
                     EngineError::Memory { .. } | EngineError::Store(_) | EngineError::Disk(_) => 4,
+                    EngineError::Panicked(_) => 1,
                 }
             }
             Self::Blocked(_) => 3,

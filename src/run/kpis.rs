@@ -1,6 +1,7 @@
 //! The KPIs of a pipeline: what is wrong with their tables, and their values as they were published, kept for ever.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 
 use chrono::NaiveDate;
 use futures::future::try_join_all;
@@ -9,10 +10,10 @@ use crate::base::{Diagnostic, Diagnostics, Fingerprint, KpiName, TableName};
 use crate::config::{Kpi, Pipeline, Severity, Unit};
 use crate::engine::{Cell, Kind, Rows, from_parquet, to_parquet};
 use crate::lake::{
-    CheckOutcome, CheckStatus, Create, DataFile, Lake, LakeError, Publication, PublishedTable, Sealed, paths,
+    CheckOutcome, CheckStatus, Create, DataFile, Lake, LakeError, Publication, PublishedTable, Sealed, TablePart, paths,
 };
 use crate::report::{ColumnType, KpiPoint, KpiSeries, Restatement, TableColumn, alerts};
-use crate::run::look::Known;
+use crate::run::look::{Known, with};
 use crate::run::publish::Edition;
 use crate::run::{RunError, Workshop};
 
@@ -112,7 +113,7 @@ pub const FILE_COLUMNS: [(&str, Kind); 14] = [
 pub async fn keep(
     shop: &Workshop,
     edition: &mut Edition,
-    known: &Known,
+    known: &Mutex<Known>,
     before: Option<&(u64, Publication)>,
     number: u64,
 ) -> Result<(), RunError> {
@@ -151,7 +152,7 @@ pub async fn published(shop: &Workshop, publication: &Publication) -> Result<Vec
     match &publication.kpis {
         Some(file) => read(&shop.lake, file).await,
         // A version of Matins that kept none published it.
-        None => gather(shop, &publication.tables.values().collect::<Vec<_>>(), &Known::default()).await,
+        None => gather(shop, &publication.tables.values().collect::<Vec<_>>(), &Mutex::default()).await,
     }
 }
 
@@ -197,14 +198,15 @@ fn made(shop: &Workshop) -> impl Iterator<Item = &Kpi> {
 }
 
 /// The values of all KPIs in the tables of a snapshot.
-async fn gather(shop: &Workshop, tables: &[&PublishedTable], known: &Known) -> Result<Vec<KpiValue>, RunError> {
+async fn gather(shop: &Workshop, tables: &[&PublishedTable], known: &Mutex<Known>) -> Result<Vec<KpiValue>, RunError> {
     let wanted: BTreeSet<&TableName> = made(shop).map(|k| &k.table).collect();
     let read = tables.iter().filter(|t| wanted.contains(&t.name)).map(|table| async move {
-        let unknown: Vec<Fingerprint> = table.parts.iter().filter(|p| !known.parts.contains_key(p)).copied().collect();
-        let found = shop.lake.parts(&table.name, &unknown).await?;
+        let of = |k: &mut Known| table.parts.iter().filter_map(|p| Some((*p, k.parts.get(p)?.clone()))).collect();
+        let mut parts: BTreeMap<Fingerprint, TablePart> = with(known, of);
+        let unknown: Vec<Fingerprint> = table.parts.iter().filter(|p| !parts.contains_key(p)).copied().collect();
+        parts.extend(shop.lake.parts(&table.name, &unknown).await?);
         let mut all = Rows::default();
-        let parts = table.parts.iter().filter_map(|part| known.parts.get(part).or_else(|| found.get(part)));
-        for file in parts.flat_map(|p| &p.files) {
+        for file in table.parts.iter().filter_map(|part| parts.get(part)).flat_map(|p| &p.files) {
             let rows = whole_file(&shop.lake, &file.path).await?;
             all.columns = rows.columns;
             all.rows.extend(rows.rows);

@@ -1,6 +1,7 @@
 //! Looks at the stores and the lake, and plans one interval from what it saw. Writes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 
 use futures::future::try_join_all;
 
@@ -23,6 +24,12 @@ pub struct Known {
     absent: BTreeSet<Fingerprint>,
 }
 
+/// Looks into what is known, or adds to it. Never held while something is waited for: intervals that are worked on side by side
+/// share it.
+pub(super) fn with<T>(known: &Mutex<Known>, look: impl FnOnce(&mut Known) -> T) -> T {
+    look(&mut known.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
 /// One listing of every source's exports, side by side.
 pub async fn find(shop: &Workshop) -> Result<BTreeMap<SourceName, Inventory>, RunError> {
     let all = shop.pipeline.sources.values().map(|source| async move {
@@ -42,22 +49,19 @@ pub async fn find(shop: &Workshop) -> Result<BTreeMap<SourceName, Inventory>, Ru
 pub async fn remember(
     shop: &Workshop,
     head: Option<&Manifest>,
-    known: &mut Known,
+    known: &Mutex<Known>,
 ) -> Result<BTreeMap<SourceName, Memory>, RunError> {
     let mut memories = BTreeMap::new();
     let Some(publication) = head.and_then(|m| m.publication.as_ref()) else { return Ok(memories) };
     for name in shop.pipeline.sources.keys() {
         let Some(published) = publication.tables.get(&TableName::raw(name)) else { continue };
-        let raw = match known.raws.get(&published.fingerprint) {
-            Some(raw) => raw.clone(),
+        let raw = match with(known, |k| k.raws.get(&published.fingerprint).cloned()) {
+            Some(raw) => raw,
             None => match shop.lake.raw_table(name, &published.fingerprint).await? {
                 Some(raw) => raw,
                 None => continue,
             },
         };
-        for export in &raw.exports {
-            known.landed.entry(export.fingerprint).or_insert_with(|| export.clone());
-        }
         let exports = raw
             .exports
             .iter()
@@ -65,7 +69,12 @@ pub async fn remember(
             .collect();
         let contract = published.made_from.get("contract").and_then(|text| text.parse().ok());
         memories.insert(name.clone(), Memory { contract, exports });
-        known.raws.insert(raw.fingerprint, raw);
+        with(known, |k| {
+            for export in &raw.exports {
+                k.landed.entry(export.fingerprint).or_insert_with(|| export.clone());
+            }
+            k.raws.insert(raw.fingerprint, raw)
+        });
     }
     Ok(memories)
 }
@@ -93,50 +102,61 @@ pub fn is_published(wanted: &Wanted, publication: &Publication) -> bool {
 }
 
 /// Asks the lake which of the wanted things it has; what is known already is not asked for again.
-pub async fn existing(shop: &Workshop, wanted: &Wanted, known: &mut Known) -> Result<Existing, RunError> {
+pub async fn existing(shop: &Workshop, wanted: &Wanted, known: &Mutex<Known>) -> Result<Existing, RunError> {
     let mut existing = Existing::default();
     for (name, source) in &wanted.sources {
-        let unknown: Vec<Fingerprint> = source
-            .exports
-            .iter()
-            .map(|e| e.landed)
-            .filter(|f| known.is_new(f) && !known.landed.contains_key(f))
-            .collect();
-        for (fingerprint, landed) in shop.lake.landed_many(name, &unknown).await? {
-            known.landed.insert(fingerprint, raw_export(landed));
-        }
-        known.absent.extend(unknown.iter().filter(|f| !known.landed.contains_key(f)));
-        existing.made.extend(source.exports.iter().map(|e| e.landed).filter(|f| known.landed.contains_key(f)));
-        if !known.raws.contains_key(&source.raw)
+        let landed: Vec<Fingerprint> = source.exports.iter().map(|e| e.landed).collect();
+        let unknown = with(known, |k| k.new_of(&landed, |k, f| k.landed.contains_key(f)));
+        let found = shop.lake.landed_many(name, &unknown).await?;
+        with(known, |k| {
+            k.landed.extend(found.into_iter().map(|(fingerprint, landed)| (fingerprint, raw_export(landed))));
+            k.absent.extend(unknown.iter().filter(|f| !k.landed.contains_key(f)));
+            existing.made.extend(landed.iter().filter(|f| k.landed.contains_key(f)));
+        });
+        if !with(known, |k| k.raws.contains_key(&source.raw))
             && let Some(raw) = shop.lake.raw_table(name, &source.raw).await?
         {
-            known.raws.insert(source.raw, raw);
+            with(known, |k| k.raws.insert(source.raw, raw));
         }
-        if known.raws.contains_key(&source.raw) {
+        if with(known, |k| k.raws.contains_key(&source.raw)) {
             existing.made.insert(source.raw);
         }
         let table = TableName::raw(name);
-        if existing.made.contains(&source.raw) && known.outcomes(shop, &table, &source.raw, &source.checks).await? {
+        if existing.made.contains(&source.raw) && outcomes(shop, &table, &source.raw, &source.checks, known).await? {
             existing.checked.insert(table);
         }
     }
     for table in &wanted.tables {
         let name = table.node.table();
-        let unknown: Vec<Fingerprint> = table
-            .parts
-            .iter()
-            .map(|p| p.fingerprint)
-            .filter(|f| known.is_new(f) && !known.parts.contains_key(f))
-            .collect();
-        known.parts.extend(shop.lake.parts(name, &unknown).await?);
-        known.absent.extend(unknown.iter().filter(|f| !known.parts.contains_key(f)));
-        existing.made.extend(table.parts.iter().map(|p| p.fingerprint).filter(|f| known.parts.contains_key(f)));
-        let all_made = table.parts.iter().all(|p| existing.made.contains(&p.fingerprint));
-        if all_made && known.outcomes(shop, name, &table.fingerprint, &table.checks).await? {
+        let parts: Vec<Fingerprint> = table.parts.iter().map(|p| p.fingerprint).collect();
+        let unknown = with(known, |k| k.new_of(&parts, |k, f| k.parts.contains_key(f)));
+        let found = shop.lake.parts(name, &unknown).await?;
+        with(known, |k| {
+            k.parts.extend(found);
+            k.absent.extend(unknown.iter().filter(|f| !k.parts.contains_key(f)));
+            existing.made.extend(parts.iter().filter(|f| k.parts.contains_key(f)));
+        });
+        let all_made = parts.iter().all(|p| existing.made.contains(p));
+        if all_made && outcomes(shop, name, &table.fingerprint, &table.checks, known).await? {
             existing.checked.insert(name.clone());
         }
     }
     Ok(existing)
+}
+
+/// Whether the outcomes of a set of checks are there.
+async fn outcomes(
+    shop: &Workshop,
+    table: &TableName,
+    made: &Fingerprint,
+    checks: &Fingerprint,
+    known: &Mutex<Known>,
+) -> Result<bool, RunError> {
+    if with(known, |k| k.checks.contains_key(&(*made, *checks))) {
+        return Ok(true);
+    }
+    let found = shop.lake.check_outcomes(table, made, checks).await?;
+    Ok(found.map(|outcomes| with(known, |k| k.checks.insert((*made, *checks), outcomes))).is_some())
 }
 
 /// The plan of an interval, and what it was compared with.
@@ -176,22 +196,8 @@ impl Known {
         self.absent.remove(fingerprint);
     }
 
-    fn is_new(&self, fingerprint: &Fingerprint) -> bool {
-        !self.absent.contains(fingerprint)
-    }
-
-    async fn outcomes(
-        &mut self,
-        shop: &Workshop,
-        table: &TableName,
-        made: &Fingerprint,
-        checks: &Fingerprint,
-    ) -> Result<bool, RunError> {
-        if !self.checks.contains_key(&(*made, *checks))
-            && let Some(outcomes) = shop.lake.check_outcomes(table, made, checks).await?
-        {
-            self.checks.insert((*made, *checks), outcomes);
-        }
-        Ok(self.checks.contains_key(&(*made, *checks)))
+    /// Those that have not been asked for yet.
+    fn new_of(&self, all: &[Fingerprint], is_known: impl Fn(&Self, &Fingerprint) -> bool) -> Vec<Fingerprint> {
+        all.iter().filter(|f| !self.absent.contains(f) && !is_known(self, f)).copied().collect()
     }
 }

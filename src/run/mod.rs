@@ -1,6 +1,7 @@
 //! The conductor: the only room that calls rooms in order. Lease, retries, time-outs, events. Holds no SQL and no HTML.
 
 mod archive;
+mod backfill;
 mod bounces;
 mod burst;
 mod check;
@@ -28,17 +29,21 @@ mod report;
 mod retry;
 mod running;
 mod sample;
+mod turns;
 mod watch;
 mod work;
+#[cfg(test)]
+mod work_tests;
 
 pub use archive::{archived, rebuild};
+pub use backfill::{Filling, Outlook, backfill, outlook};
 pub use check::{Checked, check_project};
 pub use error::{RunError, describe};
 pub use explain::{Explained, SourceExports, TableLine, balance_of, explain, rests_on};
 pub use garbage::collect_garbage;
 pub use keeper::{Keeper, lease_timeout};
 pub use kpis::{KpiValue, Restated};
-pub use night::{Night, Options, Session, backfill, plan_interval, run_interval};
+pub use night::{Night, Options, Session, plan_interval, run_interval};
 pub use notices::{overdue, tell_delays};
 pub use notify::{help, nearest, tell_failure, tell_lateness, tell_outcome};
 pub use open::{Workshop, engine, open, open_beside, open_exports, open_lake};

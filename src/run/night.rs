@@ -1,7 +1,7 @@
-//! One run of one interval: look, take the lease, work, publish, report. And a backfill: many of them in a row.
+//! One run of one interval: look, take the lease, work, publish, report.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -14,13 +14,14 @@ use crate::lake::{
 use crate::plan::{Cursor, Inventory, Plan, Wanted};
 use crate::run::error::describe;
 use crate::run::keeper::Editions;
-use crate::run::look::{self, Known};
+use crate::run::look::{self, Known, with};
 use crate::run::notices::withhold;
 use crate::run::publish::Edition;
 use crate::run::report::{Rendered, report};
 use crate::run::running::end;
+use crate::run::turns::Turns;
 use crate::run::watch::{cancelled, watched};
-use crate::run::work::work;
+use crate::run::work::{Work, work};
 use crate::run::{RunError, Workshop, kpis, publish};
 
 /// What is asked of a run.
@@ -61,14 +62,18 @@ pub struct Night {
 /// What a process has learned about the lake and the stores, shared by the intervals it works on.
 #[derive(Default)]
 pub struct Session {
-    known: Arc<Mutex<Known>>,
-    inventories: Option<BTreeMap<SourceName, Inventory>>,
-    editions: Option<Editions>,
+    pub(super) known: Arc<Mutex<Known>>,
+    pub(super) inventories: Option<BTreeMap<SourceName, Inventory>>,
+    pub(super) editions: Option<Editions>,
+    /// Given where other intervals are worked on at the same time.
+    pub(super) turns: Option<Turns>,
+    /// What was made of the next run's interval before its turn came.
+    pub(super) ahead: Option<Work>,
 }
 
 /// Milliseconds by phase.
 #[derive(Default)]
-struct Phases(BTreeMap<String, u64>);
+pub(super) struct Phases(BTreeMap<String, u64>);
 
 impl Phases {
     fn add(&mut self, name: &str, since: Instant) {
@@ -82,9 +87,9 @@ pub async fn plan_interval(shop: &Workshop, interval: Interval) -> Result<(Plan,
     let mut phases = Phases::default();
     let (wanted, head) = session.look(shop, interval, &mut phases).await?;
     let published = session.published(shop, &wanted, head.as_ref()).await?.is_some();
-    let mut known = session.take_known();
-    let existing = look::existing(shop, &wanted, &mut known).await?;
-    Ok((look::decide(wanted, &existing, head.as_ref(), &known, !published), head))
+    let existing = look::existing(shop, &wanted, &session.known).await?;
+    let plan = with(&session.known, |k| look::decide(wanted, &existing, head.as_ref(), k, !published));
+    Ok((plan, head))
 }
 
 /// Runs one interval. With `keep_lease` the lease stays for the next one.
@@ -114,7 +119,7 @@ pub async fn run_interval(
     let work = leased(&seen, interval, session, options, keep_lease, &run, phases, started);
     let done = tokio::select! {
         done = tokio::time::timeout(limit, work) => done.unwrap_or_else(|_| {
-            Err(RunError::TimedOut { what: format!("run {run} of `{}`", shop.pipeline.name), limit, key: "run" })
+            Err(RunError::TimedOut { what: format!("run {run} of `{}`", shop.pipeline.name), limit, key: "`timeouts: {run: …}`" })
         }),
         wish = cancelled(shop, &run) => Err(RunError::Cancelled { by: wish.by, why: wish.why }),
     };
@@ -205,10 +210,8 @@ async fn leased(
     phases.add("records", since);
     let since = Instant::now();
     spare(shop, &wanted).await?;
-    let mut known = session.take_known();
-    let existing = look::existing(shop, &wanted, &mut known).await?;
-    let plan = look::decide(wanted, &existing, head.as_ref(), &known, true);
-    session.give_known(known);
+    let existing = look::existing(shop, &wanted, &session.known).await?;
+    let plan = with(&session.known, |k| look::decide(wanted, &existing, head.as_ref(), k, true));
     phases.add("plan", since);
     shop.observer.see(&Event::RunStarted {
         pipeline: shop.pipeline.name.clone(),
@@ -220,9 +223,13 @@ async fn leased(
         shop.observer.see(&Event::Warning { message: message.clone() });
     }
     let since = Instant::now();
-    let mut done = work(shop, &plan, &session.known).await;
+    let turns = session.turns.clone().unwrap_or_else(|| Turns::new(shop.engine.cores(), false));
+    let mut done = work(shop, &plan, &session.known, &turns).await;
     phases.add("work", since);
-    done.warnings.splice(0..0, plan.wanted.warnings.iter().cloned());
+    let ahead = session.ahead.take().unwrap_or_default();
+    let reused = plan.reused.saturating_sub(ahead.records.len());
+    done.records.splice(0..0, ahead.records);
+    done.warnings.splice(0..0, plan.wanted.warnings.iter().cloned().chain(ahead.warnings));
     for step in &done.records {
         let kind = step.step.split(' ').next().unwrap_or_default();
         *phases.0.entry(format!("work.{kind}")).or_default() += step.took_ms;
@@ -256,11 +263,7 @@ async fn leased(
     let since = Instant::now();
     session.load_editions(shop, head.as_ref(), &interval).await?;
     let before = session.before(&interval, head.as_ref());
-    let known = session.take_known();
-    let edition = publish::edition(shop, &plan.wanted, &known, before.as_ref(), run);
-    let set_aside =
-        if edition.is_err() { publish::set_aside(&plan.wanted, &known) } else { (BTreeMap::new(), Vec::new()) };
-    session.give_known(known);
+    let edition = with(&session.known, |k| publish::edition(shop, &plan.wanted, k, before.as_ref(), run));
     let mut edition = match edition {
         Ok(edition) => edition,
         Err((blocked, outcomes)) => {
@@ -279,7 +282,7 @@ async fn leased(
                 None,
                 done.records,
                 (outcomes, vec![]),
-                set_aside,
+                with(&session.known, |k| publish::set_aside(&plan.wanted, k)),
                 done.warnings,
                 &phases,
             )
@@ -353,7 +356,7 @@ async fn leased(
         publication,
         published: true,
         steps: done.records,
-        reused: plan.reused,
+        reused,
         warnings: done.warnings,
         reports: reports.map_err(undelivered)?,
         phases_ms: phases.0,
@@ -361,42 +364,8 @@ async fn leased(
     })
 }
 
-/// Runs every interval in turn under one lease; reports are rendered for the last one only. A scheduled run that waits goes
-/// between two of them.
-pub async fn backfill(
-    shop: &Workshop,
-    intervals: &[Interval],
-    options: Options,
-    mut seen: impl FnMut(usize, &Night),
-) -> Result<Vec<Night>, RunError> {
-    let mut session = Session::default();
-    let mut nights = Vec::with_capacity(intervals.len());
-    let mut options = Options { cause: Some("backfill".to_owned()), ..options };
-    let reports = options.reports;
-    for (at, interval) in intervals.iter().enumerate() {
-        let last = at + 1 == intervals.len();
-        options.reports = reports && last;
-        match run_interval(shop, *interval, &mut session, &options, !last).await {
-            Ok(night) => {
-                seen(at, &night);
-                nights.push(night);
-            }
-            Err(error) => {
-                shop.lease.release(shop).await.ok();
-                return Err(error);
-            }
-        }
-        if !last && shop.lease.give_way(shop).await? {
-            // Whoever went between gives the lease back too.
-            options.wait = true;
-        }
-    }
-    shop.lease.release(shop).await?;
-    Ok(nights)
-}
-
 /// Keeps what this run needs out of the hands of `gc`.
-async fn spare(shop: &Workshop, wanted: &Wanted) -> Result<(), RunError> {
+pub(super) async fn spare(shop: &Workshop, wanted: &Wanted) -> Result<(), RunError> {
     let needed = wanted
         .sources
         .values()
@@ -443,15 +412,7 @@ async fn finish(
 }
 
 impl Session {
-    fn take_known(&self) -> Known {
-        std::mem::take(&mut *self.known.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn give_known(&self, known: Known) {
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
-    }
-
-    async fn look(
+    pub(super) async fn look(
         &mut self,
         shop: &Workshop,
         interval: Interval,
@@ -464,17 +425,15 @@ impl Session {
         }
         phases.add("find", since);
         let since = Instant::now();
-        let mut known = self.take_known();
-        let memories = look::remember(shop, head.as_ref(), &mut known).await;
-        self.give_known(known);
+        let memories = look::remember(shop, head.as_ref(), &self.known).await?;
         let inventories = self.inventories.clone().unwrap_or_default();
-        let wanted = look::want(shop, interval, &inventories, &memories?)?;
+        let wanted = look::want(shop, interval, &inventories, &memories)?;
         phases.add("plan", since);
         Ok((wanted, head))
     }
 
     /// The publication that holds exactly what is wanted, if there is one.
-    async fn published(
+    pub(super) async fn published(
         &mut self,
         shop: &Workshop,
         wanted: &Wanted,
@@ -524,10 +483,7 @@ impl Session {
             _ => self.editions.as_ref().and_then(|e| e.until(&end)).cloned(),
         };
         let number = shop.lease.next_number(shop).await?;
-        let known = self.take_known();
-        let kept = kpis::keep(shop, edition, &known, before.as_ref(), number).await;
-        self.give_known(known);
-        kept
+        kpis::keep(shop, edition, &self.known, before.as_ref(), number).await
     }
 
     /// The snapshot a change of rows is measured against.

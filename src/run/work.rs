@@ -8,15 +8,16 @@ use tokio::task::JoinSet;
 
 use crate::base::{Event, Fingerprint, SourceName, StepOutcome, TableName};
 use crate::config::Check;
-use crate::engine::{Effort, EngineError, PartFile, PartsTable, Tables, read_schema};
-use crate::lake::{CheckOutcome, RawExport, StepRecord};
-use crate::plan::{Input, Plan, Step, Task, Wanted, WantedTable};
+use crate::engine::{Effort, EngineError, PartFile, PartsTable, Table, Tables, read_schema};
+use crate::lake::{CheckOutcome, Late, RawExport, StepRecord, TablePart};
+use crate::plan::{Input, Own, Plan, Span, Step, Task, Timed, Wanted, WantedPart, WantedTable};
 use crate::run::error::describe;
-use crate::run::look::{Known, raw_export};
+use crate::run::look::{Known, raw_export, with};
 use crate::run::retry::retry;
+use crate::run::turns::{Turns, output};
 use crate::run::{RunError, Workshop};
 use crate::source::{self, Landing};
-use crate::stage::{self, Making, StageError};
+use crate::stage::{self, Making, StageError, Window};
 
 /// An export of this size is decoded on all cores. Two at once, so that one is read while the other is written to the disk.
 const LARGE_EXPORT: u64 = 32 << 20;
@@ -41,6 +42,7 @@ struct Bench {
     shop: Workshop,
     wanted: Arc<Wanted>,
     known: Arc<Mutex<Known>>,
+    turns: Turns,
     dropped: Arc<Mutex<BTreeMap<Fingerprint, Arc<Dropped>>>>,
 }
 
@@ -49,17 +51,20 @@ enum Done {
         rows: u64,
         warnings: Vec<String>,
     },
+    /// Another interval that is worked on at the same time has made it.
+    Found,
     /// Made again alone, with joins that spill.
     OutOfMemory,
     Failed(RunError),
 }
 
 /// Executes every step. A step that fails leaves the others their work, except those that need it.
-pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>) -> Work {
+pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>, turns: &Turns) -> Work {
     let bench = Bench {
         shop: shop.clone(),
         wanted: Arc::new(plan.wanted.clone()),
         known: Arc::clone(known),
+        turns: turns.clone(),
         dropped: Arc::default(),
     };
     let mut work = Work::default();
@@ -89,14 +94,20 @@ pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>) -> Wo
             shop.observer.see(&Event::StepStarted { step: step.task.to_string() });
             let effort = match frugal {
                 true => Effort::Frugal,
+                false if turns.several => Effort::Beside,
                 false if cores_will_be_free(&state, plan, shop.engine.cores()) => Effort::Alone,
                 false => Effort::Beside,
             };
-            let limit = shop.pipeline.timeouts.step;
+            let (limit, key) = limit(shop, plan, &step);
             let task = running.spawn(async move {
+                let _turn = bench.turns.make(output(&step, &bench.wanted)).await;
+                let _core = bench.turns.core(effort == Effort::Frugal).await;
                 let started = Instant::now();
+                if bench.has(&step) {
+                    return (Done::Found, started.elapsed());
+                }
                 let done = tokio::time::timeout(limit, execute(&bench, &step, effort)).await;
-                let late = |_| Done::Failed(RunError::TimedOut { what: step.task.to_string(), limit, key: "step" });
+                let late = |_| Done::Failed(RunError::TimedOut { what: step.task.to_string(), limit, key });
                 (done.unwrap_or_else(late), started.elapsed())
             });
             tasks.insert(task.id(), next);
@@ -152,6 +163,10 @@ fn settle(shop: &Workshop, plan: &Plan, state: &mut [State], work: &mut Work, at
             work.records.push(record(step, "ran", rows, took, None));
             shop.observer.see(&Event::StepFinished { step: name, outcome: StepOutcome::Made { rows }, took });
         }
+        Done::Found => {
+            state[at] = State::Done;
+            shop.observer.see(&Event::StepFinished { step: name, outcome: StepOutcome::Reused, took });
+        }
         Done::OutOfMemory => {
             state[at] = State::Again;
             let why = "the engine's memory was used up; again alone, with joins that spill".to_owned();
@@ -188,6 +203,18 @@ fn cores_will_be_free(state: &[State], plan: &Plan, cores: usize) -> bool {
     let could_run =
         makes().filter(|at| state[*at] == State::Running || state[*at].is_ready(&plan.steps[*at], state)).count();
     could_run <= 1 || waiting < cores
+}
+
+/// How long a step may last, and the setting that says so.
+fn limit(shop: &Workshop, plan: &Plan, step: &Step) -> (Duration, &'static str) {
+    let of_stage = match &step.task {
+        Task::Make { table, .. } => plan.wanted.tables.iter().find(|t| t.node.table() == table),
+        _ => None,
+    };
+    match of_stage.and_then(|t| t.node.stage.head.timeout) {
+        Some(limit) => (limit, "`timeout` in the head of its stage"),
+        None => (shop.pipeline.timeouts.step, "`timeouts: {step: …}`"),
+    }
 }
 
 /// Which steps make a table with a window over all rows.
@@ -230,7 +257,18 @@ type Made = Result<(u64, Vec<String>), RunError>;
 
 impl Bench {
     fn known<T>(&self, look: impl FnOnce(&mut Known) -> T) -> T {
-        look(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
+        with(&self.known, look)
+    }
+
+    /// Whether what a step makes is there by now.
+    fn has(&self, step: &Step) -> bool {
+        let made = &step.fingerprint;
+        self.known(|k| match &step.task {
+            Task::Land { .. } => k.landed.contains_key(made),
+            Task::Assemble { .. } => k.raws.contains_key(made),
+            Task::Make { .. } => k.parts.contains_key(made),
+            Task::Check { .. } => k.checks.contains_key(&output(step, &self.wanted)),
+        })
     }
 
     async fn land(&self, name: &SourceName, at: usize) -> Made {
@@ -266,8 +304,9 @@ impl Bench {
     async fn assemble(&self, name: &SourceName) -> Made {
         let shop = &self.shop;
         let (source, wanted) = (&shop.pipeline.sources[name], &self.wanted.sources[name]);
-        let landed: Vec<RawExport> =
-            self.known(|k| wanted.exports.iter().filter_map(|e| k.landed.get(&e.landed).cloned()).collect());
+        let landed: Option<Vec<RawExport>> =
+            self.known(|k| wanted.exports.iter().map(|e| k.landed.get(&e.landed).cloned()).collect());
+        let landed = landed.ok_or_else(|| RunError::Usage(format!("an export of `{name}` has not landed")))?;
         let raw = retry(&shop.system, &shop.observer, &format!("assembling raw.{name}"), || async {
             let attempt = shop.system.ids.next();
             let raw = source::assemble(&shop.lake.store(), source, wanted.raw, &attempt, &landed).await?;
@@ -299,7 +338,8 @@ impl Bench {
                 attempt: &attempt,
                 effort,
             };
-            let made = stage::make(&making).await?;
+            let late = self.late(table, part).await?;
+            let made = TablePart { late, ..stage::make(&making).await? };
             Ok(shop.lake.put_part(made).await?)
         })
         .await?;
@@ -333,6 +373,7 @@ impl Bench {
             outcomes = stage::check(&shop.engine, name, checks, &self.wanted.bindings, &tables).await?;
         }
         outcomes.extend(self.quarantine(name, checks));
+        outcomes.extend(self.late_rows(name));
         let outcomes = shop.lake.put_check_outcomes(name, &fingerprint, &checks_name, outcomes).await?;
         let rows = outcomes.first().map_or(0, |o| o.rows);
         self.known(|k| k.checks.insert((fingerprint, checks_name), outcomes));
@@ -360,6 +401,60 @@ impl Bench {
         Some(stage::quarantine_outcome(name, moving.limit.share, quarantined, kept))
     }
 
+    /// Counts what the exports dated in a part brought that no part holds.
+    async fn late(&self, table: &WantedTable, part: &WantedPart) -> Result<Option<Late>, RunError> {
+        let mut windows = Vec::new();
+        for timed in part.reads.values().filter_map(|input| if let Input::Timed(t) = input { Some(t) } else { None }) {
+            // Exports of one part may end and begin to be read by others at different times.
+            let mut alike: BTreeMap<Span, Vec<&Own>> = BTreeMap::new();
+            for own in &timed.own {
+                alike.entry(own.times).or_default().push(own);
+            }
+            for (times, own) in alike {
+                windows.push(self.window(timed, times, &own)?);
+            }
+        }
+        if table.node.stage.head.incremental.as_ref().is_none_or(|i| i.by.is_none()) {
+            return Ok(None);
+        }
+        let failed = |cause| StageError::Check { table: table.node.table().clone(), check: "late".to_owned(), cause };
+        Ok(Some(stage::late(&self.shop.engine, windows).await.map_err(failed)?))
+    }
+
+    fn window(&self, timed: &Timed, times: Span, own: &[&Own]) -> Result<Window, RunError> {
+        let landed: Vec<Fingerprint> = own.iter().map(|o| o.landed).collect();
+        Ok(Window {
+            source: TableName::raw(&timed.source),
+            table: self.landed(&timed.source, &landed)?,
+            column: timed.column.clone(),
+            times,
+            dates: own.iter().map(|o| (o.path.clone(), o.date)).collect(),
+        })
+    }
+
+    /// The outcome of rows that are in no part, where parts go by a time of the rows.
+    fn late_rows(&self, name: &TableName) -> Option<CheckOutcome> {
+        let table = self.table(name).ok()?;
+        let incremental = table.node.stage.head.incremental.as_ref()?;
+        let by = incremental.by.as_ref()?;
+        let late: Vec<Late> = self.known(|k| {
+            let parts = table.parts.iter().filter_map(|p| k.parts.get(&p.fingerprint));
+            parts.filter_map(|p| p.late.clone()).collect()
+        });
+        Some(stage::late_outcome(name, incremental, by, late.iter()))
+    }
+
+    /// The rows of some landed exports.
+    fn landed(&self, source: &SourceName, landed: &[Fingerprint]) -> Result<PartsTable, RunError> {
+        let missing = || RunError::Usage(format!("an export of `{source}` has not landed"));
+        let files = self.known(|k| {
+            let exports = landed.iter().map(|f| k.landed.get(f)).collect::<Option<Vec<_>>>()?;
+            Some(exports.into_iter().flat_map(|e| &e.files).map(|f| part_file(f, vec![])).collect())
+        });
+        let source = self.shop.pipeline.sources.get(source).ok_or_else(missing)?;
+        Ok(PartsTable::new(source::schema(source), files.ok_or_else(missing)?))
+    }
+
     fn table(&self, name: &TableName) -> Result<&WantedTable, RunError> {
         let table = self.wanted.tables.iter().find(|t| t.node.table() == name);
         table.ok_or_else(|| RunError::Usage(format!("no stage makes `{name}`")))
@@ -372,26 +467,38 @@ impl Bench {
         }
     }
 
-    async fn provider(&self, name: &TableName, input: &Input) -> Result<Arc<PartsTable>, RunError> {
-        let files = match input {
+    async fn provider(&self, name: &TableName, input: &Input) -> Result<Table, RunError> {
+        let files: Vec<PartFile> = match input {
             Input::Raw(source) => {
                 let raw = self.known(|k| k.raws.get(&self.wanted.sources[source].raw).cloned());
                 let raw = raw.ok_or_else(|| RunError::Usage(format!("raw.{source} is not assembled")))?;
                 self.raw_files(&raw).await?
             }
-            Input::Landed(_, landed) => self.known(|k| {
-                let files = landed.iter().filter_map(|f| k.landed.get(f)).flat_map(|e| &e.files);
-                files.map(|f| part_file(f, vec![])).collect()
-            }),
+            Input::Landed(source, landed) => return Ok(Arc::new(self.landed(source, landed)?)),
+            Input::Timed(timed) => {
+                let (landed, span) = (self.landed(&timed.source, &timed.landed)?, timed.span);
+                return Ok(self.shop.engine.between(name, landed, &timed.column, (span.from, span.until))?);
+            }
             Input::Parts(parts) => self.known(|k| {
                 let files = parts.iter().filter_map(|f| k.parts.get(f)).flat_map(|p| &p.files);
-                files.map(|f| part_file(f, vec![])).collect::<Vec<_>>()
+                files.map(|f| part_file(f, vec![])).collect()
             }),
         };
-        let schema = match (name.source().and_then(|s| self.shop.pipeline.sources.get(&s)), files.first()) {
-            (Some(source), _) => source::schema(source),
-            (None, Some(file)) => read_schema(&self.shop.lake.store(), file).await?,
-            (None, None) => return Err(RunError::Usage(format!("`{name}` has no file"))),
+        let schema = match name.source().and_then(|s| self.shop.pipeline.sources.get(&s)) {
+            Some(source) => source::schema(source),
+            None => {
+                // Of a table without this part any other says what its columns are.
+                let any = || {
+                    let parts = &self.table(name).ok()?.parts;
+                    self.known(|k| {
+                        let mut files = parts.iter().filter_map(|p| k.parts.get(&p.fingerprint)).flat_map(|p| &p.files);
+                        files.next().map(|f| part_file(f, vec![]))
+                    })
+                };
+                let file = files.first().cloned().or_else(any);
+                let file = file.ok_or_else(|| RunError::Usage(format!("`{name}` has no file")))?;
+                read_schema(&self.shop.lake.store(), &file).await?
+            }
         };
         Ok(Arc::new(PartsTable::new(schema, files)))
     }

@@ -7,11 +7,26 @@ use crate::sql::BindError;
 #[derive(Debug, thiserror::Error)]
 pub enum StageError {
     #[error("stage `{table}` ({file}): {cause}")]
-    Engine { table: TableName, file: String, cause: EngineError },
+    Engine {
+        table: TableName,
+        file: String,
+        #[source]
+        cause: EngineError,
+    },
     #[error("check `{check}` of `{table}`: {cause}")]
-    Check { table: TableName, check: String, cause: EngineError },
+    Check {
+        table: TableName,
+        check: String,
+        #[source]
+        cause: EngineError,
+    },
     #[error("stage `{table}` ({file}): {cause}")]
-    Bind { table: TableName, file: String, cause: BindError },
+    Bind {
+        table: TableName,
+        file: String,
+        #[source]
+        cause: BindError,
+    },
 }
 
 impl StageError {

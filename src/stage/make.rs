@@ -68,6 +68,7 @@ pub async fn make(making: &Making<'_>) -> Result<TablePart, StageError> {
         files,
         rows_quarantined: quarantine.as_ref().map_or(0, |q| q.rows),
         quarantine,
+        late: None,
     })
 }
 

@@ -137,6 +137,35 @@ impl Project {
         command
     }
 
+    /// Starts the program and leaves it going.
+    pub fn start(&self, args: &[&str]) -> std::process::Child {
+        let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("matins"));
+        command.current_dir(self.folder.path()).env_clear().envs(&self.variables).args(args);
+        let quiet = std::process::Stdio::piped;
+        command.stdin(std::process::Stdio::null()).stdout(quiet()).stderr(quiet());
+        command.spawn().expect("the program starts")
+    }
+
+    /// What was published, by `as_of`: the name of the content. An interval that was published twice fails.
+    pub fn contents(&self, pipeline: &str) -> BTreeMap<String, String> {
+        let mut all = BTreeMap::new();
+        for link in self.chain(pipeline) {
+            let publication = &link["publication"];
+            let of = |field: &str| publication[field].as_str().expect("text").to_owned();
+            if !publication.is_null() {
+                assert!(all.insert(of("as_of"), of("content")).is_none(), "{} was published twice", of("as_of"));
+            }
+        }
+        all
+    }
+
+    /// Every link of a pipeline's chain, in order.
+    pub fn chain(&self, pipeline: &str) -> Vec<Value> {
+        let path = |n: u32| self.path(&format!("lake/snapshots/{pipeline}/{n:010}.json"));
+        let links = (1..).map_while(|n| std::fs::read(path(n)).ok());
+        links.map(|bytes| serde_json::from_slice::<Value>(&bytes).expect("a link is whole")["data"].clone()).collect()
+    }
+
     /// Runs the program to its end.
     pub fn matins(&self, args: &[&str]) -> Said {
         let output = self.command(args).output().expect("the program starts and ends in time");

@@ -194,10 +194,12 @@ fn the_head() {
     };
     assert_eq!(stage.head.words, words);
     assert_eq!(stage.table.to_string(), "core.orders");
-    assert_eq!(
-        (stage.head.key.as_slice(), stage.head.incremental),
-        (&["order_id".to_owned()][..], Some(Period::Month))
-    );
+    assert_eq!(stage.head.key, ["order_id"]);
+    let incremental = stage.head.incremental.clone().expect("in parts");
+    let by = incremental.by.expect("by a time");
+    assert_eq!((incremental.every, by.column.as_str()), (Period::Month, "bdate"));
+    assert_eq!((by.lookback_days, by.lookahead_days, by.late), (3, 1, Severity::Warn));
+    assert_eq!(stage.head.timeout, Some(std::time::Duration::from_mins(10)));
     let checks: Vec<_> = stage.head.checks.iter().map(|c| (c.name.as_str(), c.severity)).collect();
     assert_eq!(
         checks,
@@ -221,6 +223,17 @@ fn the_head() {
     let (min, max) = (Some("'2010-01-01'".to_owned()), Some("DATE '2030-01-01'".to_owned()));
     assert_eq!(stage.head.checks[4].rule, Rule::Range { column: "bdate".to_owned(), min, max });
     assert_eq!(stage.head.checks[3].place.to_string(), "sql/shop/core/orders.sql:13:5");
+}
+
+#[test]
+fn a_stage_in_parts_by_the_dates_of_exports() {
+    let text = "/* matins\nincremental: day\n*/ SELECT 1 AS id";
+    let (project, found) = read(&with(&[("sql/shop/core/orders.sql", text)]));
+    assert_eq!(lines(&found), Vec::<String>::new());
+    let stage =
+        project.expect("good").packs.remove(&"shop".parse().expect("a name")).expect("the pack").stages.remove(0);
+    assert_eq!(stage.head.incremental, Some(Incremental { every: Period::Day, by: None }));
+    assert_eq!(stage.head.timeout, None);
 }
 
 #[test]

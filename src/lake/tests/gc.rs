@@ -28,6 +28,7 @@ async fn part(lake: &Lake, of: &str, attempt: &str) -> TablePart {
     lake.put(&path, "rows").await.expect("written");
     let files = vec![DataFile { path, rows: 1, size_bytes: 4 }];
     let part = TablePart {
+        late: None,
         fingerprint: fingerprint(of),
         table,
         period: None,

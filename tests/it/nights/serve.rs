@@ -222,6 +222,45 @@ fn told_to_stop_it_stops_cleanly() {
     assert!(last["data"]["lease"].is_null(), "the lease was given back: {last}");
 }
 
+/// A person's word counts: the night is accounted for with their reason, and does not run again.
+#[test]
+fn a_night_that_is_cancelled_is_not_started_again() {
+    let project = shop("{cron: \"30 2 * * *\"}");
+    project.write(
+        "sql/shop/mart/slow.sql",
+        "WITH pairs AS (SELECT repeat(a.order_id || b.order_id, 12) AS id FROM core.orders a CROSS JOIN core.orders b)\n\
+         SELECT sum(levenshtein(a.id, b.id)) AS n FROM pairs a CROSS JOIN pairs b\n",
+    );
+    let clock = "2024-01-18T10:00:00Z..2024-01-18T12:00:00Z";
+    start(&project, Some(clock), &["serve"]).wait_with_output().expect("it takes the schedule over");
+    let now = "2024-01-19T02:30:00Z x1 since ".to_owned() + &seconds_ago(1);
+    let mut serving = start(&project, Some(&now), &["serve"]);
+    let since = Instant::now();
+    let runs = || {
+        let entries = fs::read_dir(project.path("lake/runs/shop")).into_iter().flatten().flatten();
+        entries.filter(|run| run.path().join("started.json").is_file()).count()
+    };
+    let mut until = |what: &str, so: &dyn Fn() -> bool| {
+        while !so() {
+            assert!(serving.try_wait().expect("our own").is_none() && since.elapsed().as_secs() < 90, "{what}");
+            sleep(Duration::from_millis(20));
+        }
+    };
+    until("the night begins", &|| runs() == 1);
+    project.matins(&["runs", "cancel", "--why", "the exports are wrong"]).ok();
+    until("it is accounted for", &|| cursor(&project)["intervals_until"] == "2024-01-19T00:00:00Z");
+    let why = cursor(&project)["skipped"][0]["why"].to_string();
+    assert!(why.contains("cancelled by") && why.contains("the exports are wrong"), "{why}");
+    // Whoever comes next does not start it either.
+    sleep(Duration::from_secs(3));
+    terminate(&serving);
+    serving.wait_with_output().expect("it ends");
+    live(&project, "2024-01-19T04:00:00Z", "2024-01-19T12:00:00Z");
+    assert_eq!((runs(), published(&project).len()), (1, 0));
+    let records = json(&project, &["runs", "--json"]);
+    assert_eq!(records[0]["finished"]["status"], "cancelled");
+}
+
 #[test]
 fn a_year_of_nights_through_serve_equals_a_backfill() {
     let test = "a_year_of_nights_through_serve_equals_a_backfill";

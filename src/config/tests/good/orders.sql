@@ -4,7 +4,7 @@
 description: One row per order
 columns: {order_id: "the ERP's number"}
 key: [order_id]
-incremental: month
+incremental: {by: bdate, every: month, lookback: 3d, lookahead: 1 d, late: warn}
 checks:
   - not_null: order_id
   - unique: [order_id]
@@ -27,5 +27,6 @@ grain: one row per order
 formula: gross − discount
 rules: orders without a customer stay
 reference: [Farris 2010, MASB]
+timeout: 10m
 */
 SELECT order_id FROM raw.orders
