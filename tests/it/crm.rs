@@ -76,7 +76,7 @@ fn shop() -> Project {
 }
 
 /// A company with these packs of `sql/crm` and no tables yet.
-fn company(pipeline: &str, packs: &[&str]) -> Project {
+pub fn company(pipeline: &str, packs: &[&str]) -> Project {
     let project = Project::empty()
         .with("matins.yaml", "lake: lake\ntime_zone: UTC\nmemory: 256MiB\ndefault_pipeline: shop\nstores: {}\n")
         .with("pipelines/shop.yaml", pipeline);
@@ -88,7 +88,7 @@ fn company(pipeline: &str, packs: &[&str]) -> Project {
 }
 
 /// These columns of every row as one text.
-fn lines(project: &Project, columns: &str, rest: &str) -> Vec<String> {
+pub fn lines(project: &Project, columns: &str, rest: &str) -> Vec<String> {
     let texts: Vec<String> = columns.split("; ").map(|c| format!("coalesce(CAST({c} AS VARCHAR), 'null')")).collect();
     let rows = project.query(&format!("SELECT concat_ws(' ', {}) AS line {rest}", texts.join(", ")));
     rows.iter().map(|row| row["line"].as_str().expect("a text").to_owned()).collect()
@@ -396,7 +396,7 @@ const TEN_TICKETS: &str = "
         CAST(CAST(to_timestamp_seconds(1709251200 + 60 * resolved) AS TIMESTAMP) AS DATE) AS resolved_on,
         CAST(CAST(to_timestamp_seconds(1709251200 + 60 * (opened + 60 * hours)) AS TIMESTAMP) AS DATE) AS due_on,
         CAST(NULL AS BOOLEAN) AS sla_met,
-        CAST(contacts AS BIGINT) AS contacts, reopens > 0 AS reopened
+        CAST(contacts AS BIGINT) AS contacts, reopens > 0 AS reopened, CAST(NULL AS TIMESTAMP) AS reopened_at
     FROM (VALUES
         (1, 0, 60, 240, 0, 1, 24), (2, 60, 90, 540, 0, 1, 24), (3, 120, 480, 2400, 1, 3, 24), (4, 180, 240, 300, 0, 1, 4),
         (5, 300, 360, NULL, 0, 2, 24), (6, 360, NULL, NULL, 0, 0, 24), (7, 480, 495, 600, 0, 1, 4),
@@ -545,7 +545,8 @@ const TICKETS_FROM_EXPORTS: &str = "
            CAST(CAST(to_timestamp_seconds(opened + CAST(3600 * net AS BIGINT)) AS TIMESTAMP) AS DATE) AS resolved_on,
            CAST(CAST(to_timestamp_seconds(opened + 172800) AS TIMESTAMP) AS DATE) AS due_on,
            CAST(NULL AS BOOLEAN) AS sla_met, 'any' AS topic, CAST(net AS BIGINT) % 3 = 0 AS is_complaint,
-           CAST(net AS BIGINT) % 2 + 1 AS contacts, CAST(net AS BIGINT) % 7 = 0 AS reopened
+           CAST(net AS BIGINT) % 2 + 1 AS contacts, CAST(net AS BIGINT) % 7 = 0 AS reopened,
+           CAST(NULL AS TIMESTAMP) AS reopened_at
     FROM (SELECT *, CAST(date_part('epoch', CAST(ordered_on AS TIMESTAMP)) AS BIGINT) AS opened FROM shop.days) AS o";
 
 const ANSWERS_FROM_EXPORTS: &str = "

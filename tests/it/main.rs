@@ -24,4 +24,5 @@ mod project;
 mod rooms;
 mod s3;
 mod sample;
+mod service;
 mod smtp;

@@ -1,0 +1,56 @@
+//! `crm/service` where clocks matter: a company far from Greenwich, and what was not known yet.
+
+use crate::crm::{company, lines};
+
+/// Of a company in Shanghai, where 3 March begins at 16:00 of 2 March in UTC: opened, answered, resolved, opened again.
+const TICKETS: &str = "
+    SELECT
+        ticket_id, ticket_id AS customer_key, 'any' AS topic,
+        CAST(opened AS TIMESTAMP) AS opened_at, CAST(first AS TIMESTAMP) AS first_reply_at,
+        CAST(resolved AS TIMESTAMP) AS resolved_at, CAST(again AS TIMESTAMP) AS reopened_at, again IS NOT NULL AS reopened,
+        CAST(CAST(opened AS TIMESTAMP) + INTERVAL '8 hours' AS DATE) AS bdate,
+        CAST(CAST(resolved AS TIMESTAMP) + INTERVAL '8 hours' AS DATE) AS resolved_on,
+        CAST(1 AS BIGINT) AS contacts
+    FROM (VALUES
+        ('before midnight', '2024-03-02T15:00:00', '2024-03-02T15:30:00', '2024-03-02T15:45:00', '2024-03-04T02:00:00'),
+        ('after midnight', '2024-03-02T15:00:00', '2024-03-02T16:30:00', '2024-03-02T17:00:00', NULL),
+        ('opened again', '2024-03-01T02:00:00', '2024-03-01T03:00:00', '2024-03-01T04:00:00', '2024-03-01T05:00:00'))
+        AS t (ticket_id, opened, first, resolved, again)";
+
+fn desk_in_shanghai() -> crate::project::Project {
+    let project =
+        company("interval: day\npacks: [shop, crm/service]\n", &["service"]).with("sql/shop/core/tickets.sql", TICKETS);
+    project.edit("matins.yaml", "time_zone: UTC", "time_zone: Asia/Shanghai");
+    project
+}
+
+#[test]
+fn midnight_is_the_companys_and_not_that_of_greenwich() {
+    let project = desk_in_shanghai();
+    project.matins(&["run", "--as-of", "2024-03-03"]).ok();
+    assert_eq!(
+        lines(
+            &project,
+            "ticket_id; first_reply_hours; resolution_hours; age_hours",
+            "FROM service.tickets WHERE bdate = DATE '2024-03-02' ORDER BY ticket_id DESC"
+        ),
+        ["before midnight 0.5 0.75 null", "after midnight null null 1.0"]
+    );
+}
+
+#[test]
+fn a_ticket_that_is_opened_again_later_is_not_yet() {
+    let project = desk_in_shanghai();
+    let again = |as_of: &str| {
+        project.matins(&["run", "--as-of", as_of]).ok();
+        lines(&project, "ticket_id; reopened; reopened_on", "FROM service.tickets ORDER BY ticket_id")
+    };
+    assert_eq!(
+        again("2024-03-03"),
+        ["after midnight false null", "before midnight false null", "opened again true 2024-03-01"]
+    );
+    assert_eq!(
+        again("2024-03-05"),
+        ["after midnight false null", "before midnight true 2024-03-04", "opened again true 2024-03-01"]
+    );
+}
