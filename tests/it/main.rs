@@ -17,6 +17,7 @@ mod faults;
 mod hostile;
 mod kpis;
 mod marketplace;
+mod moments;
 mod nights;
 mod notices;
 mod plants;
