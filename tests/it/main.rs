@@ -25,5 +25,6 @@ mod project;
 mod rooms;
 mod s3;
 mod sample;
+mod segments;
 mod service;
 mod smtp;

@@ -1,0 +1,163 @@
+//! What `crm/segment` and the tables like it tell of groups, and that nobody can be singled out in them.
+
+use crate::crm::{company, lines};
+use crate::project::Project;
+
+/// A table of customers with a place at each of two moments: `(before, now, how many)`.
+fn moves(column: &str, flows: &[(&str, &str, u32)]) -> String {
+    let rows: Vec<String> = flows.iter().map(|(before, now, n)| format!("('{before}', '{now}', {n})")).collect();
+    let each = format!(
+        "(SELECT before, now, unnest(generate_series(1, customers)) AS n
+          FROM (VALUES {}) AS t (before, now, customers)) AS each",
+        rows.join(", ")
+    );
+    format!(
+        "SELECT $prev_as_of AS as_of, concat(before, now, n) AS customer_key, before AS {column} FROM {each}
+         UNION ALL
+         SELECT $as_of AS as_of, concat(before, now, n) AS customer_key, now AS {column} FROM {each}"
+    )
+}
+
+/// Only these stages of `sql/crm`; what they read is given.
+pub fn stages(files: &[&str], given: &[(&str, String)]) -> Project {
+    let project = company("interval: day\npacks: [shop, crm/part]\n", &[]);
+    for file in files {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/crm").join(file);
+        let (_, below) = file.split_once('/').expect("a pack");
+        project.write(&format!("sql/crm/part/{below}"), std::fs::read(path).expect("a stage"));
+    }
+    for (table, sql) in given {
+        project.write(&format!("sql/shop/{table}.sql"), sql);
+    }
+    project.matins(&["run", "--as-of", "2024-07-01"]).ok();
+    project
+}
+
+#[test]
+fn a_flow_of_few_customers_is_not_told_and_cannot_be_reckoned() {
+    let project = stages(
+        &["segment/segment/migration.sql"],
+        &[
+            (
+                "segment/rfm_scores",
+                moves(
+                    "segment",
+                    &[
+                        ("A", "A", 10),
+                        ("A", "B", 7),
+                        ("A", "C", 2),
+                        ("A", "D", 1),
+                        ("B", "B", 6),
+                        ("B", "A", 3),
+                        ("B", "C", 3),
+                        ("C", "A", 3),
+                    ],
+                ),
+            ),
+            ("segment/tiers", moves("tier", &[("gold", "gold", 4)])),
+            ("segment/lifecycle_states", moves("state", &[("new", "new", 40), ("new", "lost", 5)])),
+        ],
+    );
+    // Of A, three went to C and D, so those seven who went to B are with them; the three of C are with the twelve of B, and of
+    // these fifteen, three went to C and six to A. Four customers of gold are not told at all.
+    assert_eq!(
+        lines(
+            &project,
+            "scheme; place_before; place_now; customers; from_customers; notable",
+            "FROM segment.migration ORDER BY scheme, place_before, place_now"
+        ),
+        [
+            "lifecycle new lost 5 45 true",
+            "lifecycle new new 40 45 false",
+            "rfm A A 10 20 false",
+            "rfm A few 10 20 false",
+            "rfm few B 6 15 false",
+            "rfm few few 9 15 false",
+        ]
+    );
+}
+
+/// Customers of a group at `$as_of`, each worth so much.
+fn groups(columns: &str, sizes: &[(&str, u32, u32)]) -> String {
+    let rows: Vec<String> = sizes.iter().map(|(group, n, net)| format!("('{group}', {n}, {net})")).collect();
+    format!(
+        "SELECT {columns}
+         FROM (SELECT grp, net, unnest(generate_series(1, customers)) AS n
+               FROM (VALUES {}) AS t (grp, customers, net)) AS each",
+        rows.join(", ")
+    )
+}
+
+#[test]
+fn a_group_of_few_customers_is_told_with_the_next() {
+    let tiers = "$as_of AS as_of, grp AS tier, CAST(net AS DECIMAL(18, 4)) AS net,
+                 row_number() OVER (ORDER BY net DESC, n) AS place";
+    let states = "CASE WHEN n % 2 = 0 THEN $as_of ELSE $prev_as_of END AS as_of, grp AS state, 'p' AS phase, 'c' AS category";
+    let project = stages(
+        &["segment/segment/rfm_summary.sql", "segment/segment/pareto_summary.sql", "segment/segment/lifecycle.sql"],
+        &[
+            (
+                "segment/rfm",
+                groups(
+                    "grp AS segment, CAST(net AS DECIMAL(18, 4)) AS net, CAST(n AS BIGINT) AS recency_days",
+                    &[("Champions", 8, 10), ("Loyal", 2, 5), ("Lost", 4, 1)],
+                ),
+            ),
+            ("segment/tiers", groups(tiers, &[("platinum", 1, 100), ("gold", 7, 20), ("iron", 20, 1)])),
+            ("segment/lifecycle_states", groups(states, &[("new", 3, 1), ("retained", 30, 1), ("lost", 12, 1)])),
+        ],
+    );
+    // Two and four are six; the one of platinum is with the seven of gold.
+    assert_eq!(
+        lines(&project, "segment; customers; net", "FROM segment.rfm_summary ORDER BY segment"),
+        ["Champions 8 80.0000", "few 6 14.0000"]
+    );
+    assert_eq!(
+        lines(&project, "tier; customers; net; round(net_share, 4)", "FROM segment.pareto_summary ORDER BY tier"),
+        ["few 8 240.0000 0.9231", "iron 20 20.0000 0.0769"]
+    );
+    // One new customer now and two a month ago; with the six and six of lost they are seven and eight.
+    assert_eq!(
+        lines(&project, "state; phase; customers; customers_before", "FROM segment.lifecycle ORDER BY state"),
+        ["few null 7 8", "retained p 15 15"]
+    );
+}
+
+#[test]
+fn what_few_customers_said_or_bought_through_a_channel_is_not_told() {
+    let orders = "
+        SELECT concat(channel, n) AS order_id, concat(channel, n) AS customer_key, channel, DATE '2024-06-10' AS bdate,
+               DATE '2024-06-01' AS month, CAST(10 AS DECIMAL(18, 4)) AS net
+        FROM (SELECT channel, unnest(generate_series(1, customers)) AS n
+              FROM (VALUES ('web', 20), ('shop', 6), ('phone', 1)) AS t (channel, customers)) AS each";
+    let answers = "
+        SELECT concat(touchpoint, n) AS response_id, concat(touchpoint, n) AS customer_key, touchpoint, DATE '2024-06-10' AS bdate,
+               CAST('2024-06-10' AS TIMESTAMP) AS answered_at, 'transactional' AS survey, CAST(5 AS BIGINT) AS csat
+        FROM (SELECT touchpoint, unnest(generate_series(1, customers)) AS n
+              FROM (VALUES ('delivery', 5), ('service', 4)) AS t (touchpoint, customers)) AS each";
+    let project = stages(
+        &[
+            "channel/channel/mix.sql",
+            "channel/channel/uplift.sql",
+            "channel/kpi/channel_share.sql",
+            "satisfaction/kpi/csat_by_touchpoint.sql",
+        ],
+        &[
+            (
+                "core/orders",
+                format!("SELECT order_id, customer_key, channel, bdate, net, TRUE AS valid FROM ({orders}) AS o"),
+            ),
+            ("core/valid_orders", format!("SELECT order_id, customer_key, bdate, month, net FROM ({orders}) AS o")),
+            ("core/months", "SELECT DATE '2024-06-01' AS month, FALSE AS provisional".to_owned()),
+            ("core/survey_responses", answers.to_owned()),
+        ],
+    );
+    assert_eq!(
+        lines(&project, "dimension; numerator; denominator; n", "FROM kpi.channel_share ORDER BY dimension"),
+        ["few 70.0000 270.0000 27", "web 200.0000 270.0000 27"]
+    );
+    assert_eq!(
+        lines(&project, "dimension; value; numerator; n; low", "FROM kpi.csat_by_touchpoint ORDER BY dimension"),
+        ["delivery 1.0 5 5 0.5655175352168252", "service null null 4 null"]
+    );
+}
