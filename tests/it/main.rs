@@ -28,3 +28,4 @@ mod sample;
 mod segments;
 mod service;
 mod smtp;
+mod value;
