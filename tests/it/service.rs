@@ -54,3 +54,37 @@ fn a_ticket_that_is_opened_again_later_is_not_yet() {
         ["after midnight false null", "before midnight true 2024-03-04", "opened again true 2024-03-01"]
     );
 }
+
+/// Resolved on a day of March, opened again on a day, and whose ticket it is.
+const MARCH: &str = "
+    SELECT
+        ticket_id, customer_key, 'any' AS topic, CAST(opened AS TIMESTAMP) AS opened_at,
+        CAST(NULL AS TIMESTAMP) AS first_reply_at, CAST(resolved AS TIMESTAMP) AS resolved_at,
+        CAST(again AS TIMESTAMP) AS reopened_at, again IS NOT NULL AS reopened, CAST(opened AS DATE) AS bdate,
+        CAST(resolved AS DATE) AS resolved_on, CAST(1 AS BIGINT) AS contacts
+    FROM (VALUES
+        ('t1', 'ann', '2024-03-30', '2024-03-31', '2024-04-10'), ('t2', 'bob', '2024-03-09', '2024-03-10', '2024-03-30'),
+        ('t3', 'cid', '2024-03-04', '2024-03-05', NULL), ('t4', 'cid', '2024-03-12', '2024-04-02', NULL),
+        ('t5', 'dan', '2024-03-05', '2024-03-06', NULL), ('t6', 'dan', '2024-03-14', '2024-04-02', NULL))
+        AS t (ticket_id, customer_key, opened, resolved, again)";
+
+#[test]
+fn what_may_still_come_back_is_provisional_until_it_can_no_more() {
+    let project =
+        company("interval: day\npacks: [shop, crm/service]\n", &["service"]).with("sql/shop/core/tickets.sql", MARCH);
+    let march = |kpi: &str, as_of: &str| {
+        project.matins(&["run", "--as-of", as_of]).ok();
+        let of = format!("FROM kpi.{kpi} WHERE period = DATE '2024-03-01'");
+        lines(&project, "numerator; denominator; provisional", &of).remove(0)
+    };
+    // Of the four resolved in March one was opened again 10 days later and one 20; one was followed by another after 7 days and
+    // one after 8.
+    assert_eq!(march("reopen_rate", "2024-04-14"), "1 4 true");
+    assert_eq!(march("reopen_rate", "2024-04-15"), "1 4 false");
+    assert_eq!(march("first_contact_resolution", "2024-04-14"), "2 4 true");
+    assert_eq!(march("first_contact_resolution", "2024-04-15"), "2 4 false");
+    project.edit("pipelines/shop.yaml", "packs:", "params: {reopen_days: 20, recontact_days: 8}\npacks:");
+    assert_eq!(march("reopen_rate", "2024-04-20"), "2 4 true");
+    assert_eq!(march("reopen_rate", "2024-04-21"), "2 4 false");
+    assert_eq!(march("first_contact_resolution", "2024-04-21"), "0 4 false");
+}
