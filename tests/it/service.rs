@@ -88,3 +88,43 @@ fn what_may_still_come_back_is_provisional_until_it_can_no_more() {
     assert_eq!(march("reopen_rate", "2024-04-21"), "2 4 false");
     assert_eq!(march("first_contact_resolution", "2024-04-21"), "0 4 false");
 }
+
+/// Opened and answered, in UTC; Shanghai is 8 hours ahead. 4 April 2024, a Thursday, is the festival of Qingming.
+const WAITS: &str = "
+    SELECT
+        ticket_id, ticket_id AS customer_key, 'any' AS topic, CAST(opened AS TIMESTAMP) AS opened_at,
+        CAST(first AS TIMESTAMP) AS first_reply_at, CAST(NULL AS TIMESTAMP) AS resolved_at,
+        CAST(NULL AS TIMESTAMP) AS reopened_at, FALSE AS reopened,
+        CAST(CAST(opened AS TIMESTAMP) + INTERVAL '8 hours' AS DATE) AS bdate, CAST(NULL AS DATE) AS resolved_on,
+        CAST(1 AS BIGINT) AS contacts
+    FROM (VALUES
+        ('over the weekend', '2024-03-29T08:30:00', '2024-04-01T02:00:00'),
+        ('at night', '2024-04-01T18:00:00', '2024-04-01T20:00:00'),
+        ('over the festival', '2024-04-03T09:00:00', '2024-04-05T01:30:00'),
+        ('at once', '2024-04-02T02:00:00', '2024-04-02T02:15:00'))
+        AS t (ticket_id, opened, first)";
+
+#[test]
+fn waiting_is_counted_in_the_hours_somebody_is_there() {
+    let project = company(
+        "interval: day\nparams: {service_hours: \"Mon-Fri 09:00-18:00\", service_holidays: \"2024-04-04\"}\npacks: [shop, crm/service]\n",
+        &["service"],
+    )
+    .with("sql/shop/core/tickets.sql", WAITS);
+    project.edit("matins.yaml", "time_zone: UTC", "time_zone: Asia/Shanghai");
+    project.matins(&["run", "--as-of", "2024-05-01"]).ok();
+    // Friday 16:30 to Monday 10:00 are an hour and a half and an hour; Wednesday 17:00 to Friday 09:30 an hour and a half; 2:00 to
+    // 4:00 at night is nothing.
+    assert_eq!(
+        lines(
+            &project,
+            "ticket_id; first_reply_hours; first_reply_working_hours",
+            "FROM service.tickets ORDER BY ticket_id"
+        ),
+        ["at night 2.0 0.0", "at once 0.25 0.25", "over the festival 40.5 1.5", "over the weekend 65.5 2.5"]
+    );
+    assert_eq!(
+        lines(&project, "period; value; n", "FROM kpi.first_response_working ORDER BY period"),
+        ["2024-03-01 2.5 1", "2024-04-01 0.25 3"]
+    );
+}

@@ -10,6 +10,7 @@ columns:
   reopened: whether it was opened again before `$as_of`
   reopened_on: the day of it; NULL where only the fact is known
   first_reply_hours: from opening to the first answer of a person, by the calendar; NULL while it waits
+  first_reply_working_hours: the same, counting `service_hours` only, less `service_holidays`
   resolution_hours: from opening to being resolved, by the calendar; NULL while it is open, and where only the day is known
   resolved_month: the month it was resolved in; NULL while it is open
   age_hours: of an open ticket, at `$as_of`
@@ -48,6 +49,12 @@ SELECT
     reopened,
     CAST(to_local_time(reopened_at AT TIME ZONE 'UTC' AT TIME ZONE $time_zone) AS DATE) AS reopened_on,
     CAST(date_part('epoch', first_reply_at - opened_at) AS DOUBLE) / 3600 AS first_reply_hours,
+    business_seconds(
+        to_local_time(opened_at AT TIME ZONE 'UTC' AT TIME ZONE $time_zone),
+        to_local_time(first_reply_at AT TIME ZONE 'UTC' AT TIME ZONE $time_zone),
+        $service_hours,
+        $service_holidays
+    ) / 3600 AS first_reply_working_hours,
     CAST(date_part('epoch', resolved_at - opened_at) AS DOUBLE) / 3600 AS resolution_hours,
     resolved_on,
     CAST(date_trunc('month', resolved_on) AS DATE) AS resolved_month,
