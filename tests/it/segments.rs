@@ -1,5 +1,8 @@
 //! What `crm/segment` and the tables like it tell of groups, and that nobody can be singled out in them.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use crate::crm::{company, lines};
 use crate::project::Project;
 
@@ -18,13 +21,19 @@ fn moves(column: &str, flows: &[(&str, &str, u32)]) -> String {
     )
 }
 
-/// Only these stages of `sql/crm`; what they read is given.
+/// Only these stages of `sql/crm`, with the parameters of their packs; what they read is given.
 pub fn stages(files: &[&str], given: &[(&str, String)]) -> Project {
-    let project = company("interval: day\npacks: [shop, crm/part]\n", &[]);
+    let crm = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/crm");
+    let packs: BTreeSet<&str> = files.iter().map(|file| file.split_once('/').expect("a pack").0).collect();
+    let names: Vec<String> = packs.iter().map(|pack| format!("crm/{pack}")).collect();
+    let project = company(&format!("interval: day\npacks: [shop, {}]\n", names.join(", ")), &[]);
+    for pack in packs {
+        let said = std::fs::read_to_string(crm.join(pack).join("pack.yaml")).expect("a pack's words");
+        let (words, _) = said.split_once("kpis:").unwrap_or((&said, ""));
+        project.write(&format!("sql/crm/{pack}/pack.yaml"), words);
+    }
     for file in files {
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/crm").join(file);
-        let (_, below) = file.split_once('/').expect("a pack");
-        project.write(&format!("sql/crm/part/{below}"), std::fs::read(path).expect("a stage"));
+        project.write(&format!("sql/crm/{file}"), std::fs::read(crm.join(file)).expect("a stage"));
     }
     for (table, sql) in given {
         project.write(&format!("sql/shop/{table}.sql"), sql);
@@ -160,4 +169,41 @@ fn what_few_customers_said_or_bought_through_a_channel_is_not_told() {
         lines(&project, "dimension; value; numerator; n; low", "FROM kpi.csat_by_touchpoint ORDER BY dimension"),
         ["delivery 1.0 5 5 0.5655175352168252", "service null null 4 null"]
     );
+}
+
+/// Three customers, who are first in one branch of the value tree each: ann brings most, bob came first, cid buys again.
+#[test]
+fn the_weights_of_the_value_tree_are_the_companys() {
+    let orders = "
+        SELECT order_id, customer_key, CAST(bdate AS DATE) AS bdate, CAST(net AS DECIMAL(18, 4)) AS net
+        FROM (VALUES ('1', 'ann', '2024-03-01', 300), ('2', 'bob', '2023-01-01', 100), ('3', 'bob', '2024-02-01', 100),
+                     ('4', 'cid', '2024-01-01', 100), ('5', 'cid', '2024-02-01', 100))
+             AS t (order_id, customer_key, bdate, net)";
+    let products = "
+        SELECT order_id, customer_key, bdate, CASE WHEN customer_key = 'cid' THEN 'cup' ELSE order_id END AS product_id,
+               TRUE AS valid
+        FROM core.valid_orders";
+    let project = stages(
+        &["segment/segment/value_tree.sql"],
+        &[("core/valid_orders", orders.to_owned()), ("core/order_lines", products.to_owned())],
+    );
+    let scores = || {
+        lines(&project, "customer_key; round(score, 4); value_class", "FROM segment.value_tree ORDER BY customer_key")
+    };
+    let weigh = |weights: [&str; 3]| {
+        let [net, tenure, repurchase] = weights;
+        let params = format!("value_net_weight: {net}, value_tenure_weight: {tenure}, value_repurchase_weight: {repurchase}");
+        project.write(
+            "pipelines/shop.yaml",
+            format!("interval: day\npacks: [shop, crm/segment]\nparams: {{{params}}}\n"),
+        );
+        project.matins(&["run", "--as-of", "2024-07-01"])
+    };
+    // Net 300, 100, 200; tenure least, most, middle; only cid bought a product twice. Percent ranks are 0, 0.5 and 1, and 0 for both
+    // who bought nothing again.
+    weigh(["0.5", "0.2", "0.3"]).ok();
+    assert_eq!(scores(), ["ann 0.5 middle", "bob 0.2 low", "cid 0.65 high"]);
+    weigh(["0", "1", "0"]).ok();
+    assert_eq!(scores(), ["ann 0.0 low", "bob 1.0 high", "cid 0.5 middle"]);
+    weigh(["0.5", "0.2", "0.2"]).code(3).says("the weights of the value tree add up to 1");
 }
