@@ -185,6 +185,11 @@ fn who_stays_who_is_lost_and_who_comes_back() {
     // 90 days before April began the shop was not yet open.
     assert_eq!(figures("kpi.active_90", "2024-03-01"), "null null null");
     assert_eq!(figures("kpi.active_90", "2024-05-01"), "1.0 null null");
+    // The four weeks up to February's end begin on its second day: of cid's three days in them none counts twice. Those up to
+    // January's begin before the first order.
+    assert_eq!(figures("kpi.active_28", "2024-01-01"), "null null null");
+    assert_eq!(figures("kpi.active_28", "2024-02-01"), "1.0 null null");
+    assert_eq!(figures("kpi.active_28", "2024-04-01"), "0.0 null null");
     assert_eq!(
         lines(
             &project,
