@@ -11,6 +11,7 @@
 
 mod burst;
 mod check;
+mod churn;
 mod cli;
 mod crm;
 mod faults;
