@@ -30,3 +30,4 @@ mod segments;
 mod service;
 mod smtp;
 mod value;
+mod voice;
