@@ -207,3 +207,68 @@ fn the_weights_of_the_value_tree_are_the_companys() {
     assert_eq!(scores(), ["ann 0.0 low", "bob 1.0 high", "cid 0.5 middle"]);
     weigh(["0.5", "0.2", "0.2"]).code(3).says("the weights of the value tree add up to 1");
 }
+
+/// Ten customers: days since the last order, days with a purchase, and what they spent on each.
+const TEN: &[(&str, u32, u32, u32)] = &[
+    ("a", 1, 1, 10),
+    ("b", 20, 1, 90),
+    ("c", 30, 2, 20),
+    ("d", 40, 2, 30),
+    ("e", 50, 3, 40),
+    ("f", 60, 3, 50),
+    ("g", 70, 4, 60),
+    ("h", 80, 5, 70),
+    ("i", 90, 6, 80),
+    ("j", 100, 7, 90),
+];
+
+#[test]
+fn the_r_package_passes_a_cut_at_the_cut_and_one_and_never_meets_the_new() {
+    // One purchase a day, the last one so many days before the moment.
+    let days: Vec<String> = TEN.iter().map(|(who, ago, days, net)| format!("('{who}', {ago}, {days}, {net})")).collect();
+    let days = format!(
+        "SELECT who AS customer_key, CAST($as_of - (ago + n - 1) AS DATE) AS bdate,
+                CAST(1 AS BIGINT) AS orders, CAST(net AS DECIMAL(18, 4)) AS net
+         FROM (SELECT who, ago, net, unnest(generate_series(1, days)) AS n FROM (VALUES {}) AS t (who, ago, days, net)) AS each",
+        days.join(", ")
+    );
+    let project = stages(&["segment/segment/rfm_scores.sql"], &[("core/purchase_days", days)]);
+    let scores = || {
+        let of = "FROM segment.rfm_scores WHERE as_of = DATE '2024-07-01' ORDER BY customer_key";
+        lines(&project, "customer_key; r; f; m; segment", of)
+    };
+    // Type-7 quintiles of 1, 1, 2, 2, 3, 3, 4, 5, 6, 7 are 1.8, 2.6, 3.4 and 5.2; of the recencies 28, 46, 64 and 82; of what was
+    // spent (10, 90, 40, 60, 120, 150, 240, 350, 480, 630) 56, 108, 186 and 376.
+    assert_eq!(
+        scores(),
+        [
+            "a 5 1 1 New",
+            "b 5 1 2 Potential loyalist",
+            "c 4 2 1 Potential loyalist",
+            "d 4 2 2 Potential loyalist",
+            "e 3 3 3 Loyal",
+            "f 3 3 3 Loyal",
+            "g 2 4 4 Loyal",
+            "h 2 4 4 Loyal",
+            "i 1 5 5 Can't lose",
+            "j 1 5 5 Can't lose",
+        ]
+    );
+    project.edit("pipelines/shop.yaml", "packs:", "params: {rfm_compat: true}\npacks:");
+    project.matins(&["run", "--as-of", "2024-07-01"]).ok();
+    assert_eq!(
+        scores(),
+        [
+            "a 5 1 1 Potential loyalist",
+            "b 5 1 2 Potential loyalist",
+            "c 4 1 1 Potential loyalist",
+            "d 4 1 2 Potential loyalist",
+            "e 3 2 3 Potential loyalist",
+            "f 3 2 3 Potential loyalist",
+            "g 2 3 4 Loyal",
+            "h 2 4 4 Loyal",
+            "i 1 4 5 At risk",
+            "j 1 5 5 At risk",
+        ]
+    );
+}
