@@ -4,7 +4,7 @@ description: >
 formula: "clv = Σ margin share · E[M] · (E[Y(k)] − E[Y(k−1)]) / (1 + rate)^k"
 rules:
   - MBG/NBD, not BG/NBD, since with the latter nobody who bought once can have been lost.
-  - NULL where `value.models` has no parameters, and it says why. Alive is NULL as well where the model knows no loss: values are
+  - NULL where `value.models` has no parameters, and it says why. Alive is NULL as well where the model knows no loss, and values are
     then those of customers who never leave.
 reference:
   - "MBG/NBD: Batislam, Denizel & Filiztekin 2007, Int. J. of Research in Marketing 24:201"
