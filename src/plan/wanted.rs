@@ -358,7 +358,7 @@ fn input(
     (Input::Parts(parts.clone()), parts)
 }
 
-fn value_text(value: &ParamValue) -> String {
+pub(super) fn value_text(value: &ParamValue) -> String {
     match value {
         ParamValue::Integer(n) => n.to_string(),
         ParamValue::Decimal(text) | ParamValue::Text(text) => text.clone(),

@@ -18,7 +18,8 @@ pub(super) struct Company {
     pub(super) answers: Vec<Answer>,
     /// Customers who left in the churn wave.
     pub(super) left_in_wave: u32,
-    /// Customers whom the campaign brought back.
+    /// Customers whom the campaign reached, and whom it brought back.
+    pub(super) reached: u32,
     pub(super) came_back: u32,
 }
 
@@ -171,6 +172,7 @@ pub(super) fn simulate(spec: &Spec) -> Company {
         tickets: Vec::new(),
         answers: Vec::new(),
         left_in_wave: 0,
+        reached: 0,
         came_back: 0,
     };
     for number in 1..=spec.customers {
@@ -252,8 +254,7 @@ fn live(spec: &Spec, customer: &Customer, random: &mut Random, company: &mut Com
             leaves = random.chance(give_up_per_million(spec, customer, day));
         }
         day = if leaves {
-            let Some(back) = comes_back(spec, customer, day) else { return };
-            company.came_back += 1;
+            let Some(back) = comes_back(spec, customer, day, company) else { return };
             surely = true;
             back
         } else {
@@ -262,15 +263,23 @@ fn live(spec: &Spec, customer: &Customer, random: &mut Random, company: &mut Com
     }
 }
 
-/// When the campaign brings back who left on this day, if it does. It is for those silent for some time.
-fn comes_back(spec: &Spec, customer: &Customer, left: NaiveDate) -> Option<NaiveDate> {
+/// When the campaign brings back who left on this day, if it does. It reaches those silent for some time.
+fn comes_back(spec: &Spec, customer: &Customer, left: NaiveDate, company: &mut Company) -> Option<NaiveDate> {
     let campaign = spec.win_back();
+    if campaign.signed_duration_since(left).num_days() < 60 {
+        return None;
+    }
+    company.reached += 1;
+    if company.reached % 10 >= COME_BACK_OF_TEN {
+        return None;
+    }
+    company.came_back += 1;
     let mut random = Random::stream(spec.seed.rotate_left(32), u64::from(customer.number));
-    let reached = campaign.signed_duration_since(left).num_days() >= 60 && random.chance(COMES_BACK_PER_MILLION);
-    reached.then(|| campaign + Days::new(u64::from(random.below(28))))
+    Some(campaign + Days::new(u64::from(random.below(28))))
 }
 
-pub(super) const COMES_BACK_PER_MILLION: u32 = 300_000;
+/// So many of ten, counted and not drawn, so that what is found of them varies little.
+pub(super) const COME_BACK_OF_TEN: u32 = 3;
 
 pub(super) fn give_up_per_million(spec: &Spec, customer: &Customer, day: NaiveDate) -> u32 {
     let base = if customer.trade { 120_000 } else { 260_000 };

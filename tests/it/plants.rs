@@ -109,18 +109,18 @@ fn new_customers_find_a_place(project: &Project, business: &Value) {
 
 /// The campaign's month is the only one in which as many of the lost came back as it brought back.
 fn some_of_the_lost_come_back(project: &Project, business: &Value) {
-    let chance = business["win_back_chance"].as_f64().expect("a number");
+    let share = business["win_back_share"].as_f64().expect("a number");
     let months: Vec<Month> = months(project, "win_back").into_iter().filter(|m| m.n >= 30.0).collect();
     assert!(months.len() >= 10, "{} months", months.len());
-    let found: Vec<NaiveDate> = months.iter().filter(|m| m.high >= chance).map(|m| m.period).collect();
+    let found: Vec<NaiveDate> = months.iter().filter(|m| m.high >= share).map(|m| m.period).collect();
     assert_eq!(found, [date(&business["win_back_month"])]);
-    assert!(months.iter().any(|m| m.low <= chance && chance <= m.high));
+    assert!(months.iter().any(|m| m.low <= share && share <= m.high));
 }
 
 /// Migration: at the end of the campaign's month, and of no other, so many of those who were lost a month before are won back.
 pub fn the_lost_move(project: &Project, truth: &Value) {
     let business = &truth["business"];
-    let chance = business["win_back_chance"].as_f64().expect("a number");
+    let share = business["win_back_share"].as_f64().expect("a number");
     let campaign = date(&business["win_back_month"]);
     let after = |months: i32| match u32::try_from(months) {
         Ok(later) => campaign + Months::new(later),
@@ -136,7 +136,7 @@ pub fn the_lost_move(project: &Project, truth: &Value) {
                  WHERE scheme = 'lifecycle' AND place_before = 'lost' AND place_now = 'won-back' AND from_customers >= 30",
             );
             let bound = |name: &str| moved.first().and_then(|row| row[name].as_f64());
-            bound("low").is_some_and(|low| low <= chance) && bound("high").is_some_and(|high| chance <= high)
+            bound("low").is_some_and(|low| low <= share) && bound("high").is_some_and(|high| share <= high)
         })
         .collect();
     assert_eq!(found, [campaign]);
