@@ -128,3 +128,29 @@ fn waiting_is_counted_in_the_hours_somebody_is_there() {
         ["2024-03-01 2.5 1", "2024-04-01 0.25 3"]
     );
 }
+
+/// One is resolved and stays so; one is opened again for a month; one waits; one is opened and closed within a day; one comes later.
+const EVENTS: &str = "
+    SELECT ticket_id, CAST(event_no AS BIGINT) AS event_no, event, CAST(bdate AS DATE) AS bdate,
+           CAST(bdate AS TIMESTAMP) AS happened_at
+    FROM (VALUES ('t1', 1, 'opened', '2024-01-10'), ('t1', 2, 'replied', '2024-01-11'), ('t1', 3, 'resolved', '2024-02-05'),
+                 ('t2', 1, 'opened', '2024-01-20'), ('t2', 2, 'resolved', '2024-01-25'), ('t2', 3, 'reopened', '2024-02-20'),
+                 ('t2', 4, 'transferred', '2024-02-21'), ('t2', 5, 'closed', '2024-03-01'), ('t3', 1, 'opened', '2024-02-29'),
+                 ('t4', 1, 'opened', '2024-02-29'), ('t4', 2, 'closed', '2024-02-29'), ('t5', 1, 'opened', '2024-03-20'))
+         AS t (ticket_id, event_no, event, bdate)";
+
+#[test]
+fn what_was_open_is_told_by_the_log() {
+    let project = company("interval: day\npacks: [shop, crm/service]\n", &["service"])
+        .with("sql/shop/core/ticket_events.sql", EVENTS);
+    project.matins(&["run", "--as-of", "2024-03-15"]).ok();
+    // At the end of January the first waits; at that of February the second, open again since the 20th, and the third.
+    assert_eq!(
+        lines(
+            &project,
+            "month; open_at_end; open_again; oldest_days; provisional",
+            "FROM service.backlog_by_events ORDER BY month"
+        ),
+        ["2024-01-01 1 0 22 false", "2024-02-01 2 1 41 false", "2024-03-01 1 0 15 true"]
+    );
+}
