@@ -534,6 +534,11 @@ pub(super) static PACK_FILE: Object = object(
     "pack.yaml",
     &[
         may("description", Shape::Text, "what the pack answers, in a sentence"),
+        may(
+            "params",
+            Shape::Map(WORD, &Shape::Literal),
+            "values that its stages use as `$name`, where a pipeline does not say them",
+        ),
         may("kpis", Shape::List(&Shape::Object(&KPI)), "the named figures of its tables"),
     ],
 );

@@ -191,6 +191,7 @@ pub struct Pipeline {
     pub sources: BTreeMap<SourceName, Source>,
     /// In the order written.
     pub packs: Vec<(PackName, Place)>,
+    /// Its own, and those of its packs that it does not say.
     pub params: BTreeMap<ParamName, ParamValue>,
     /// First the ones it names, in its order; then the others of its packs.
     pub kpis: Vec<Kpi>,
@@ -393,6 +394,8 @@ pub enum OnVanish {
 #[derive(Debug, Clone, Default)]
 pub struct Pack {
     pub description: Option<String>,
+    /// What its stages use where a pipeline does not say it, each with where it stands.
+    pub params: BTreeMap<ParamName, (ParamValue, Place)>,
     /// In order of path.
     pub stages: Vec<Stage>,
     /// In the order written.

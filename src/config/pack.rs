@@ -1,4 +1,4 @@
-//! `sql/<pack…>/pack.yaml` → what a pack says of itself: words, and the KPIs its tables hold.
+//! `sql/<pack…>/pack.yaml` → what a pack says of itself: words, parameters, and the KPIs its tables hold.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use crate::system::Environment;
 use super::keys::PACK_FILE;
 use super::kpi;
 use super::model::Pack;
+use super::pipeline::params;
 use super::shape::{Fields, Reading, Shape};
 use super::tree::parse;
 
@@ -34,5 +35,6 @@ pub(super) fn read(
         return;
     };
     pack.description = fields.text("description").map(str::to_owned);
+    pack.params = params(&mut reading, fields);
     pack.kpis = kpi::of_pack(&mut reading, fields, pack);
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono::{NaiveTime, Weekday};
 
 use crate::base::{
-    Cadence, ChannelName, Diagnostics, PackName, ParamName, PipelineName, Place, ReportName, SourceName, SourceText,
+    Cadence, ChannelName, Diagnostic, Diagnostics, PackName, ParamName, PipelineName, Place, ReportName, SourceName, SourceText,
     StoreName, TableName,
 };
 
@@ -22,7 +22,7 @@ use super::words::{address, is_word, name, zone};
 use super::{kpi, number, schedule, source};
 
 /// What a stage is given without being asked.
-const RESERVED_PARAMS: [&str; 4] = ["as_of", "start", "end", "prev_as_of"];
+const RESERVED_PARAMS: [&str; 6] = ["as_of", "start", "end", "prev_as_of", "as_of_utc", "time_zone"];
 
 pub(super) fn read(
     name: PipelineName,
@@ -46,8 +46,8 @@ pub(super) fn read(
         time_zone: fields.get("time_zone").and_then(|n| zone(reading, n)).unwrap_or(around.time_zone),
         interval: interval(reading, fields),
         sources,
+        params: params_of_all(reading, fields, &packs, around),
         packs,
-        params: params(reading, fields),
         reports: reports(reading, fields, around),
         timeouts: timeouts(reading, fields, around.timeouts),
         notify: notify(reading, fields, around),
@@ -159,7 +159,30 @@ fn unknown_pack(reading: &mut Reading<'_>, node: &Node, text: &str, around: &Sur
     }
 }
 
-fn params(reading: &mut Reading<'_>, fields: Fields<'_>) -> BTreeMap<ParamName, ParamValue> {
+/// What the pipeline says, then what its packs say. Of a parameter that two packs have, the pipeline must say the value.
+fn params_of_all(
+    reading: &mut Reading<'_>,
+    fields: Fields<'_>,
+    packs: &[(PackName, Place)],
+    around: &Surroundings<'_>,
+) -> BTreeMap<ParamName, ParamValue> {
+    let own: BTreeMap<ParamName, ParamValue> =
+        params(reading, fields).into_iter().map(|(name, (value, _))| (name, value)).collect();
+    let mut defaults: BTreeMap<&ParamName, &(ParamValue, Place)> = BTreeMap::new();
+    for (name, given) in packs.iter().filter_map(|(pack, _)| around.packs.get(pack)).flat_map(|pack| &pack.params) {
+        let first = defaults.entry(name).or_insert(given);
+        if first.0 != given.0 && !own.contains_key(name) {
+            let message = format!("two packs of this pipeline give the parameter `{name}` different values");
+            let help = format!("the other stands at {}: say in `params` of the pipeline which one is meant", first.1);
+            reading.found.push(Diagnostic::error("duplicate-name", message).at(given.1.clone()).help(help));
+        }
+    }
+    let defaults = defaults.into_iter().map(|(name, (value, _))| (name.clone(), value.clone()));
+    defaults.chain(own).collect()
+}
+
+/// The values below `params`, each with where it stands.
+pub(super) fn params(reading: &mut Reading<'_>, fields: Fields<'_>) -> BTreeMap<ParamName, (ParamValue, Place)> {
     let mut params = BTreeMap::new();
     for entry in fields.get("params").map(Node::entries).unwrap_or_default() {
         let name = name::<ParamName>(reading, &entry.key, &entry.key_span);
@@ -168,7 +191,7 @@ fn params(reading: &mut Reading<'_>, fields: Fields<'_>) -> BTreeMap<ParamName, 
             reading.error("reserved-name", &entry.key_span, message, "give it another name");
         }
         if let (Some(name), Some(value)) = (name, param(reading, &entry.node)) {
-            params.insert(name, value);
+            params.insert(name, (value, reading.place(&entry.key_span)));
         }
     }
     params

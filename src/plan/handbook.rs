@@ -9,6 +9,8 @@ use crate::config::{
 };
 use crate::sql::{self, Query};
 
+use super::wanted::value_text;
+
 /// Every page by its path below the folder of docs.
 pub fn handbook(project: &Project) -> BTreeMap<String, String> {
     let mut pages = BTreeMap::from([("core-tables.md".to_owned(), core_tables())]);
@@ -48,6 +50,11 @@ fn index(project: &Project, declaring: &[(&PackName, &Pack)]) -> String {
         let _ = write!(out, "\n## `{name}`\n\n");
         if let Some(description) = &pack.description {
             let _ = writeln!(out, "{}\n", cell(description));
+        }
+        if !pack.params.is_empty() {
+            let shown = |text: String| if text.is_empty() { "nothing".to_owned() } else { format!("`{text}`") };
+            let params = pack.params.iter().map(|(name, (value, _))| format!("`{name}` {}", shown(value_text(value))));
+            let _ = writeln!(out, "Unless a pipeline says otherwise: {}.\n", params.collect::<Vec<_>>().join(", "));
         }
         if !pack.kpis.is_empty() {
             out.push_str("| KPI | in Chinese | unit | what it is |\n| --- | --- | --- | --- |\n");

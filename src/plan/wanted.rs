@@ -427,7 +427,7 @@ fn timed(name: &SourceName, source: &WantedSource, cut: Cut, by: &ByTime, span: 
     }
 }
 
-fn value_text(value: &ParamValue) -> String {
+pub(super) fn value_text(value: &ParamValue) -> String {
     match value {
         ParamValue::Integer(n) => n.to_string(),
         ParamValue::Decimal(text) | ParamValue::Text(text) => text.clone(),

@@ -160,7 +160,7 @@ impl Observer for Quietly {
                 let (step, took) = (step.clone(), Duration::ZERO);
                 self.inner.see(&Event::StepFinished { step, outcome: StepOutcome::Reused, took });
             }
-            Event::RunStarted { .. } | Event::Published { .. } | Event::RunFinished { .. } => {}
+            Event::RunStarted { .. } | Event::Published { .. } | Event::RunEnded { .. } => {}
             other => self.inner.see(other),
         }
     }

@@ -1,5 +1,6 @@
 //! What really happened at Hartwell & Finch: who came, what they ordered, sent back, asked and answered. Grows, has
-//! seasons, a change for the better, a month in which many leave and one in which service fails.
+//! seasons, a change for the better, a month in which many leave, one in which service fails and one in which a campaign brings
+//! some of those who left back.
 
 use chrono::{DateTime, Datelike, Days, Duration, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Timelike, Utc};
 use chrono_tz::Europe::London;
@@ -17,6 +18,9 @@ pub(super) struct Company {
     pub(super) answers: Vec<Answer>,
     /// Customers who left in the churn wave.
     pub(super) left_in_wave: u32,
+    /// Customers whom the campaign reached, and whom it brought back.
+    pub(super) reached: u32,
+    pub(super) came_back: u32,
 }
 
 pub(super) struct Customer {
@@ -168,6 +172,8 @@ pub(super) fn simulate(spec: &Spec) -> Company {
         tickets: Vec::new(),
         answers: Vec::new(),
         left_in_wave: 0,
+        reached: 0,
+        came_back: 0,
     };
     for number in 1..=spec.customers {
         let mut random = Random::stream(spec.seed, u64::from(number));
@@ -228,29 +234,52 @@ fn season(date: NaiveDate) -> u32 {
     SEASONS_PER_MILLE[date.month0() as usize]
 }
 
-/// One customer's days: a first order, then another with a constant chance a day, and after each a chance to give up.
+/// One customer's days: a first order, then another with a constant chance a day, and after each a chance to give up. Whom the
+/// campaign brings back lives on like that.
 fn live(spec: &Spec, customer: &Customer, random: &mut Random, company: &mut Company) {
     if random.chance(60_000) {
         return;
     }
     let mean_gap = if customer.trade { random.between(12, 30) } else { random.between(25, 60) };
     let mut day = customer.created_on + Days::new(u64::from(random.below(10)));
-    let mut first = true;
+    let mut surely = true;
     while day < spec.as_of {
-        if !first && day == spec.churn_wave() && random.chance(350_000) {
+        let mut leaves = false;
+        if !surely && day == spec.churn_wave() && random.chance(350_000) {
             company.left_in_wave += 1;
-            return;
-        }
-        if first || random.chance(1000 * season(day) / mean_gap) {
-            first = false;
+            leaves = true;
+        } else if surely || random.chance(1000 * season(day) / mean_gap) {
+            surely = false;
             company.orders.push(new_order(customer, day, random));
-            if random.chance(give_up_per_million(spec, customer, day)) {
-                return;
-            }
+            leaves = random.chance(give_up_per_million(spec, customer, day));
         }
-        day = day + Days::new(1);
+        day = if leaves {
+            let Some(back) = comes_back(spec, customer, day, company) else { return };
+            surely = true;
+            back
+        } else {
+            day + Days::new(1)
+        };
     }
 }
+
+/// When the campaign brings back who left on this day, if it does. It reaches those silent for some time.
+fn comes_back(spec: &Spec, customer: &Customer, left: NaiveDate, company: &mut Company) -> Option<NaiveDate> {
+    let campaign = spec.win_back();
+    if campaign.signed_duration_since(left).num_days() < 60 {
+        return None;
+    }
+    company.reached += 1;
+    if company.reached % 10 >= COME_BACK_OF_TEN {
+        return None;
+    }
+    company.came_back += 1;
+    let mut random = Random::stream(spec.seed.rotate_left(32), u64::from(customer.number));
+    Some(campaign + Days::new(u64::from(random.below(28))))
+}
+
+/// So many of ten, counted and not drawn, so that what is found of them varies little.
+pub(super) const COME_BACK_OF_TEN: u32 = 3;
 
 pub(super) fn give_up_per_million(spec: &Spec, customer: &Customer, day: NaiveDate) -> u32 {
     let base = if customer.trade { 120_000 } else { 260_000 };

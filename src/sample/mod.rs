@@ -62,6 +62,11 @@ impl Spec {
         self.month_before_last(4)
     }
 
+    /// In this month a campaign brings some of those who left back.
+    fn win_back(&self) -> NaiveDate {
+        self.month_before_last(2)
+    }
+
     /// In this month service is slow and customers say so.
     fn nps_drop(&self) -> NaiveDate {
         self.month_before_last(3)

@@ -6,7 +6,7 @@ use chrono::{Datelike, NaiveDate};
 use serde::Serialize;
 
 use super::Spec;
-use super::company::{Company, give_up_per_million, late_per_million, promoters_and_detractors};
+use super::company::{COME_BACK_OF_TEN, Company, give_up_per_million, late_per_million, promoters_and_detractors};
 use super::faults::Planter;
 use super::table::pounds;
 
@@ -55,6 +55,10 @@ pub struct Business {
     pub net_revenue: String,
     pub churn_wave_month: NaiveDate,
     pub churn_wave_customers: u32,
+    /// In this month a campaign brought back this share of those who had left at least 60 days before, each for an order and more.
+    pub win_back_month: NaiveDate,
+    pub win_back_customers: u32,
+    pub win_back_share: f64,
     pub retention_shift_month: NaiveDate,
     pub gives_up_after_an_order_before_the_shift: String,
     pub gives_up_after_an_order_since_the_shift: String,
@@ -168,6 +172,9 @@ fn business(spec: &Spec, company: &Company) -> Business {
         net_revenue: pounds(net_by_month.values().sum()),
         churn_wave_month: spec.churn_wave(),
         churn_wave_customers: company.left_in_wave,
+        win_back_month: spec.win_back(),
+        win_back_customers: company.came_back,
+        win_back_share: f64::from(COME_BACK_OF_TEN) / 10.0,
         retention_shift_month: spec.retention_shift(),
         gives_up_after_an_order_before_the_shift: give_up_text(spec, company, spec.start),
         gives_up_after_an_order_since_the_shift: give_up_text(spec, company, spec.last_day()),

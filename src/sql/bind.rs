@@ -25,8 +25,9 @@ pub enum BindError {
 }
 
 impl Bindings {
-    /// The pipeline's parameters and the bounds of the interval: dates, or local timestamps when a bound is not a midnight.
-    /// `prev_as_of` is the same wall clock a month before `as_of`, or the interval's start where that lies further back.
+    /// The pipeline's parameters, its zone and the bounds of the interval: dates, or local timestamps when a bound is not a
+    /// midnight. `prev_as_of` is the same wall clock a month before `as_of`, or the interval's start where that lies further
+    /// back; `as_of_utc` is `as_of` as a moment in UTC.
     pub fn of(params: &BTreeMap<ParamName, ParamValue>, interval: &Interval) -> Self {
         let mut all = params.clone();
         let whole_days = interval.as_of().is_midnight() && crate::base::AsOf(interval.start).is_midnight();
@@ -34,10 +35,10 @@ impl Bindings {
         let month_before = end.checked_sub_months(Months::new(1)).unwrap_or(start);
         for (name, at) in [("as_of", end), ("start", start), ("end", end), ("prev_as_of", month_before.min(start))] {
             let value = if whole_days { ParamValue::Date(at.date()) } else { ParamValue::Timestamp(at) };
-            if let Ok(name) = name.parse() {
-                all.insert(name, value);
-            }
+            all.extend(name.parse().map(|name| (name, value)));
         }
+        all.extend("as_of_utc".parse().map(|name| (name, ParamValue::Timestamp(interval.end.naive_utc()))));
+        all.extend("time_zone".parse().map(|name| (name, ParamValue::Text(interval.end.timezone().name().to_owned()))));
         Self(all)
     }
 
@@ -122,5 +123,16 @@ mod tests {
             let name: ParamName = "prev_as_of".parse().expect("a name");
             assert_eq!(bindings.0[&name], ParamValue::Date(before.parse().expect("a date")), "{start} to {end}");
         }
+    }
+
+    #[test]
+    fn the_moment_in_utc_is_that_of_the_zones_midnight() {
+        let shanghai = |text: &str| start_of_day(text.parse().expect("a date"), chrono_tz::Asia::Shanghai);
+        let day = Interval { start: shanghai("2024-02-29"), end: shanghai("2024-03-01") };
+        let bindings = Bindings::of(&BTreeMap::new(), &day);
+        let value = |name: &str| bindings.0[&name.parse::<ParamName>().expect("a name")].clone();
+        let moment = "2024-02-29T16:00:00".parse().expect("a moment");
+        assert_eq!(value("as_of_utc"), ParamValue::Timestamp(moment));
+        assert_eq!(value("time_zone"), ParamValue::Text("Asia/Shanghai".to_owned()));
     }
 }

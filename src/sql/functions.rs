@@ -225,6 +225,9 @@ pub const TABLE: &[Function] = &[
     row(SPECIAL, "normal_quantile", "p", "DOUBLE",
         "the z a standard normal stays under with probability p, 0 < p < 1",
         "inverse of erfc, by the crate statrs, and a Newton step"),
+    row(SPECIAL, "chi_squared_tail", "x, degrees", "DOUBLE",
+        "probability that χ² with these degrees of freedom is x or more",
+        "Pearson 1900; incomplete gamma function, by the crate statrs"),
 ];
 
 /// The function of this name.

@@ -76,7 +76,7 @@ fn shop() -> Project {
 }
 
 /// A company with these packs of `sql/crm` and no tables yet.
-fn company(pipeline: &str, packs: &[&str]) -> Project {
+pub fn company(pipeline: &str, packs: &[&str]) -> Project {
     let project = Project::empty()
         .with("matins.yaml", "lake: lake\ntime_zone: UTC\nmemory: 256MiB\ndefault_pipeline: shop\nstores: {}\n")
         .with("pipelines/shop.yaml", pipeline);
@@ -88,7 +88,7 @@ fn company(pipeline: &str, packs: &[&str]) -> Project {
 }
 
 /// These columns of every row as one text.
-fn lines(project: &Project, columns: &str, rest: &str) -> Vec<String> {
+pub fn lines(project: &Project, columns: &str, rest: &str) -> Vec<String> {
     let texts: Vec<String> = columns.split("; ").map(|c| format!("coalesce(CAST({c} AS VARCHAR), 'null')")).collect();
     let rows = project.query(&format!("SELECT concat_ws(' ', {}) AS line {rest}", texts.join(", ")));
     rows.iter().map(|row| row["line"].as_str().expect("a text").to_owned()).collect()
@@ -185,6 +185,11 @@ fn who_stays_who_is_lost_and_who_comes_back() {
     // 90 days before April began the shop was not yet open.
     assert_eq!(figures("kpi.active_90", "2024-03-01"), "null null null");
     assert_eq!(figures("kpi.active_90", "2024-05-01"), "1.0 null null");
+    // The four weeks up to February's end begin on its second day: of cid's three days in them none counts twice. Those up to
+    // January's begin before the first order.
+    assert_eq!(figures("kpi.active_28", "2024-01-01"), "null null null");
+    assert_eq!(figures("kpi.active_28", "2024-02-01"), "1.0 null null");
+    assert_eq!(figures("kpi.active_28", "2024-04-01"), "0.0 null null");
     assert_eq!(
         lines(
             &project,
@@ -292,7 +297,11 @@ fn a_table_that_breaks_its_identity_is_not_published() {
         .with("sql/shop/core/orders.sql", ORDERS)
         .with(
             "sql/shop/core/customers.sql",
-            "SELECT DISTINCT customer_key, DATE '2024-01-01' AS created_on FROM core.orders",
+            // Five who never order, since no flow of fewer is told.
+            "SELECT DISTINCT customer_key, DATE '2024-01-01' AS created_on FROM core.orders
+             UNION ALL
+             SELECT concat('silent', n) AS customer_key, DATE '2024-01-01' AS created_on
+             FROM (SELECT unnest(generate_series(1, 5)) AS n) AS numbers",
         )
         .with("sql/shop/core/tickets.sql", TEN_TICKETS)
         .with("sql/shop/core/refunds.sql", TABLES.iter().find(|(name, _)| *name == "refunds").expect("refunds").1);
@@ -396,7 +405,7 @@ const TEN_TICKETS: &str = "
         CAST(CAST(to_timestamp_seconds(1709251200 + 60 * resolved) AS TIMESTAMP) AS DATE) AS resolved_on,
         CAST(CAST(to_timestamp_seconds(1709251200 + 60 * (opened + 60 * hours)) AS TIMESTAMP) AS DATE) AS due_on,
         CAST(NULL AS BOOLEAN) AS sla_met,
-        CAST(contacts AS BIGINT) AS contacts, reopens > 0 AS reopened
+        CAST(contacts AS BIGINT) AS contacts, reopens > 0 AS reopened, CAST(NULL AS TIMESTAMP) AS reopened_at
     FROM (VALUES
         (1, 0, 60, 240, 0, 1, 24), (2, 60, 90, 540, 0, 1, 24), (3, 120, 480, 2400, 1, 3, 24), (4, 180, 240, 300, 0, 1, 4),
         (5, 300, 360, NULL, 0, 2, 24), (6, 360, NULL, NULL, 0, 0, 24), (7, 480, 495, 600, 0, 1, 4),
@@ -517,7 +526,7 @@ packs: [shop, crm/core, crm/retention, crm/growth, crm/purchase, crm/segment, cr
 
 /// Ordered at noon in Greenwich, on the day that it was then in the company's zone.
 const DAYS_OF_ORDERS: &str = "
-    SELECT order_id, customer, net,
+    SELECT order_id, customer, net, CAST(ordered_on AS TIMESTAMP) + INTERVAL '12 hours' AS ordered_at,
            CAST(to_local_time((CAST(ordered_on AS TIMESTAMP) + INTERVAL '12 hours') AT TIME ZONE 'UTC' AT TIME ZONE 'ZONE') AS DATE) AS ordered_on
     FROM raw.orders";
 
@@ -538,15 +547,20 @@ const REGISTER: &str = "
 
 /// Each order led to a ticket that took as many hours as it cost, and to an answer; many answers have one moment.
 const TICKETS_FROM_EXPORTS: &str = "
-    SELECT order_id AS ticket_id, customer AS customer_key, order_id, CAST(ordered_on AS TIMESTAMP) AS opened_at,
+    SELECT order_id AS ticket_id, customer AS customer_key, order_id, CAST(ordered_at AS TIMESTAMP) AS opened_at,
            CAST(to_timestamp_seconds(opened + CAST(60 * net AS BIGINT)) AS TIMESTAMP) AS first_reply_at,
            CAST(to_timestamp_seconds(opened + CAST(3600 * net AS BIGINT)) AS TIMESTAMP) AS resolved_at,
            CAST(to_timestamp_seconds(opened + 172800) AS TIMESTAMP) AS due_at, ordered_on AS bdate,
-           CAST(CAST(to_timestamp_seconds(opened + CAST(3600 * net AS BIGINT)) AS TIMESTAMP) AS DATE) AS resolved_on,
-           CAST(CAST(to_timestamp_seconds(opened + 172800) AS TIMESTAMP) AS DATE) AS due_on,
+           CAST(to_local_time(
+               CAST(to_timestamp_seconds(opened + CAST(3600 * net AS BIGINT)) AS TIMESTAMP) AT TIME ZONE 'UTC' AT TIME ZONE 'ZONE'
+           ) AS DATE) AS resolved_on,
+           CAST(to_local_time(
+               CAST(to_timestamp_seconds(opened + 172800) AS TIMESTAMP) AT TIME ZONE 'UTC' AT TIME ZONE 'ZONE'
+           ) AS DATE) AS due_on,
            CAST(NULL AS BOOLEAN) AS sla_met, 'any' AS topic, CAST(net AS BIGINT) % 3 = 0 AS is_complaint,
-           CAST(net AS BIGINT) % 2 + 1 AS contacts, CAST(net AS BIGINT) % 7 = 0 AS reopened
-    FROM (SELECT *, CAST(date_part('epoch', CAST(ordered_on AS TIMESTAMP)) AS BIGINT) AS opened FROM shop.days) AS o";
+           CAST(net AS BIGINT) % 2 + 1 AS contacts, CAST(net AS BIGINT) % 7 = 0 AS reopened,
+           CAST(NULL AS TIMESTAMP) AS reopened_at
+    FROM (SELECT *, CAST(date_part('epoch', ordered_at) AS BIGINT) AS opened FROM shop.days) AS o";
 
 const ANSWERS_FROM_EXPORTS: &str = "
     SELECT order_id AS response_id, customer AS customer_key, CAST(date_trunc('month', ordered_on) AS TIMESTAMP) AS answered_at,
@@ -573,7 +587,7 @@ fn tables_of(case: &Case) -> BTreeMap<String, Vec<String>> {
         .with("sql/shop/shop/days.sql", DAYS_OF_ORDERS.replace("ZONE'", &format!("{}'", case.zone)))
         .with("sql/shop/core/orders.sql", FROM_EXPORTS)
         .with("sql/shop/core/customers.sql", REGISTER.replace("SILENT", &case.silent.to_string()))
-        .with("sql/shop/core/tickets.sql", TICKETS_FROM_EXPORTS)
+        .with("sql/shop/core/tickets.sql", TICKETS_FROM_EXPORTS.replace("ZONE'", &format!("{}'", case.zone)))
         .with("sql/shop/core/survey_responses.sql", ANSWERS_FROM_EXPORTS)
         .with("sql/shop/core/refunds.sql", TABLES.iter().find(|(name, _)| *name == "refunds").expect("refunds").1);
     project.edit("matins.yaml", "stores: {}", "stores: {exports: exports}");

@@ -11,6 +11,7 @@
 
 mod burst;
 mod check;
+mod churn;
 mod cli;
 mod crm;
 mod faults;
@@ -18,6 +19,7 @@ mod hostile;
 mod incremental;
 mod kpis;
 mod marketplace;
+mod moments;
 mod nights;
 mod notices;
 mod plants;
@@ -25,6 +27,10 @@ mod project;
 mod rooms;
 mod s3;
 mod sample;
+mod segments;
+mod service;
 mod smtp;
+mod value;
+mod voice;
 mod watching;
 mod world;

@@ -20,6 +20,7 @@ pub fn are_found(project: &Project, truth: &Value) {
     many_leave_at_once(project, business);
     fewer_give_up(project, business);
     new_customers_find_a_place(project, business);
+    some_of_the_lost_come_back(project, business);
 }
 
 fn date(value: &Value) -> NaiveDate {
@@ -104,4 +105,39 @@ fn new_customers_find_a_place(project: &Project, business: &Value) {
     for (month, found) in months.iter().zip(&by_month) {
         assert_eq!((&month["month"], &month["new_customers"]), (&found["month"], &found["new"]));
     }
+}
+
+/// The campaign's month is the only one in which as many of the lost came back as it brought back.
+fn some_of_the_lost_come_back(project: &Project, business: &Value) {
+    let share = business["win_back_share"].as_f64().expect("a number");
+    let months: Vec<Month> = months(project, "win_back").into_iter().filter(|m| m.n >= 30.0).collect();
+    assert!(months.len() >= 10, "{} months", months.len());
+    let found: Vec<NaiveDate> = months.iter().filter(|m| m.high >= share).map(|m| m.period).collect();
+    assert_eq!(found, [date(&business["win_back_month"])]);
+    assert!(months.iter().any(|m| m.low <= share && share <= m.high));
+}
+
+/// Migration: at the end of the campaign's month, and of no other, so many of those who were lost a month before are won back.
+pub fn the_lost_move(project: &Project, truth: &Value) {
+    let business = &truth["business"];
+    let share = business["win_back_share"].as_f64().expect("a number");
+    let campaign = date(&business["win_back_month"]);
+    let after = |months: i32| match u32::try_from(months) {
+        Ok(later) => campaign + Months::new(later),
+        Err(_) => campaign - Months::new(months.unsigned_abs()),
+    };
+    let found: Vec<NaiveDate> = (-3..=2)
+        .map(after)
+        .filter(|month| {
+            project.matins(&["run", "--as-of", &(*month + Months::new(1)).to_string()]).ok();
+            let moved = project.query(
+                "SELECT wilson_low(customers, from_customers) AS low, wilson_high(customers, from_customers) AS high
+                 FROM segment.migration
+                 WHERE scheme = 'lifecycle' AND place_before = 'lost' AND place_now = 'won-back' AND from_customers >= 30",
+            );
+            let bound = |name: &str| moved.first().and_then(|row| row[name].as_f64());
+            bound("low").is_some_and(|low| low <= share) && bound("high").is_some_and(|high| share <= high)
+        })
+        .collect();
+    assert_eq!(found, [campaign]);
 }

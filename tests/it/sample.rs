@@ -123,6 +123,21 @@ fn mail_can_be_read(project: &Project) {
     );
 }
 
+/// The same company month by month, with no more packs than it takes.
+#[test]
+fn who_was_lost_and_came_back_moves_in_the_month_it_was_planted() {
+    let project = clone();
+    let pipeline = project.read("pipelines/customer-health.yaml");
+    let (sources, _) = pipeline.split_once("\ncurrency:").expect("what follows the sources");
+    project.write(
+        "pipelines/customer-health.yaml",
+        format!("{sources}\npacks: [sample-company, crm/core, crm/segment]\n"),
+    );
+    project.matins(&["run"]).ok();
+    let truth: Value = serde_json::from_str(&project.read("exports/truth.json")).expect("the truth");
+    plants::the_lost_move(&project, &truth);
+}
+
 #[test]
 fn two_fresh_runs_come_to_the_same() {
     let (one, two) = (clone(), clone());

@@ -7,6 +7,7 @@ columns:
   resolved_at: NULL for incidents that were closed and never resolved
   resolved_on: the day they were closed, for those
   sla_met: as the last event says
+  reopened_at: NULL, of the log only the last event is kept
   contacts: NULL, the log does not count them
 key: [ticket_id]
 */
@@ -26,5 +27,6 @@ SELECT
     priority,
     assigned_to AS agent,
     CAST(NULL AS BIGINT) AS contacts,
-    reopen_count > 0 AS reopened
+    reopen_count > 0 AS reopened,
+    CAST(NULL AS TIMESTAMP) AS reopened_at
 FROM raw.events

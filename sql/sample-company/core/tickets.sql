@@ -9,6 +9,7 @@ columns:
   due_on: the business date of due_at
   contacts: how often the customer and the company spoke
   sla_met: NULL, since due_at says it
+  reopened_at: NULL, the service desk only says whether
   order_id: NULL, the service desk does not write it down
 key: [ticket_id]
 checks:
@@ -29,6 +30,7 @@ SELECT
     channel,
     contacts,
     reopened,
+    CAST(NULL AS TIMESTAMP) AS reopened_at,
     CAST(NULL AS BOOLEAN) AS sla_met,
     topic = 'complaint' AS is_complaint,
     CAST(NULL AS VARCHAR) AS order_id

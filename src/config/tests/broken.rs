@@ -35,6 +35,18 @@ fn a_channel_is_reached_safely_or_not_at_all() {
     assert_eq!(found.0.iter().map(|d| d.code).collect::<Vec<_>>(), ["bad-url", "unused-key", "bad-url"], "{found:?}");
 }
 
+/// Of what two packs say differently the pipeline must say which; what both say alike, or it says itself, is no question.
+#[test]
+fn a_parameter_has_one_value() {
+    let shop = |params: &str| read(&with(&[("sql/shop/pack.yaml", &format!("params: {params}\n"))])).1;
+    assert!(shop("{quiet_days: 30, vat: 0.21}").0.is_empty());
+    let told = lines(&shop("{quiet_days: 31}"));
+    assert_eq!(told.len(), 1, "{told:?}");
+    let words = "duplicate-name: two packs of this pipeline give the parameter `quiet_days` different values «quiet_days»";
+    assert!(told[0].starts_with("sql/crm/kpis/pack.yaml:12:21 ") && told[0].contains(words), "{told:?}");
+    assert!(told[0].contains("sql/shop/pack.yaml:1:10"), "{told:?}");
+}
+
 /// Ten mistakes over three files are told in one go, in the order of the files.
 #[test]
 fn all_mistakes_are_told_at_once() {

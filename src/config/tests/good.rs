@@ -90,6 +90,7 @@ fn the_pipeline() {
         [
             ("churn_days", ParamValue::Integer(90)),
             ("code", ParamValue::Text("007".to_owned())),
+            ("quiet_days", ParamValue::Integer(30)),
             ("region", ParamValue::Text("north".to_owned())),
             ("since", ParamValue::Date(day(2024))),
             ("strict", ParamValue::Boolean(true)),

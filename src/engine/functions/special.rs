@@ -16,6 +16,11 @@ pub(super) const FUNCTIONS: &[Numeric] = &[
             Err("p lies between 0 and 1".to_owned())
         }
     }),
+    of("chi_squared_tail", 2, |v| match *v {
+        [x, degrees] if x == 0.0 && degrees > 0.0 => Ok(Some(1.0)),
+        [x, degrees] if x > 0.0 && degrees > 0.0 => Ok(Some(gamma_ur(0.5 * degrees, 0.5 * x))),
+        _ => Err("x is not below 0, and there are degrees of freedom".to_owned()),
+    }),
 ];
 
 /// By the incomplete gamma function, which statrs has to the last digits where its erfc has eleven of them.

@@ -12,7 +12,7 @@ key: [product_id]
 WITH refunded AS (
     SELECT DISTINCT order_id
     FROM core.refunds
-    WHERE order_id IS NOT NULL
+    WHERE order_id IS NOT NULL AND bdate < $as_of
 ),
 items AS (
     SELECT DISTINCT l.product_id, l.order_id, r.order_id IS NOT NULL AS paid_back

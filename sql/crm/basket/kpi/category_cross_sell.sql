@@ -14,7 +14,7 @@ key: [period]
 WITH uses AS (
     SELECT DISTINCT customer_key, CAST(date_trunc('month', bdate) AS DATE) AS month, category
     FROM core.order_lines
-    WHERE valid AND category IS NOT NULL
+    WHERE valid AND category IS NOT NULL AND bdate < $as_of
 ),
 habits AS (
     SELECT m.month, m.provisional, u.customer_key, min(u.category) < max(u.category) AS several

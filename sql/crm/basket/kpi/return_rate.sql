@@ -15,7 +15,7 @@ key: [period]
 WITH refunded AS (
     SELECT DISTINCT order_id
     FROM core.refunds
-    WHERE order_id IS NOT NULL
+    WHERE order_id IS NOT NULL AND bdate < $as_of
 ),
 known AS (
     SELECT count(*) > 0 AS any_refund
@@ -28,7 +28,7 @@ counts AS (
         count(*) AS n
     FROM core.orders AS o
     LEFT JOIN refunded AS r ON r.order_id = o.order_id
-    WHERE o.valid
+    WHERE o.valid AND o.bdate < $as_of
     GROUP BY 1
 ),
 months AS (

@@ -1,7 +1,9 @@
 /* matins
 description: >
   One row per number of channels that customers used in the 12 months before `$as_of`, and what such customers brought.
-rules: An observation, no effect; who buys more has more occasions to use a second channel.
+rules:
+  - An observation, no effect; who buys more has more occasions to use a second channel.
+  - No row for less than 5 customers.
 columns:
   channels: 1, 2, 3 … different ones
   net_per_customer: mean of the 12 months
@@ -27,4 +29,5 @@ SELECT
     CAST(sum(orders) AS DOUBLE) / count(*) AS orders_per_customer
 FROM habits
 GROUP BY channels
+HAVING count(*) >= 5
 ORDER BY channels

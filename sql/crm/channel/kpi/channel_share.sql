@@ -3,7 +3,8 @@ description: One row per month and channel, the share of the month's net that ca
 formula: "net of the channel ÷ net of all channels"
 rules:
   - Refunds lie in the month of their order.
-  - A month without sales has no row.
+  - A month without sales has no row, and neither has one of less than 5 customers; channels that fewer than 5 used in a month are
+    one, `few` (`channel.mix`).
 columns:
   dimension: the channel
   numerator: net of the channel

@@ -1,5 +1,5 @@
 /* matins
-description: One row per customer and month with at least one valid order.
+description: One row per customer and month with at least one valid order before `$as_of`.
 columns:
   orders: valid orders in the month
   net: as originated, so refunds lie in the month of their order

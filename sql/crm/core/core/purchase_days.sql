@@ -14,7 +14,6 @@ key: [customer_key, bdate]
 WITH purchase_days AS (
     SELECT customer_key, bdate, count(*) AS orders, CAST(sum(net) AS DECIMAL(18, 4)) AS net
     FROM core.valid_orders
-    WHERE bdate < $as_of
     GROUP BY customer_key, bdate
 )
 SELECT

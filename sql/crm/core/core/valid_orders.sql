@@ -1,12 +1,12 @@
 /* matins
 description: >
-  One row per order that counts as a purchase: valid, its customer known, and not refunded in full. A partial refund takes
-  its amount off the order it belongs to (as originated), so this table restates history; see `kpi.net_revenue` for
-  refunds dated when they were paid.
+  One row per order before `$as_of` that counts as a purchase: valid, its customer known, and not refunded in full by then. A
+  partial refund takes its amount off the order it belongs to (as originated), so this table restates history; see
+  `kpi.net_revenue` for refunds dated when they were paid.
 columns:
   month: the first day of the month of bdate
   ordered: what was ordered, before refunds
-  refunded: what has been refunded of it to date
+  refunded: what had been refunded of it before `$as_of`
   net: ordered less refunded
 key: [order_id]
 checks:
@@ -17,7 +17,7 @@ checks:
 WITH order_refunds AS (
     SELECT order_id, sum(amount) AS refunded
     FROM core.refunds
-    WHERE order_id IS NOT NULL
+    WHERE order_id IS NOT NULL AND bdate < $as_of
     GROUP BY order_id
 ),
 purchases AS (
@@ -29,7 +29,7 @@ purchases AS (
         coalesce(r.refunded, 0) AS refunded
     FROM core.orders AS o
     LEFT JOIN order_refunds AS r ON r.order_id = o.order_id
-    WHERE o.valid AND o.customer_key IS NOT NULL
+    WHERE o.valid AND o.customer_key IS NOT NULL AND o.bdate < $as_of
 )
 SELECT
     order_id,

@@ -12,14 +12,14 @@ key: [period]
 WITH sales AS (
     SELECT CAST(date_trunc('month', bdate) AS DATE) AS month, sum(net) AS ordered, count(*) AS orders
     FROM core.orders
-    WHERE valid AND customer_key IS NOT NULL
+    WHERE valid AND customer_key IS NOT NULL AND bdate < $as_of
     GROUP BY 1
 ),
 paid_back AS (
     SELECT CAST(date_trunc('month', r.bdate) AS DATE) AS month, sum(r.amount) AS refunded
     FROM core.refunds AS r
     INNER JOIN core.orders AS o ON o.order_id = r.order_id
-    WHERE o.valid AND o.customer_key IS NOT NULL
+    WHERE o.valid AND o.customer_key IS NOT NULL AND r.bdate < $as_of
     GROUP BY 1
 )
 SELECT

@@ -8,6 +8,7 @@ rules:
     `$as_of` is provisional.
   - Without anybody held out there is no increment, and roi is what is put down to the campaign, not what it caused.
   - Margin where the cost of every order is known, else net.
+  - The response of less than 5 customers is not told, nor what compares with it.
 columns:
   reached: customers, those held out not counted
   held_out: customers
@@ -82,10 +83,16 @@ SELECT
     g.campaign,
     g.reached,
     g.held_out,
-    CAST(g.buyers AS DOUBLE) / nullif(g.reached, 0) AS response,
-    CAST(g.buyers_held_out AS DOUBLE) / nullif(g.held_out, 0) AS response_held_out,
-    newcombe_low(g.buyers, g.reached, g.buyers_held_out, g.held_out) AS uplift_low,
-    newcombe_high(g.buyers, g.reached, g.buyers_held_out, g.held_out) AS uplift_high,
+    CASE WHEN g.reached >= 5 THEN CAST(g.buyers AS DOUBLE) / g.reached END AS response,
+    CASE WHEN g.held_out >= 5 THEN CAST(g.buyers_held_out AS DOUBLE) / g.held_out END AS response_held_out,
+    CASE
+        WHEN least(g.reached, g.held_out) >= 5
+            THEN newcombe_low(g.buyers, g.reached, g.buyers_held_out, g.held_out)
+    END AS uplift_low,
+    CASE
+        WHEN least(g.reached, g.held_out) >= 5
+            THEN newcombe_high(g.buyers, g.reached, g.buyers_held_out, g.held_out)
+    END AS uplift_high,
     g.gain - g.gain_held_out * g.reached / nullif(g.held_out, 0) AS increment,
     s.amount AS cost,
     (coalesce(g.gain - g.gain_held_out * g.reached / nullif(g.held_out, 0), g.gain) - CAST(s.amount AS DOUBLE))

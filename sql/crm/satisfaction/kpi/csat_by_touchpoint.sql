@@ -4,6 +4,7 @@ description: >
   each customer about it in the month.
 rules:
   - Answers that do not say what they are about are in `kpi.csat` only. A month without answers has no row.
+  - Of less than 5 customers only their number is told.
 columns:
   dimension: the touchpoint
   numerator: customers who gave a 4 or a 5
@@ -41,5 +42,5 @@ SELECT
     wilson_low(k, n) AS low,
     wilson_high(k, n) AS high,
     month >= date_trunc('month', $as_of) AS provisional
-FROM tallies
+FROM (SELECT month, touchpoint, CASE WHEN n >= 5 THEN k END AS k, n FROM tallies) AS told
 ORDER BY period, dimension

@@ -37,7 +37,7 @@ months AS (
         m.month,
         coalesce(c.n, 0) AS n,
         coalesce(c.k, 0) AS k,
-        CAST(m.next_month + INTERVAL '90 days' AS DATE) >= $as_of AS young
+        CAST(m.next_month + INTERVAL '90 days' AS DATE) > $as_of AS young
     FROM core.months AS m
     LEFT JOIN counts AS c ON c.month = m.month
 )

@@ -3,8 +3,8 @@ description: >
   One row per attribute of customers (the company's own segment, country, city) and value of it: how many they are, and what
   they brought in the 12 months before `$as_of`.
 rules:
-  - Values with less than 5 customers are put together as `few`, so that nobody can be singled out; `few` itself is left out
-    when it has less than 5.
+  - Values with less than 5 customers are put together as `few`, with the next smallest where they are still less than 5
+    together, so that nobody can be singled out. An attribute of less than 5 customers has no rows.
   - A customer of whom the attribute is not known is `unknown`.
 columns:
   attribute: segment, country or city
@@ -40,14 +40,23 @@ attributes AS (
     FROM known
     GROUP BY GROUPING SETS ((segment), (country), (city))
 ),
+-- From the smallest on: `smaller` counts the customers of those before.
+sizes AS (
+    SELECT
+        *,
+        coalesce(sum(customers) OVER (
+            PARTITION BY attribute ORDER BY customers, place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ), 0) AS smaller
+    FROM attributes
+),
 groups AS (
     SELECT
         attribute,
-        CASE WHEN customers < 5 THEN 'few' ELSE place END AS place,
+        CASE WHEN customers < 5 OR smaller BETWEEN 1 AND 4 THEN 'few' ELSE place END AS place,
         sum(customers) AS customers,
         sum(active) AS active,
         coalesce(sum(net), 0) AS net
-    FROM attributes
+    FROM sizes
     GROUP BY 1, 2
 )
 SELECT

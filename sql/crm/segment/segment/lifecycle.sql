@@ -1,9 +1,15 @@
 /* matins
-description: One row per state of the lifecycle that has customers at `$as_of` or had some at `$prev_as_of`.
+description: One row per state of the lifecycle that has customers at `$as_of`, or had some at `$prev_as_of`.
+rules:
+  - States of less than 5 customers are one, `few`, with the next smallest where they are still less than 5 together. No rows
+    for less than 5 customers in all.
 columns:
+  state: as in `segment.lifecycle_states`, or few
+  phase: NULL of few
+  category: NULL of few
   customers: in the state at `$as_of`
   share: of all customers known then
-  customers_before: in the state at `$prev_as_of`
+  customers_before: in the state at `$prev_as_of`; NULL of less than 5
 key: [state]
 */
 WITH counts AS (
@@ -15,6 +21,25 @@ WITH counts AS (
         count(*) FILTER (WHERE as_of = $prev_as_of) AS customers_before
     FROM segment.lifecycle_states
     GROUP BY state, phase, category
+),
+-- From the smallest on: `smaller` counts the customers of those before.
+sizes AS (
+    SELECT
+        *,
+        coalesce(sum(customers) OVER (ORDER BY customers, state ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)
+            AS smaller
+    FROM counts
+),
+told AS (
+    SELECT
+        CASE WHEN customers < 5 OR smaller BETWEEN 1 AND 4 THEN 'few' ELSE state END AS state,
+        CASE WHEN customers < 5 OR smaller BETWEEN 1 AND 4 THEN NULL ELSE phase END AS phase,
+        CASE WHEN customers < 5 OR smaller BETWEEN 1 AND 4 THEN NULL ELSE category END AS category,
+        CAST(sum(customers) AS BIGINT) AS customers,
+        CAST(sum(customers_before) AS BIGINT) AS customers_before
+    FROM sizes
+    GROUP BY 1, 2, 3
+    HAVING sum(customers) >= 5
 )
 SELECT
     state,
@@ -22,6 +47,6 @@ SELECT
     category,
     customers,
     CAST(customers AS DOUBLE) / nullif(sum(customers) OVER (), 0) AS share,
-    customers_before
-FROM counts
+    CASE WHEN customers_before >= 5 THEN customers_before END AS customers_before
+FROM told
 ORDER BY customers DESC, state

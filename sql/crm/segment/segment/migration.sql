@@ -4,13 +4,15 @@ description: >
   are computed from the orders, never taken from an earlier run.
 rules:
   - A customer without a place in a scheme at one of the moments is `none` there.
-  - A flow of less than 5 customers is not singled out.
+  - No flow of less than 5 customers is told. Places that fewer than 5 came from are one, `few`; of each place, so are the
+    places that fewer than 5 went to, with the next smallest where they are still fewer than 5 together, since what is
+    missing from a total is told as well. A scheme of less than 5 customers has no rows.
 columns:
   place_before: at `$prev_as_of`
   place_now: at `$as_of`
   from_customers: all customers of place_before
   share: of from_customers; the shares of one place_before add up to 1
-  notable: more than 5 % of from_customers changed to this place, at least 5 of them
+  notable: more than 5 % of from_customers changed to this place
 key: [scheme, place_before, place_now]
 checks:
   - name: the shares of each place add up to 1
@@ -36,10 +38,58 @@ moves AS (
     FULL JOIN (SELECT scheme, customer_key, place FROM places WHERE as_of = $as_of) AS n
         ON n.scheme = b.scheme AND n.customer_key = b.customer_key
 ),
-flows AS (
+pairs AS (
     SELECT scheme, place_before, place_now, count(*) AS customers
     FROM moves
     GROUP BY scheme, place_before, place_now
+),
+-- From the smallest on: `smaller` counts the customers of those before.
+origins AS (
+    SELECT
+        scheme,
+        place_before,
+        customers,
+        coalesce(sum(customers) OVER (
+            PARTITION BY scheme ORDER BY customers, place_before ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ), 0) AS smaller
+    FROM (
+        SELECT scheme, place_before, sum(customers) AS customers
+        FROM pairs
+        GROUP BY scheme, place_before
+    ) AS totals
+),
+told_origins AS (
+    SELECT
+        p.scheme,
+        CASE WHEN o.customers < 5 OR o.smaller BETWEEN 1 AND 4 THEN 'few' ELSE p.place_before END AS place_before,
+        p.place_now,
+        sum(p.customers) AS customers
+    FROM pairs AS p
+    INNER JOIN origins AS o ON o.scheme = p.scheme AND o.place_before = p.place_before
+    GROUP BY 1, 2, 3
+),
+destinations AS (
+    SELECT
+        scheme,
+        place_before,
+        place_now,
+        customers,
+        coalesce(sum(customers) OVER (
+            PARTITION BY scheme, place_before
+            ORDER BY customers, place_now
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ), 0) AS smaller
+    FROM told_origins
+),
+flows AS (
+    SELECT
+        scheme,
+        place_before,
+        CASE WHEN customers < 5 OR smaller BETWEEN 1 AND 4 THEN 'few' ELSE place_now END AS place_now,
+        CAST(sum(customers) AS BIGINT) AS customers
+    FROM destinations
+    GROUP BY 1, 2, 3
+    HAVING sum(customers) >= 5
 ),
 shares AS (
     SELECT
@@ -57,6 +107,8 @@ SELECT
     customers,
     from_customers,
     CAST(customers AS DOUBLE) / from_customers AS share,
-    place_before <> place_now AND customers >= 5 AND customers * 20 > from_customers AS notable
+    place_before <> place_now
+    AND 'few' NOT IN (place_before, place_now)
+    AND customers * 20 > from_customers AS notable
 FROM shares
 ORDER BY scheme, place_before, place_now

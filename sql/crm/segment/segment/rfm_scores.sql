@@ -9,6 +9,8 @@ rules:
   - Where frequency hardly varies (four equal thresholds) fixed cuts 1, 2, 3, 4–5, 6+ stand in.
   - Frequency and money come from the same 24 months.
   - The first segment that matches counts; rarer, more telling rules stand before the wider ones that would swallow them.
+  - With `rfm_compat` scores and segments are those of R's package rfm, for whoever compares with it. A cut is passed at the cut and
+    one, there are no fixed cuts, and New, Promising and Can't lose stand where the wider rules leave them nobody.
 reference:
   - "Type-7 quantiles: Hyndman & Fan 1996, The American Statistician 50:361"
   - "Segments: R package rfm, in another order, since its own leaves New, Promising and Can't lose without customers"
@@ -71,10 +73,10 @@ cuts AS (
     SELECT
         as_of, mean_recency_days, mean_frequency, mean_net,
         r20, r40, r60, r80, m20, m40, m60, m80,
-        CASE WHEN f20 = f80 THEN 1.0 ELSE f20 END AS f20,
-        CASE WHEN f20 = f80 THEN 2.0 ELSE f40 END AS f40,
-        CASE WHEN f20 = f80 THEN 3.0 ELSE f60 END AS f60,
-        CASE WHEN f20 = f80 THEN 5.0 ELSE f80 END AS f80
+        CASE WHEN f20 = f80 AND NOT $rfm_compat THEN 1.0 ELSE f20 END AS f20,
+        CASE WHEN f20 = f80 AND NOT $rfm_compat THEN 2.0 ELSE f40 END AS f40,
+        CASE WHEN f20 = f80 AND NOT $rfm_compat THEN 3.0 ELSE f60 END AS f60,
+        CASE WHEN f20 = f80 AND NOT $rfm_compat THEN 5.0 ELSE f80 END AS f80
     FROM thresholds
 ),
 scores AS (
@@ -86,9 +88,18 @@ scores AS (
         c.frequency,
         c.orders,
         c.net,
-        6 - quantile_score(c.recency_days, t.r20, t.r40, t.r60, t.r80) AS r,
-        quantile_score(c.frequency, t.f20, t.f40, t.f60, t.f80) AS f,
-        quantile_score(CAST(c.net AS DOUBLE), t.m20, t.m40, t.m60, t.m80) AS m,
+        CASE
+            WHEN $rfm_compat THEN 6 - quantile_score_rfm(c.recency_days, t.r20, t.r40, t.r60, t.r80)
+            ELSE 6 - quantile_score(c.recency_days, t.r20, t.r40, t.r60, t.r80)
+        END AS r,
+        CASE
+            WHEN $rfm_compat THEN quantile_score_rfm(c.frequency, t.f20, t.f40, t.f60, t.f80)
+            ELSE quantile_score(c.frequency, t.f20, t.f40, t.f60, t.f80)
+        END AS f,
+        CASE
+            WHEN $rfm_compat THEN quantile_score_rfm(CAST(c.net AS DOUBLE), t.m20, t.m40, t.m60, t.m80)
+            ELSE quantile_score(CAST(c.net AS DOUBLE), t.m20, t.m40, t.m60, t.m80)
+        END AS m,
         c.recency_days <= t.mean_recency_days AS recent,
         c.frequency >= t.mean_frequency AS frequent,
         CAST(c.net AS DOUBLE) >= t.mean_net AS important
@@ -109,12 +120,12 @@ SELECT
     CASE
         WHEN r >= 4 AND f >= 4 AND m >= 4 THEN 'Champions'
         WHEN r >= 2 AND f >= 3 AND m >= 3 THEN 'Loyal'
-        WHEN r >= 4 AND f = 1 AND m = 1 THEN 'New'
-        WHEN r = 3 AND f = 1 AND m = 1 THEN 'Promising'
+        WHEN r >= 4 AND f = 1 AND m = 1 AND NOT $rfm_compat THEN 'New'
+        WHEN r = 3 AND f = 1 AND m = 1 AND NOT $rfm_compat THEN 'Promising'
         WHEN r >= 3 AND f <= 3 AND m <= 3 THEN 'Potential loyalist'
         WHEN r BETWEEN 2 AND 3 AND f BETWEEN 2 AND 3 AND m BETWEEN 2 AND 3 THEN 'Need attention'
         WHEN r BETWEEN 2 AND 3 AND f <= 2 AND m <= 2 THEN 'About to sleep'
-        WHEN r = 1 AND f >= 4 AND m >= 4 THEN 'Can''t lose'
+        WHEN r = 1 AND f >= 4 AND m >= 4 AND NOT $rfm_compat THEN 'Can''t lose'
         WHEN r <= 2 AND f >= 2 AND m >= 2 THEN 'At risk'
         WHEN r <= 2 AND f <= 2 AND m <= 2 THEN 'Lost'
         ELSE 'Others'

@@ -2,9 +2,11 @@
 description: >
   One row per customer with a valid order: the value tree (价值树), a weighted score of what the customer buys, for how long,
   and how much of it again.
-formula: "score = 0.5·pr(net of 12 months) + 0.2·pr(tenure) + 0.3·pr(repurchase share), pr = percent rank among all customers"
-reference: No formula is published; the weights are ours and stand in the table beside every score.
+formula: "score = w1·pr(net of 12 months) + w2·pr(tenure) + w3·pr(repurchase share), pr = percent rank among all customers"
+reference: No formula is published; the weights are the company's and stand in the table beside every score.
 rules:
+  - The weights are `value_net_weight` (0.5 unless the pipeline says otherwise), `value_tenure_weight` (0.2) and
+    `value_repurchase_weight` (0.3).
   - High from the 0.8 quantile of the score on, low below its 0.4 quantile, middle between.
   - Customers without a valid order are not in the tree.
 columns:
@@ -16,6 +18,9 @@ columns:
   repurchase_rank: percent rank, 0 to 1
   value_class: high, middle or low
 key: [customer_key]
+checks:
+  - name: the weights of the value tree add up to 1
+    expression: "abs(net_weight + tenure_weight + repurchase_weight - 1) < 1e-9"
 */
 WITH product_days AS (
     SELECT DISTINCT customer_key, product_id, bdate
@@ -60,9 +65,9 @@ ranks AS (
         percent_rank() OVER (ORDER BY net) AS net_rank,
         percent_rank() OVER (ORDER BY tenure_months) AS tenure_rank,
         percent_rank() OVER (ORDER BY repurchase_share) AS repurchase_rank,
-        0.5 AS net_weight,
-        0.2 AS tenure_weight,
-        0.3 AS repurchase_weight
+        CAST($value_net_weight AS DOUBLE) AS net_weight,
+        CAST($value_tenure_weight AS DOUBLE) AS tenure_weight,
+        CAST($value_repurchase_weight AS DOUBLE) AS repurchase_weight
     FROM branches
 ),
 scores AS (

@@ -1,7 +1,9 @@
 /* matins
 description: >
   One row per month: how long the customer of a ticket opened in it waited for the first answer of a person, by the calendar.
-rules: The mean and the ninth decile are in `service.times`.
+rules:
+  - The mean and the ninth decile are in `service.times`.
+  - By the calendar, nights and holidays included; `kpi.first_response_working` counts the hours in which somebody is there.
 columns:
   value: the median, in hours
   n: tickets of the month that were answered

@@ -11,6 +11,8 @@ columns:
   first_reply_mean: hours
   first_reply_median: hours
   first_reply_p90: hours
+  first_reply_working_median: working hours
+  first_reply_working_p90: working hours
   resolved: tickets resolved in the month
   timed: of those, with a known moment; the resolution times are theirs
   resolution_mean: hours
@@ -29,7 +31,9 @@ WITH replies AS (
         count(*) FILTER (WHERE first_reply_hours IS NULL AND resolved_month IS NULL) AS awaiting,
         avg(first_reply_hours) AS mean,
         percentile_cont(0.5) WITHIN GROUP (ORDER BY first_reply_hours) AS median,
-        percentile_cont(0.9) WITHIN GROUP (ORDER BY first_reply_hours) AS p90
+        percentile_cont(0.9) WITHIN GROUP (ORDER BY first_reply_hours) AS p90,
+        percentile_cont(0.5) WITHIN GROUP (ORDER BY first_reply_working_hours) AS working_median,
+        percentile_cont(0.9) WITHIN GROUP (ORDER BY first_reply_working_hours) AS working_p90
     FROM service.tickets
     GROUP BY month
 ),
@@ -53,6 +57,8 @@ SELECT
     o.mean AS first_reply_mean,
     o.median AS first_reply_median,
     o.p90 AS first_reply_p90,
+    o.working_median AS first_reply_working_median,
+    o.working_p90 AS first_reply_working_p90,
     coalesce(r.resolved, 0) AS resolved,
     coalesce(r.timed, 0) AS timed,
     r.mean AS resolution_mean,

@@ -4,7 +4,7 @@ description: >
   probably lost. `value.at_risk` names the ten of whom most is at stake.
 formula: "customers with alive ≤ 0.5 ÷ customers"
 rules:
-  - Alive by MBG/NBD; NULL where the model could not be fitted.
+  - Alive by MBG/NBD; NULL where the model could not be fitted or knows no loss.
   - Only the present is reckoned; earlier values are kept with the snapshots that published them.
   - Provisional unless `$as_of` begins a month.
 reference: "Batislam, Denizel & Filiztekin 2007, Int. J. of Research in Marketing 24:201"

@@ -4,7 +4,7 @@ description: >
   came back at least once and are probably lost. Each stands under a pseudonym, for a report is passed on: no name is in it.
 rules:
   - Probably lost is a probability of 0.5 or less of being still a customer, by MBG/NBD; at stake is net × (1 − alive).
-  - Where the model could not be fitted, the segments Can't lose and At risk stand in, and at stake is net.
+  - Where the model could not be fitted, or knows no loss, the segments Can't lose and At risk stand in, and at stake is net.
   - The pseudonym is keyed by the parameter `pseudonym_key`; whoever has it and may read the lake finds the customer by
     `pseudonym(customer_key, key)`.
   - A call is worth the time while the odds of a customer are better than one in ten; below that an offer is.

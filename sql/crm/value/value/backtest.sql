@@ -4,6 +4,7 @@ description: >
   of those weeks beside what came. The class of those who never came back is the one to look at.
 rules:
   - Customers whose first order lies in the 26 weeks are not in it.
+  - A model that knew no loss then, `bgnbd_loss` or `mbgnbd_loss` under 0.001, expects as if nobody ever left.
   - Seven repeat purchases and more are one class.
 reference: "Fader, Hardie & Lee 2005, Marketing Science 24:275, figure 4"
 columns:
@@ -11,6 +12,8 @@ columns:
   bought: mean of the purchase days that came in the 26 weeks
   bgnbd_expected: mean expected by BG/NBD
   mbgnbd_expected: mean expected by MBG/NBD
+  bgnbd_loss: a ÷ (a + b) of the fit, the mean chance that a purchase is the last
+  mbgnbd_loss: the same
 key: [x]
 */
 WITH purchase_days AS (
@@ -38,7 +41,9 @@ SELECT
     count(*) AS customers,
     avg(CAST(h.later AS DOUBLE)) AS bought,
     avg(bgnbd_expected(f.bgnbd, 26, h.x, h.t_x, h.t)) AS bgnbd_expected,
-    avg(mbgnbd_expected(f.mbgnbd, 26, h.x, h.t_x, h.t)) AS mbgnbd_expected
+    avg(mbgnbd_expected(f.mbgnbd, 26, h.x, h.t_x, h.t)) AS mbgnbd_expected,
+    max(f.bgnbd['a'] / (f.bgnbd['a'] + f.bgnbd['b'])) AS bgnbd_loss,
+    max(f.mbgnbd['a'] / (f.mbgnbd['a'] + f.mbgnbd['b'])) AS mbgnbd_loss
 FROM histories AS h
 CROSS JOIN fits AS f
 GROUP BY least(h.x, 7)

@@ -4,7 +4,9 @@ description: >
   of them.
 rules:
   - The latest answer of each customer to the relational survey in the 12 months before `$as_of`.
-  - The score is NULL with less than 10 answers.
+  - The score is NULL with less than 10 answers, and what detractors brought with less than 5 of them.
+  - Tiers of less than 5 customers are one, `few`, with the next smallest where they are still less than 5 together. No rows
+    for less than 5 customers in all.
 columns:
   customers: in the tier
   repeat_share: of them, those with two valid orders or more
@@ -33,9 +35,17 @@ histories AS (
     WHERE bdate < $as_of
     GROUP BY customer_key
 ),
+-- From the smallest on: `smaller` counts the customers of those before.
+sizes AS (
+    SELECT
+        tier,
+        customers,
+        coalesce(sum(customers) OVER (ORDER BY customers, tier ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS smaller
+    FROM (SELECT tier, count(*) AS customers FROM segment.tiers WHERE as_of = $as_of GROUP BY tier) AS counts
+),
 tallies AS (
     SELECT
-        t.tier,
+        CASE WHEN s.customers < 5 OR s.smaller BETWEEN 1 AND 4 THEN 'few' ELSE t.tier END AS tier,
         min(t.place) AS first_place,
         count(*) AS customers,
         CAST(count(*) FILTER (WHERE h.orders >= 2) AS DOUBLE) / count(*) AS repeat_share,
@@ -43,12 +53,14 @@ tallies AS (
         count(a.nps) AS answers,
         count(*) FILTER (WHERE a.nps >= 9) AS promoters,
         count(*) FILTER (WHERE a.nps <= 6) AS detractors,
-        CAST(coalesce(sum(t.net) FILTER (WHERE a.nps <= 6), 0) AS DECIMAL(18, 4)) AS detractor_net
+        CAST(sum(t.net) FILTER (WHERE a.nps <= 6) AS DECIMAL(18, 4)) AS detractor_net
     FROM segment.tiers AS t
+    INNER JOIN sizes AS s ON s.tier = t.tier
     INNER JOIN histories AS h ON h.customer_key = t.customer_key
     LEFT JOIN answers AS a ON a.customer_key = t.customer_key AND a.place = 1
     WHERE t.as_of = $as_of
-    GROUP BY t.tier
+    GROUP BY 1
+    HAVING count(*) >= 5
 )
 SELECT
     tier,
@@ -59,6 +71,6 @@ SELECT
     CASE WHEN answers >= 10 THEN 100.0 * (promoters - detractors) / answers END AS nps,
     CASE WHEN answers >= 10 THEN nps_low(promoters, detractors, answers) END AS nps_low,
     CASE WHEN answers >= 10 THEN nps_high(promoters, detractors, answers) END AS nps_high,
-    detractor_net
+    CASE WHEN detractors >= 5 THEN detractor_net END AS detractor_net
 FROM tallies
 ORDER BY first_place

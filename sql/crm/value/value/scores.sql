@@ -4,7 +4,8 @@ description: >
 formula: "clv = Σ margin share · E[M] · (E[Y(k)] − E[Y(k−1)]) / (1 + rate)^k"
 rules:
   - MBG/NBD, not BG/NBD, since with the latter nobody who bought once can have been lost.
-  - NULL where `value.models` has no parameters, and it says why.
+  - NULL where `value.models` has no parameters, and it says why. Alive is NULL as well where the model knows no loss, and values are
+    then those of customers who never leave.
 reference:
   - "MBG/NBD: Batislam, Denizel & Filiztekin 2007, Int. J. of Research in Marketing 24:201"
   - "Gamma-Gamma: Fader & Hardie 2013, note 025"
@@ -20,7 +21,7 @@ checks:
   - expression: "alive IS NULL OR alive BETWEEN 0 AND 1"
 */
 WITH purchase_model AS (
-    SELECT r, alpha, a, b
+    SELECT r, alpha, a, b, note IS NULL AS knows_loss
     FROM value.models
     WHERE model = 'MBG/NBD'
 ),
@@ -40,6 +41,7 @@ expectations AS (
         m.alpha,
         m.a,
         m.b,
+        m.knows_loss,
         gamma_gamma_mean(s.p, s.q, s.gamma, c.x, coalesce(c.repeat_mean, 0.0)) AS expected_mean
     FROM value.customers AS c
     CROSS JOIN purchase_model AS m
@@ -48,7 +50,7 @@ expectations AS (
 SELECT
     e.customer_key,
     e.last_order,
-    mbgnbd_alive(e.r, e.alpha, e.a, e.b, e.x, e.t_x, e.t) AS alive,
+    CASE WHEN e.knows_loss THEN mbgnbd_alive(e.r, e.alpha, e.a, e.b, e.x, e.t_x, e.t) END AS alive,
     mbgnbd_expected(e.r, e.alpha, e.a, e.b, 52, e.x, e.t_x, e.t) AS expected_purchases,
     e.expected_mean,
     mbgnbd_clv(

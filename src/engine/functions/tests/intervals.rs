@@ -76,3 +76,21 @@ const HYP2F1: &[(&str, &str)] = &[
     ("-3, 2.5, 1.5, 0.8", "-0.056"),
     ("1.5, 2.5, 5.0, 0.95", "3.89478691624379"),
 ];
+
+/// Upper critical values as every table has them (NIST/SEMATECH e-Handbook, 1.3.6.7.4).
+#[tokio::test]
+async fn tails_of_chi_squared_as_tabled() {
+    for (x, degrees, tail) in [
+        (3.841, 1, 0.05),
+        (6.635, 1, 0.01),
+        (10.828, 1, 0.001),
+        (9.210, 2, 0.01),
+        (11.070, 5, 0.05),
+        (18.307, 10, 0.05),
+        (124.342, 100, 0.05),
+    ] {
+        near(&values(&format!("chi_squared_tail({x}, {degrees})")).await, &[tail], 2e-5);
+    }
+    near(&values("chi_squared_tail(0, 3), chi_squared_tail(NULL, 3)").await, &[1.0, f64::NAN], 0.0);
+    assert!(error("SELECT chi_squared_tail(1, 0)").await.contains("degrees of freedom"));
+}

@@ -39,6 +39,29 @@ async fn equal_values_score_alike() {
     assert!(error("SELECT quantile_score(1, 4, 3, 2, 1)").await.contains("must not fall"));
 }
 
+/// The first customers of `rfm_data_orders`, with the thresholds and scores that R's package rfm prints for its 995.
+#[tokio::test]
+async fn scores_as_the_r_package_rfm_has_them() {
+    for (recency, frequency, money, scores) in [
+        (205, 6, 472, [3.0, 4.0, 3.0]),
+        (140, 3, 340, [4.0, 1.0, 2.0]),
+        (194, 4, 405, [3.0, 2.0, 3.0]),
+        (132, 5, 448, [4.0, 3.0, 3.0]),
+        (90, 9, 843, [5.0, 5.0, 5.0]),
+        (281, 8, 699, [3.0, 5.0, 5.0]),
+        (246, 4, 157, [3.0, 2.0, 1.0]),
+        (349, 3, 363, [2.0, 1.0, 2.0]),
+        (619, 4, 196, [1.0, 2.0, 1.0]),
+    ] {
+        let found = values(&format!(
+            "6 - quantile_score_rfm({recency}, 114, 180, 296.4, 481), quantile_score_rfm({frequency}, 3, 4, 5, 7),
+             quantile_score_rfm({money}, 254.8, 381, 505.4, 665)"
+        ))
+        .await;
+        near(&found, &scores, 0.0);
+    }
+}
+
 #[tokio::test]
 async fn median_absolute_deviation() {
     let found = values("mad(v) FROM (SELECT unnest([1, 1, 2, 2, 4, 6, 9]) AS v)").await;

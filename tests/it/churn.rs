@@ -1,0 +1,103 @@
+//! `crm/churn` by segment and by contract, on companies whose losses can be told by hand.
+
+use crate::crm::lines;
+use crate::segments::stages;
+
+/// Seven of twelve in trade bought once in January, five again in February; six consumers once in January; two without a segment in
+/// February. Silent for more than 60 days is lost.
+#[test]
+fn the_losses_of_each_segment_are_those_of_its_customers() {
+    let project = stages(
+        &["churn/kpi/churn_by_segment.sql"],
+        &[
+            ("segment/rhythm", "SELECT $as_of AS as_of, 60.0 AS lost_after".to_owned()),
+            (
+                "core/months",
+                "SELECT month, CAST(month + INTERVAL '1 month' AS DATE) AS next_month, FALSE AS provisional
+                 FROM (SELECT CAST(unnest(generate_series(DATE '2024-01-01', DATE '2024-06-01', INTERVAL '1 month')) AS DATE) AS month) AS m"
+                    .to_owned(),
+            ),
+            (
+                "core/customers",
+                "SELECT concat(segment, n) AS customer_key, segment
+                 FROM (SELECT segment, unnest(generate_series(1, customers)) AS n
+                       FROM (VALUES ('trade', 12), ('consumer', 6)) AS t (segment, customers)) AS each"
+                    .to_owned(),
+            ),
+            (
+                "core/purchase_days",
+                "SELECT concat(who, n) AS customer_key, CAST(bdate AS DATE) AS bdate,
+                        CASE WHEN who = 'trade' AND bdate = '2024-01-10' AND n <= 5 THEN DATE '2024-02-20' END AS next_day
+                 FROM (SELECT who, bdate, unnest(generate_series(1, customers)) AS n
+                       FROM (VALUES ('trade', '2024-01-10', 12), ('trade', '2024-02-20', 5), ('consumer', '2024-01-20', 6),
+                                    ('unknown', '2024-02-25', 2)) AS t (who, bdate, customers)) AS each"
+                    .to_owned(),
+            ),
+        ],
+    );
+    // The two of March are with the next smallest, and so are they in April with the five of trade that are left.
+    assert_eq!(
+        lines(
+            &project,
+            "period; dimension; numerator; denominator",
+            "FROM kpi.churn_by_segment ORDER BY period, dimension"
+        ),
+        [
+            "2024-02-01 consumer 0 6",
+            "2024-02-01 trade 0 12",
+            "2024-03-01 few 6 8",
+            "2024-03-01 trade 7 12",
+            "2024-04-01 few 7 7",
+        ]
+    );
+}
+
+/// Many customers alike: why, how many, and their terms. `stay` has no end and `again` is renewed by the source's word; the second
+/// term of `pause` begins on the 15th day after the first, that of `late` on the 16th.
+const CONTRACTS: &str = "
+    SELECT concat(who, n, starts_on) AS contract_id, concat(who, n) AS customer_key, CAST(starts_on AS DATE) AS starts_on,
+           CAST(ends_on AS DATE) AS ends_on, who = 'again' AS renewed,
+           CASE WHEN who IN ('price', 'moved', 'service') THEN who END AS reason
+    FROM (SELECT who, starts_on, ends_on, unnest(generate_series(1, customers)) AS n
+          FROM (VALUES ('stay', 20, '2024-01-01', NULL), ('again', 1, '2024-01-01', '2024-03-01'),
+                       ('pause', 6, '2024-01-01', '2024-03-01'), ('pause', 6, '2024-03-16', NULL),
+                       ('late', 6, '2024-01-01', '2024-03-01'), ('late', 6, '2024-03-17', NULL),
+                       ('price', 10, '2024-01-01', '2024-04-01'), ('moved', 3, '2024-01-01', '2024-04-01'),
+                       ('service', 7, '2024-01-01', '2024-04-01'))
+               AS t (who, customers, starts_on, ends_on)) AS each";
+
+#[test]
+fn contracts_that_end_and_are_not_followed_by_others() {
+    let project = stages(
+        &["churn/churn/contracts.sql", "churn/kpi/contract_churn.sql", "churn/kpi/contract_churn_by_reason.sql"],
+        &[("core/contracts", CONTRACTS.to_owned())],
+    );
+    let months = || {
+        let figures = "period; round(value, 4); numerator; denominator; provisional";
+        lines(&project, figures, "FROM kpi.contract_churn ORDER BY period")
+    };
+    assert_eq!(
+        months(),
+        [
+            "2024-01-01 0.0 0 53 false",
+            "2024-02-01 0.1132 6 53 false",
+            "2024-03-01 0.4255 20 47 false",
+            "2024-04-01 0.0 0 33 false",
+            "2024-05-01 0.0 0 33 false",
+            "2024-06-01 null 0 33 true",
+        ]
+    );
+    assert_eq!(
+        lines(
+            &project,
+            "period; dimension; numerator; denominator",
+            "FROM kpi.contract_churn_by_reason ORDER BY period, dimension"
+        ),
+        ["2024-02-01 unknown 6 53", "2024-03-01 few 10 47", "2024-03-01 price 10 47"]
+    );
+    // Until the 15 days are over nobody knows who left with March.
+    project.matins(&["run", "--as-of", "2024-04-16"]).ok();
+    assert_eq!(months()[2], "2024-03-01 null 0 47 true");
+    project.matins(&["run", "--as-of", "2024-04-17"]).ok();
+    assert_eq!(months()[2], "2024-03-01 0.4255 20 47 false");
+}
