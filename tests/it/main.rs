@@ -20,6 +20,7 @@ mod marketplace;
 mod nights;
 mod notices;
 mod plants;
+mod preview;
 mod project;
 mod rooms;
 mod s3;
