@@ -14,7 +14,7 @@ message must hold its own region's mark and no other's. All of it stays on this 
   maildev the same through npm's maildev, and what its reading API says arrived
   faults  nobody listens at first, then a server that says 4xx or 5xx, stalls, and resets the connection before, during and after
           DATA, at random: nobody got two, and whoever got none stands in the outbox with a reason
-  kills   `matins run` killed at random instants and started again: the same
+  kills   `matins run` killed at random instants of sending, and now and then before it, and started again: the same
 
 The exit code is 1 when anything of that is not so. It is the long form of `src/run/outbox_tests.rs`. See docs/mail.md.
 """
@@ -116,7 +116,7 @@ class Server:
     """aiosmtpd, and what it took: (recipient, bytes) of every message it had whole, whether or not its answer arrived."""
 
     def __init__(self, seed=None, port=None, **how):
-        self.took, self.faults, self.random = [], collections.Counter(), random.Random(seed)
+        self.took, self.asked, self.faults, self.random = [], 0, collections.Counter(), random.Random(seed)
         self.broken = seed is not None
         self.port = port or free_port()
         self.controller = Hosting(self, hostname="127.0.0.1", port=self.port, ready_timeout=30, **how)
@@ -143,6 +143,7 @@ class Server:
         return responses
 
     async def handle_MAIL(self, server, session, envelope, address, options):
+        self.asked += 1
         kind = self.fault(["451 at MAIL", "hang up at MAIL"])
         if kind == "hang up at MAIL":
             server.transport.abort()
@@ -385,7 +386,7 @@ def faulty(ground, seed):
 
 
 def killed(ground, kills, seed):
-    chance, done, sending, rounds, wrong = random.Random(seed), 0, 0, 0, []
+    chance, done, asking, sending, rounds, wrong = random.Random(seed), 0, 0, 0, 0, []
     while done < kills and not wrong:
         rounds += 1
         ground.forget()
@@ -393,22 +394,27 @@ def killed(ground, kills, seed):
         try:
             ground.aim(server.port)
             while done < kills:
-                before = len(server.took)
+                asked, before = server.asked, len(server.took)
                 child = ground.start("run", "--as-of", "2024-02-01")
-                try:
-                    child.communicate(timeout=chance.uniform(0.02, 0.6))
+                if done % 5 == 4:
+                    time.sleep(chance.uniform(0.02, 0.6))
+                else:
+                    while server.asked == asked and child.poll() is None:
+                        time.sleep(0.001)
+                    time.sleep(chance.uniform(0, 0.15))
+                if child.poll() is not None:
                     break  # it was through before
-                except subprocess.TimeoutExpired:
-                    child.kill()
-                    child.communicate()
-                    done += 1
-                    sending += len(server.took) > before
+                child.kill()
+                child.communicate()
+                done += 1
+                asking += server.asked > asked
+                sending += len(server.took) > before
             ground.night()
             ground.run("outbox", "deliver")
             wrong = verdict(f"kills {done:3}", ground, list(server.took), False)
         finally:
             server.stop()
-    print(f"kills   {done} kills in {rounds} rounds, {sending} of them of a process that had sent some")
+    print(f"kills   {done} kills in {rounds} rounds: {asking} while messages were handed over, {sending} of them after the first had arrived")
     return wrong
 
 

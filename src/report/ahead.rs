@@ -119,8 +119,9 @@ pub(super) fn ahead(
     let range = |(low, high): (f64, f64)| words.say("range", &[("low", &text(low)), ("high", &text(high))]);
     let values: Vec<Option<f64>> =
         past.iter().map(|(_, v)| Some(*v)).chain(steps.iter().map(|s| Some(s.value))).collect();
-    let bands: Vec<Option<(f64, f64)>> =
-        past.iter().map(|_| None).chain(steps.iter().map(|s| s.nearly_sure)).collect();
+    // It opens where what is known ends.
+    let opens = past.iter().enumerate().map(|(at, (_, v))| (at + 1 == past.len()).then_some((*v, *v)));
+    let bands: Vec<Option<(f64, f64)>> = opens.chain(steps.iter().map(|s| s.nearly_sure)).collect();
     let begins = past.first().map_or(steps[0].period, |(first, _)| *first);
     let ends = steps[steps.len() - 1].period;
     let (begins, ends) = (series.text(begins, words.locale), series.text(ends, words.locale));
