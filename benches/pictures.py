@@ -87,7 +87,7 @@ def smaller(picture):
         from PIL import Image
     except ImportError:
         return
-    Image.open(picture).convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT, kmeans=2, dither=Image.Dither.NONE).save(picture, optimize=True)
+    Image.open(picture).convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(picture, optimize=True)
 
 
 def main():

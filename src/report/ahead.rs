@@ -90,13 +90,7 @@ struct Expected {
 }
 
 /// `past` is a table with `revenue` and, of a monthly series, `month` and `provisional`; of a weekly one, `week`.
-pub(super) fn ahead(
-    table: &Value,
-    past: &Value,
-    series: Series,
-    sign: &str,
-    words: &Words,
-) -> Result<Ahead, Refused> {
+pub(super) fn ahead(table: &Value, past: &Value, series: Series, sign: &str, words: &Words) -> Result<Ahead, Refused> {
     let past = series.past(past)?;
     let needed = ["series", "period", "method", "value", "low80", "high80", "low95", "high95", "mase"];
     let (mut steps, mut method, mut mase) = (Vec::new(), String::new(), None);

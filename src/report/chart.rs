@@ -226,7 +226,8 @@ mod tests {
 
     #[test]
     fn lines_are_seen_on_light_and_on_dark() {
-        let channels = |hex: &str| [1, 3, 5].map(|at| f64::from(u8::from_str_radix(&hex[at..at + 2], 16).expect("a colour")));
+        let channels =
+            |hex: &str| [1, 3, 5].map(|at| f64::from(u8::from_str_radix(&hex[at..at + 2], 16).expect("a colour")));
         for mark in [LINE, MUTED] {
             for ground in ["#fdfdfb", "#ffffff", "#191d21", "#000000"] {
                 let ratio = contrast(channels(mark), channels(ground));

@@ -606,12 +606,14 @@ fn with_forecast(mut input: ReportInput, rows: &[(&str, Option<f64>)]) -> Report
         let better = mase.is_some_and(|m| m < 1.0);
         let number = |v: f64| if better { Cell::Number(v) } else { Cell::Null };
         for step in 1..=3 {
-            let begins = match *series {
-                "weekly" => month(0) + chrono::Days::new(7 * step),
-                _ => month(0) + Months::new(u32::try_from(step).expect("small")),
+            let begins = if *series == "weekly" {
+                month(0) + chrono::Days::new(7 * step)
+            } else {
+                month(0) + Months::new(u32::try_from(step).expect("small"))
             };
             let method = if better { "Holt–Winters" } else { "season before" };
-            let head = [Cell::Text((*series).into()), Cell::Date(begins), Cell::Text(method.into()), Cell::Number(4321.0)];
+            let head =
+                [Cell::Text((*series).into()), Cell::Date(begins), Cell::Text(method.into()), Cell::Number(4321.0)];
             let bounds = [4200.0, 4400.0, 4100.0, 4500.0].map(number);
             forecast.rows.push([head.as_slice(), &bounds, &[mase.map_or(Cell::Null, Cell::Number)]].concat());
         }
@@ -630,9 +632,21 @@ fn a_forecast_is_of_months_else_of_weeks_else_none_and_says_why() {
     let week = "Seven days from";
     // What it is forecast from, what is said, and what is not.
     let cases: [(&[(&str, Option<f64>)], &[&str], &[&str]); 6] = [
-        (&[("monthly", Some(0.5)), ("weekly", Some(0.7))], &["by Holt–Winters. Its error", "Jan 2012"], &[SHORT, week, BETTER]),
-        (&[("monthly", Some(1.5)), ("weekly", Some(0.7))], &["For months, no model", BETTER, week, "8 Dec 2011"], &[SHORT, "Jan 2012"]),
-        (&[("monthly", None), ("weekly", Some(1.2))], &["no model is known to beat that", WORSE, "Jan 2012"], &[SHORT, week]),
+        (
+            &[("monthly", Some(0.5)), ("weekly", Some(0.7))],
+            &["by Holt–Winters. Its error", "Jan 2012"],
+            &[SHORT, week, BETTER],
+        ),
+        (
+            &[("monthly", Some(1.5)), ("weekly", Some(0.7))],
+            &["For months, no model", BETTER, week, "8 Dec 2011"],
+            &[SHORT, "Jan 2012"],
+        ),
+        (
+            &[("monthly", None), ("weekly", Some(1.2))],
+            &["no model is known to beat that", WORSE, "Jan 2012"],
+            &[SHORT, week],
+        ),
         (&[("weekly", Some(0.7))], &[SHORT, BETTER, week, "8 Dec 2011"], &[WORSE]),
         (&[("weekly", Some(1.2))], &[SHORT, WORSE], &[week, "4,321"]),
         (&[("weekly", None)], &[SHORT, "that takes fifteen whole ones"], &[WORSE, week, "4,321"]),

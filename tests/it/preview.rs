@@ -47,7 +47,8 @@ impl Preview {
         let mut said = BufReader::new(child.stdout.take().expect("what it says"));
         let mut line = String::new();
         said.read_line(&mut line).expect("a line");
-        let address = line.strip_prefix("http://").and_then(|l| l.split_once('/')).map(|(address, _)| address.to_owned());
+        let address =
+            line.strip_prefix("http://").and_then(|l| l.split_once('/')).map(|(address, _)| address.to_owned());
         let address = address.unwrap_or_else(|| panic!("an address in `{line}`"));
         assert!(address.starts_with("127.0.0.1:"), "{address}");
         Self { child, _said: said, address }
@@ -102,7 +103,8 @@ fn what_is_saved_is_seen_at_the_next_look() {
     // As the browser's script does: another stamp, and the page is fetched anew.
     let before = preview.text("/stamp");
     assert_eq!(preview.text("/stamp"), before, "nothing was saved");
-    project.write("report-templates/page.html", FIRST.replace("<h1>{{ title }}</h1>", "<h1>{{ title }}, day by day</h1>"));
+    project
+        .write("report-templates/page.html", FIRST.replace("<h1>{{ title }}</h1>", "<h1>{{ title }}, day by day</h1>"));
     let after = preview.text("/stamp");
     assert_ne!(after, before);
     let (_, page) = preview.text("/page");

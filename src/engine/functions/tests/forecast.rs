@@ -93,7 +93,10 @@ async fn totals_of_seasons_err_as_simulated_paths_do() {
     let tables = passengers();
     let of = |name: &str| format!("(SELECT {name}(month, passengers, 12, 2, 'additive') AS f FROM t.air)");
     let width = |name: &str| {
-        format!("SELECT (s['high95'] - s['low95']) FROM (SELECT unnest(f['forecast']) AS s FROM {}) ORDER BY s['step']", of(name))
+        format!(
+            "SELECT (s['high95'] - s['low95']) FROM (SELECT unnest(f['forecast']) AS s FROM {}) ORDER BY s['step']",
+            of(name)
+        )
     };
     let month = numbers(&rows(&tables, &width("holt_winters")).await)[0];
     let years = numbers(&rows(&tables, &width("holt_winters_totals")).await);
