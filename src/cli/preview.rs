@@ -48,14 +48,12 @@ pub async fn preview(cli: &Cli, screen: &Screen, system: &System, args: &Preview
         })
     });
     let stamp: Stamp = Arc::new(move || stamp(&root));
-    screen.print(&format!(
-        "http://127.0.0.1:{}/ shows the report as the project's files say now; Ctrl-C ends",
-        args.port
-    ));
+    let failed = |cause| RunError::Files { what: "serving the preview".to_owned(), cause };
+    let port = listener.local_addr().map_err(failed)?.port();
+    screen.print(&format!("http://127.0.0.1:{port}/ shows the report as the project's files say now; Ctrl-C ends"));
     let end = async {
         super::told_to_stop().await;
     };
-    let failed = |cause| RunError::Files { what: "serving the preview".to_owned(), cause };
     serve_preview(listener, make, stamp, end).await.map_err(failed)
 }
 
@@ -104,10 +102,17 @@ fn write(folder: &Path, rendered: &Rendered) -> Result<(), RunError> {
 /// Of the names and times of everything a report is made from.
 fn stamp(root: &Path) -> u64 {
     let mut state = DefaultHasher::new();
-    for folder in ["report-templates", "pipelines"] {
+    for folder in ["report-templates", "pipelines", "sql"] {
         below(&root.join(folder), &mut state);
     }
+    file(root.join("matins.yaml"), &mut state);
     state.finish()
+}
+
+fn file(path: PathBuf, state: &mut DefaultHasher) {
+    if let Ok(of) = path.metadata() {
+        (path, of.len(), of.modified().ok()).hash(state);
+    }
 }
 
 fn below(folder: &Path, state: &mut DefaultHasher) {
@@ -117,8 +122,8 @@ fn below(folder: &Path, state: &mut DefaultHasher) {
     for path in paths {
         if path.is_dir() {
             below(&path, state);
-        } else if let Ok(of) = path.metadata() {
-            (path, of.len(), of.modified().ok()).hash(state);
+        } else {
+            file(path, state);
         }
     }
 }

@@ -1,9 +1,14 @@
 //! Geometry and colour: lines with their intervals, the shade of a cell of a heat map, how well two colours can be told
-//! apart. A picture holds no text, so that it needs no font; what it says stands beside it.
+//! apart. A picture holds no text, so that it needs no font; what it says stands beside it. It has no ground of its own either, and
+//! colours that can be told from light and from dark ones, because nobody knows on which a mail is shown.
 
 use std::fmt::Write;
 
 use serde::Serialize;
+
+/// At least 3 : 1 against the ground of a page and of its dark mode.
+const LINE: &str = "#1b7fc0";
+const MUTED: &str = "#7d8791";
 
 /// How large a picture is, and what of it is drawn.
 #[derive(Debug, Clone, Copy)]
@@ -64,7 +69,7 @@ impl Plot {
         let (w, h) = (self.width, self.height);
         let mut svg = format!(
             "<svg viewBox=\"0 0 {w} {h}\" width=\"{w}\" height=\"{h}\" role=\"img\" aria-label=\"{}\">\
-             <rect class=\"c-bg\" width=\"{w}\" height=\"{h}\" fill=\"#f4f6f7\"/>",
+             <rect class=\"c-bg\" width=\"{w}\" height=\"{h}\" fill=\"none\"/>",
             escaped(label)
         );
         self.band(&mut svg, bands, &x, &y);
@@ -72,7 +77,7 @@ impl Plot {
             let at = y(target);
             let _ = write!(
                 svg,
-                "<line class=\"c-tg\" x1=\"0\" x2=\"{w}\" y1=\"{at:.1}\" y2=\"{at:.1}\" stroke=\"#59636d\" \
+                "<line class=\"c-tg\" x1=\"0\" x2=\"{w}\" y1=\"{at:.1}\" y2=\"{at:.1}\" stroke=\"{MUTED}\" \
                  stroke-width=\"1\" stroke-dasharray=\"2 4\"/>"
             );
         }
@@ -81,14 +86,14 @@ impl Plot {
             let dash = if certain { "" } else { " stroke-dasharray=\"5 4\"" };
             let _ = write!(
                 svg,
-                "<polyline class=\"c-ln\" points=\"{}\" fill=\"none\" stroke=\"#0072b2\" stroke-width=\"2\" \
+                "<polyline class=\"c-ln\" points=\"{}\" fill=\"none\" stroke=\"{LINE}\" stroke-width=\"2\" \
                  stroke-linecap=\"round\" stroke-linejoin=\"round\"{dash}/>",
                 path.join(" ")
             );
         }
         let _ = write!(
             svg,
-            "<circle class=\"c-en\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"3.5\" fill=\"#14324d\"/></svg>",
+            "<circle class=\"c-en\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"3.5\" fill=\"{LINE}\"/></svg>",
             x(values.len() - 1),
             y(last)
         );
@@ -217,5 +222,17 @@ mod tests {
         let bands = [None, None, Some((2.0, 4.0)), Some((1.0, 4.0))];
         let drawn = Plot::TREND.draw(&values, &bands, None, 2, "", Default::default()).expect("a picture");
         assert_eq!(drawn.svg.matches("<polygon").count(), 1);
+    }
+
+    #[test]
+    fn lines_are_seen_on_light_and_on_dark() {
+        let channels =
+            |hex: &str| [1, 3, 5].map(|at| f64::from(u8::from_str_radix(&hex[at..at + 2], 16).expect("a colour")));
+        for mark in [LINE, MUTED] {
+            for ground in ["#fdfdfb", "#ffffff", "#191d21", "#000000"] {
+                let ratio = contrast(channels(mark), channels(ground));
+                assert!(ratio >= 3.0, "{mark} on {ground}: {ratio:.2}");
+            }
+        }
     }
 }

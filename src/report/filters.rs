@@ -14,7 +14,7 @@
 //! | `waterfall(total=…, up=[…], down=[…], sign=…, names={…})` | the steps of the last closed month of a table |
 //! | `heat_map` | the shades of a table of cohorts |
 //! | `matrix(scheme="tier")` | who moved from where to where, of a table of moves |
-//! | `ahead(past=…, sign=…)` | a forecast beside the months before it |
+//! | `ahead(past=…, sign=…)`, `ahead(series="weekly", …)` | a forecast beside the months, or weeks, before it |
 //! | `say(…)`, `word(of="segment")` | a phrase of the catalogue; a table's value as readers know it |
 
 use std::sync::Arc;
@@ -69,7 +69,8 @@ pub(super) fn register(tera: &mut Tera, words: &Arc<Words>) {
     let of = Arc::clone(words);
     tera.register_filter("ahead", move |v: &Value, with: Kwargs, _: &State| {
         let past = with.must_get::<&Value>("past")?;
-        drawn(ahead::ahead(v, past, with.get::<&str>("sign")?.unwrap_or_default(), &of))
+        let series = ahead::Series::named(with.get::<&str>("series")?.unwrap_or("monthly")).map_err(Error::message)?;
+        drawn(ahead::ahead(v, past, series, with.get::<&str>("sign")?.unwrap_or_default(), &of))
     });
     let of = Arc::clone(words);
     tera.register_filter("say", move |key: &str, with: Kwargs, _: &State| say(key, &with, &of));

@@ -596,6 +596,79 @@ fn sections_without_a_table_are_left_out_and_empty_ones_say_so() {
     assert!(bare.html.contains("No KPI is declared yet"));
 }
 
+/// A forecast of each series that is named, with its MASE, and eight weeks that were.
+fn with_forecast(mut input: ReportInput, rows: &[(&str, Option<f64>)]) -> ReportInput {
+    use ColumnType::{Date, Number, Text};
+    let numbers = ["value", "low80", "high80", "low95", "high95", "mase"].map(|name| (name, Number));
+    let named = [[("series", Text), ("period", Date), ("method", Text)].as_slice(), &numbers].concat();
+    let mut forecast = Table { columns: columns(&named), rows: Vec::new() };
+    for (series, mase) in rows {
+        let better = mase.is_some_and(|m| m < 1.0);
+        let number = |v: f64| if better { Cell::Number(v) } else { Cell::Null };
+        for step in 1..=3 {
+            let begins = if *series == "weekly" {
+                month(0) + chrono::Days::new(7 * step)
+            } else {
+                month(0) + Months::new(u32::try_from(step).expect("small"))
+            };
+            let method = if better { "Holt–Winters" } else { "season before" };
+            let head =
+                [Cell::Text((*series).into()), Cell::Date(begins), Cell::Text(method.into()), Cell::Number(4321.0)];
+            let bounds = [4200.0, 4400.0, 4100.0, 4500.0].map(number);
+            forecast.rows.push([head.as_slice(), &bounds, &[mase.map_or(Cell::Null, Cell::Number)]].concat());
+        }
+    }
+    let weeks = (1..=8).map(|back| vec![Cell::Date(month(0) - chrono::Days::new(7 * back)), Cell::Number(4000.0)]);
+    let weeks = Table { columns: columns(&[("week", Date), ("revenue", Number)]), rows: weeks.collect() };
+    input.tables.extend([("forecast".to_owned(), forecast), ("weeks".to_owned(), weeks)]);
+    input
+}
+
+#[test]
+fn a_forecast_is_of_months_else_of_weeks_else_none_and_says_why() {
+    const SHORT: &str = "Months cannot be forecast yet: that takes two whole years, and a third to try it on.";
+    const BETTER: &str = "Over the last 13 weeks its error was 0.70 times that of “as the week before”.";
+    const WORSE: &str = "Over the last 13 weeks no model of weeks beat “as the week before” either, so none is shown.";
+    let week = "Seven days from";
+    // What it is forecast from, what is said, and what is not.
+    let cases: [(&[(&str, Option<f64>)], &[&str], &[&str]); 6] = [
+        (
+            &[("monthly", Some(0.5)), ("weekly", Some(0.7))],
+            &["by Holt–Winters. Its error", "Jan 2012"],
+            &[SHORT, week, BETTER],
+        ),
+        (
+            &[("monthly", Some(1.5)), ("weekly", Some(0.7))],
+            &["For months, no model", BETTER, week, "8 Dec 2011"],
+            &[SHORT, "Jan 2012"],
+        ),
+        (
+            &[("monthly", None), ("weekly", Some(1.2))],
+            &["no model is known to beat that", WORSE, "Jan 2012"],
+            &[SHORT, week],
+        ),
+        (&[("weekly", Some(0.7))], &[SHORT, BETTER, week, "8 Dec 2011"], &[WORSE]),
+        (&[("weekly", Some(1.2))], &[SHORT, WORSE], &[week, "4,321"]),
+        (&[("weekly", None)], &[SHORT, "that takes fifteen whole ones"], &[WORSE, week, "4,321"]),
+    ];
+    for (at, (rows, told, not_told)) in cases.into_iter().enumerate() {
+        let page = rendered(&with_forecast(input(), rows));
+        keep(&format!("forecast-{at}.html"), &page.html);
+        let (_, section) = page.html.split_once("<h2>What to expect</h2>").expect("the section");
+        let (section, _) = section.split_once("</section>").expect("its end");
+        let (_, text) = page.text.split_once("# What to expect").expect("the section");
+        let (text, _) = text.split_once("\n# ").expect("its end");
+        for (shown, what) in [("page", section), ("text", text)] {
+            for words in told {
+                assert!(what.contains(words), "case {at}: no `{words}` in the {shown}: {what}");
+            }
+            for words in not_told {
+                assert!(!what.contains(words), "case {at}: `{words}` in the {shown}: {what}");
+            }
+        }
+    }
+}
+
 #[test]
 fn the_shipped_template_has_no_mistake() {
     let kpis: Vec<Kpi> = input().kpis.into_iter().map(|k| k.kpi).collect();

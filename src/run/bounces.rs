@@ -43,7 +43,9 @@ pub async fn read_bounces(post: &Post) -> Result<Vec<Sent>, RunError> {
         // Seen, so that it is read once; `S` tells a person's mail program that it was dealt with.
         let flags = if found.is_empty() { ":2," } else { ":2,S" };
         tokio::fs::create_dir_all(folder.join("cur")).await.map_err(failed)?;
-        match tokio::fs::rename(&path, folder.join("cur").join(format!("{name}{flags}"))).await {
+        // What fetched it may have given it flags already, as mbsync does.
+        let plain = name.split_once(":2,").map_or(name.as_str(), |(plain, _)| plain);
+        match tokio::fs::rename(&path, folder.join("cur").join(format!("{plain}{flags}"))).await {
             Err(e) if e.kind() != ErrorKind::NotFound => return Err(failed(e)),
             _ => {}
         }

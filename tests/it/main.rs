@@ -23,6 +23,7 @@ mod moments;
 mod nights;
 mod notices;
 mod plants;
+mod preview;
 mod project;
 mod rooms;
 mod s3;

@@ -1,7 +1,12 @@
 //! Holt–Winters: level, trend and season, each smoothed; start values as R's `HoltWinters` takes them from the first two
 //! seasons; intervals of Yar & Chatfield (1990); a backtest against the value one season before.
 
+use std::ops::Range;
+
 use super::optimum;
+
+/// Seasons that forecasts of whole seasons are tried on: a quarter of a year, where a season is a week.
+pub(super) const TESTED: usize = 13;
 
 /// How a season acts on the level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,36 +130,49 @@ fn smooth(series: &[f64], start: &Start, season: Season, [alpha, beta, gamma]: [
 }
 
 impl Smoothed {
-    /// The next periods. A multiplicative season scales the error of earlier steps by the ratio of the seasons.
+    /// The next periods.
     pub(super) fn ahead(&self, horizon: usize) -> Vec<Ahead> {
+        (0..horizon).map(|step| self.total(step..step + 1)).collect()
+    }
+
+    /// The next seasons, each as the total of its periods.
+    pub(super) fn totals_ahead(&self, seasons: usize) -> Vec<Ahead> {
         let length = self.seasonals.len();
+        (0..seasons).map(|season| self.total(season * length..(season + 1) * length)).collect()
+    }
+
+    /// The total of some steps ahead. An error to come bears on every step after it, so the steps of a total err together, and
+    /// its deviation is more than the root of their summed variances.
+    fn total(&self, steps: Range<usize>) -> Ahead {
         let n = float(self.errors.len());
         let mean = self.errors.iter().sum::<f64>() / n;
         let variance = self.errors.iter().map(|e| (e - mean) * (e - mean)).sum::<f64>() / (n - 1.0).max(1.0);
-        let weight = |j: usize| {
-            let again = if j.is_multiple_of(length) { self.gamma * (1.0 - self.alpha) } else { 0.0 };
-            if j == 0 { 1.0 } else { self.alpha * (1.0 + float(j) * self.beta) + again }
+        let bearing = |error: usize| -> f64 {
+            steps.clone().filter(|step| *step >= error).map(|step| self.bearing(error, step)).sum()
         };
-        (0..horizon)
-            .map(|step| {
-                let line = self.level + float(step + 1) * self.trend;
-                let s = self.seasonals[step % length];
-                let value = match self.season {
-                    Season::Additive => line + s,
-                    Season::Multiplicative => line * s,
-                };
-                let spread: f64 = (0..=step)
-                    .map(|j| {
-                        let ratio = match self.season {
-                            Season::Additive => 1.0,
-                            Season::Multiplicative => s / self.seasonals[(step - j) % length],
-                        };
-                        (weight(j) * ratio).powi(2)
-                    })
-                    .sum();
-                Ahead { value, deviation: (variance * spread).sqrt() }
-            })
-            .collect()
+        let spread: f64 = (0..steps.end).rev().map(|error| bearing(error).powi(2)).sum();
+        Ahead { value: steps.map(|step| self.value(step)).sum(), deviation: (variance * spread).sqrt() }
+    }
+
+    fn value(&self, step: usize) -> f64 {
+        let line = self.level + float(step + 1) * self.trend;
+        let s = self.seasonals[step % self.seasonals.len()];
+        match self.season {
+            Season::Additive => line + s,
+            Season::Multiplicative => line * s,
+        }
+    }
+
+    /// How much of the error of one step ahead is in a later one. A multiplicative season scales it by the ratio of the seasons.
+    fn bearing(&self, error: usize, step: usize) -> f64 {
+        let length = self.seasonals.len();
+        let after = step - error;
+        let again = if after.is_multiple_of(length) { self.gamma * (1.0 - self.alpha) } else { 0.0 };
+        let weight = if after == 0 { 1.0 } else { self.alpha * (1.0 + float(after) * self.beta) + again };
+        match self.season {
+            Season::Additive => weight,
+            Season::Multiplicative => weight * (self.seasonals[step % length] / self.seasonals[error % length]),
+        }
     }
 }
 
@@ -174,6 +192,23 @@ pub(super) fn backtest(series: &[f64], length: usize, horizon: usize, season: Se
         let steps = coming.len().min(horizon);
         let forecast = fit(known, length, season)?.ahead(steps);
         for ((ahead, naive), actual) in forecast.iter().zip(naive(known, length, steps)).zip(coming) {
+            ours += (ahead.value - actual).abs();
+            theirs += (naive - actual).abs();
+        }
+    }
+    (theirs > 0.0).then(|| ours / theirs)
+}
+
+/// As `backtest`, of the totals of whole seasons, over the last `TESTED` of them and from the end of each season before.
+pub(super) fn backtest_totals(series: &[f64], length: usize, seasons: usize, season: Season) -> Option<f64> {
+    let first = series.len().checked_sub(TESTED * length).filter(|first| *first >= 2 * length)?;
+    let (mut ours, mut theirs) = (0.0, 0.0);
+    for origin in (first..series.len()).step_by(length) {
+        let (known, coming) = series.split_at(origin);
+        let naive: f64 = known[known.len() - length..].iter().sum();
+        let forecast = fit(known, length, season)?.totals_ahead((coming.len() / length).min(seasons));
+        for (ahead, actual) in forecast.iter().zip(coming.chunks(length)) {
+            let actual: f64 = actual.iter().sum();
             ours += (ahead.value - actual).abs();
             theirs += (naive - actual).abs();
         }

@@ -42,7 +42,9 @@ pub fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
     for function in fit::functions() {
         registry.register_udaf(function)?;
     }
-    registry.register_udaf(smoothing::function())?;
+    for function in smoothing::functions() {
+        registry.register_udaf(function)?;
+    }
     registry.register_udaf(robust::function())?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `holt_winters` as an aggregate: collects a series, sorts it, and gives one struct.
+//! `holt_winters` and `holt_winters_totals` as aggregates: each collects a series, sorts it, and gives one struct.
 
 use std::sync::Arc;
 
@@ -10,28 +10,45 @@ use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::AggregateOrderSensitivity;
 use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility};
 
-use super::exponential_smoothing::{Season, Smoothed, backtest, fit, naive};
+use super::exponential_smoothing::{Season, Smoothed, backtest, backtest_totals, fit, naive};
 use super::fit::{list, list_fields, literal, literal_number, numbers};
 use super::numeric::{doubles, signature};
-
-const NAME: &str = "holt_winters";
 
 /// Half-widths of the two intervals, in standard deviations.
 const Z80: f64 = 1.281_551_565_544_600_4;
 const Z95: f64 = 1.959_963_984_540_054;
 
-pub(super) fn function() -> Arc<AggregateUDF> {
-    Arc::new(AggregateUDF::from(HoltWinters { signature: Signature::user_defined(Volatility::Immutable) }))
+pub(super) fn functions() -> [Arc<AggregateUDF>; 2] {
+    [Of::Periods, Of::Seasons].map(|of| {
+        Arc::new(AggregateUDF::from(HoltWinters { of, signature: Signature::user_defined(Volatility::Immutable) }))
+    })
+}
+
+/// What is forecast: each period, or the totals of whole seasons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Of {
+    Periods,
+    Seasons,
+}
+
+impl Of {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Periods => "holt_winters",
+            Self::Seasons => "holt_winters_totals",
+        }
+    }
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct HoltWinters {
+    of: Of,
     signature: Signature,
 }
 
 impl AggregateUDFImpl for HoltWinters {
     fn name(&self) -> &'static str {
-        NAME
+        self.of.name()
     }
 
     fn signature(&self) -> &Signature {
@@ -43,41 +60,43 @@ impl AggregateUDFImpl for HoltWinters {
     }
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        let [rest @ .., kind] = types else { return plan_err!("{} was given no arguments", signature(NAME)) };
+        let name = self.of.name();
+        let [rest @ .., kind] = types else { return plan_err!("{} was given no arguments", signature(name)) };
         if rest.len() != 4 {
-            return plan_err!("{} was given {} arguments", signature(NAME), types.len());
+            return plan_err!("{} was given {} arguments", signature(name), types.len());
         }
         if !kind.is_string() {
-            return plan_err!("{} takes 'additive' or 'multiplicative', and was given {kind}", signature(NAME));
+            return plan_err!("{} takes 'additive' or 'multiplicative', and was given {kind}", signature(name));
         }
-        let mut all = numbers(NAME, rest)?;
+        let mut all = numbers(name, rest)?;
         all.push(DataType::Utf8);
         Ok(all)
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        let name = self.of.name();
         if args.is_distinct {
-            return not_impl_err!("{NAME} has no DISTINCT");
+            return not_impl_err!("{name} has no DISTINCT");
         }
         let whole = |at: usize, what: &str, least: f64, most: f64| -> Result<usize> {
-            let value = literal_number(NAME, &args.exprs[at])?;
+            let value = literal_number(name, &args.exprs[at])?;
             if value.fract() != 0.0 || !(least..=most).contains(&value) {
                 return plan_err!(
                     "{}: the {what} is a whole number from {least} to {most}, not {value}",
-                    signature(NAME)
+                    signature(name)
                 );
             }
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between the bounds above")]
             Ok(value as usize)
         };
-        let kind = literal(NAME, &args.exprs[4])?;
+        let kind = literal(name, &args.exprs[4])?;
         let kind = match kind.try_as_str().flatten() {
             Some("additive") => Season::Additive,
             Some("multiplicative") => Season::Multiplicative,
-            _ => return plan_err!("{}: the kind is 'additive' or 'multiplicative', not {kind}", signature(NAME)),
+            _ => return plan_err!("{}: the kind is 'additive' or 'multiplicative', not {kind}", signature(name)),
         };
         let (length, horizon) = (whole(2, "season", 2.0, 1000.0)?, whole(3, "horizon", 1.0, 1000.0)?);
-        Ok(Box::new(Series { length, horizon, kind, points: Vec::new() }))
+        Ok(Box::new(Series { of: self.of, length, horizon, kind, points: Vec::new() }))
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
@@ -119,6 +138,7 @@ fn fields() -> Fields {
 /// The points so far, in no order.
 #[derive(Debug)]
 struct Series {
+    of: Of,
     length: usize,
     horizon: usize,
     kind: Season,
@@ -149,6 +169,30 @@ impl Series {
         }
         Ok(points.into_iter().map(|(_, value)| value).collect())
     }
+
+    fn steps(&self, smoothed: Option<&Smoothed>, series: &[f64]) -> Result<StructArray> {
+        let (ahead, naive) = match (smoothed, self.of) {
+            (None, _) => (Vec::new(), Vec::new()),
+            (Some(s), Of::Periods) => (s.ahead(self.horizon), naive(series, self.length, self.horizon)),
+            (Some(s), Of::Seasons) => {
+                let last: f64 = series[series.len() - self.length..].iter().sum();
+                (s.totals_ahead(self.horizon), vec![last; self.horizon])
+            }
+        };
+        let bound = |z: f64| -> ArrayRef {
+            Arc::new(ahead.iter().map(|a| Some(a.value + z * a.deviation)).collect::<Float64Array>())
+        };
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new((1_i64..).take(ahead.len()).map(Some).collect::<Int64Array>()),
+            bound(0.0),
+            bound(-Z80),
+            bound(Z80),
+            bound(-Z95),
+            bound(Z95),
+            Arc::new(Float64Array::from(naive)),
+        ];
+        Ok(StructArray::try_new(step_fields(), columns, None)?)
+    }
 }
 
 impl Accumulator for Series {
@@ -167,7 +211,11 @@ impl Accumulator for Series {
             Err(why) => (None, Some(why)),
         };
         let series = series.unwrap_or_default();
-        let mase = smoothed.as_ref().and_then(|_| backtest(&series, self.length, self.horizon, self.kind));
+        let tried = match self.of {
+            Of::Periods => backtest,
+            Of::Seasons => backtest_totals,
+        };
+        let mase = smoothed.as_ref().and_then(|_| tried(&series, self.length, self.horizon, self.kind));
         let found =
             |of: fn(&Smoothed) -> f64| -> ArrayRef { Arc::new(Float64Array::from(vec![smoothed.as_ref().map(of)])) };
         let weights = [
@@ -179,7 +227,7 @@ impl Accumulator for Series {
             found(|s| s.trend),
         ];
         let seasonals = smoothed.as_ref().map(|s| s.seasonals.clone()).unwrap_or_default();
-        let steps: ArrayRef = Arc::new(steps(smoothed.as_ref(), &series, self.length, self.horizon)?);
+        let steps: ArrayRef = Arc::new(self.steps(smoothed.as_ref(), &series)?);
         let one_list =
             |values: ArrayRef| -> ArrayRef { Arc::new(SingleRowListArrayBuilder::new(values).build_list_array()) };
         let rest: [ArrayRef; 7] = [
@@ -213,22 +261,4 @@ impl Accumulator for Series {
         }
         Ok(())
     }
-}
-
-fn steps(smoothed: Option<&Smoothed>, series: &[f64], length: usize, horizon: usize) -> Result<StructArray> {
-    let ahead = smoothed.map(|s| s.ahead(horizon)).unwrap_or_default();
-    let naive = if ahead.is_empty() { Vec::new() } else { naive(series, length, horizon) };
-    let bound = |z: f64| -> ArrayRef {
-        Arc::new(ahead.iter().map(|a| Some(a.value + z * a.deviation)).collect::<Float64Array>())
-    };
-    let columns: Vec<ArrayRef> = vec![
-        Arc::new((1_i64..).take(ahead.len()).map(Some).collect::<Int64Array>()),
-        bound(0.0),
-        bound(-Z80),
-        bound(Z80),
-        bound(-Z95),
-        bound(Z95),
-        Arc::new(Float64Array::from(naive)),
-    ];
-    Ok(StructArray::try_new(step_fields(), columns, None)?)
 }

@@ -1,18 +1,19 @@
 /* matins
 description: >
-  One row per series: Holt–Winters of net as originated, by day with a season of a week and by month with a season of a year,
-  and whether it beats the season before over the last season.
+  One row per series: Holt–Winters of net as originated, by day with a season of a week, by week as the total of such days, and
+  by month with a season of a year, and whether it beats the season before.
 rules:
   - Closed days and months only; a day without an order is a zero.
-  - The daily series is the last 364 days, the monthly one all closed months.
-  - Two whole seasons are needed, and a third to test with; `reason` says what is wanting.
-  - "A forecast ships only when mase < 1: over the last season, its errors are smaller than those of the season before."
+  - The daily and the weekly series are the last 364 days, a week being seven of them; the monthly one is all closed months.
+  - Two whole seasons are needed, and a third to test with, or 13 weeks; `reason` says what is wanting.
+  - "A forecast ships only when mase < 1: over the last season, or 13 weeks, its errors are smaller than those of the season before."
 reference:
   - "Winters 1960, Management Science 6:324; intervals: Yar & Chatfield 1990, Int. J. of Forecasting 6:127"
   - "Hyndman & Koehler 2006, Int. J. of Forecasting 22:679, for MASE"
+  - "Snyder, Koehler, Hyndman & Ord 2004, European J. of Operational Research 158:444, for the intervals of weeks"
 columns:
-  series: daily or monthly
-  n: periods fitted
+  series: daily, weekly or monthly
+  n: periods fitted, days where the series is of weeks
   last_period: the last of them
   mase: mean absolute error over that of the season before, from a rolling origin
   ship: mase < 1
@@ -61,6 +62,9 @@ monthly AS (
 ),
 fits AS (
     SELECT 'daily' AS series, max(day) AS last_period, holt_winters(at, net, 7, 28, 'additive') AS fit
+    FROM daily
+    UNION ALL
+    SELECT 'weekly' AS series, max(day) AS last_period, holt_winters_totals(at, net, 7, 4, 'additive') AS fit
     FROM daily
     UNION ALL
     SELECT 'monthly' AS series, max(month) AS last_period, holt_winters(at, net, 12, 3, 'additive') AS fit

@@ -4,8 +4,8 @@ description: >
   season before brought, without an interval.
 rules: A series shorter than two seasons has no row; `forecast.models` says why.
 columns:
-  series: daily or monthly
-  period: the day, or the first day of the month
+  series: daily, weekly or monthly
+  period: the day, the first of the seven days, or the first day of the month
   method: Holt–Winters, or season before
   value: net expected
   low80: lower bound of the 80 % interval
@@ -22,6 +22,7 @@ values_ahead AS (
         series,
         CASE
             WHEN series = 'daily' THEN CAST(last_period + CAST(step['step'] AS INT) AS DATE)
+            WHEN series = 'weekly' THEN CAST(last_period + 7 * CAST(step['step'] AS INT) - 6 AS DATE)
             WHEN step['step'] = 1 THEN CAST(last_period + INTERVAL '1 month' AS DATE)
             WHEN step['step'] = 2 THEN CAST(last_period + INTERVAL '2 months' AS DATE)
             ELSE CAST(last_period + INTERVAL '3 months' AS DATE)
