@@ -27,6 +27,7 @@ mod report;
 mod retry;
 mod running;
 mod sample;
+mod slots;
 mod watch;
 mod work;
 

@@ -127,7 +127,7 @@ impl Names {
     }
 
     fn all(&self) -> StringArray {
-        (0..self.ends.len()).map(|code| Some(get(&self.text, &self.ends, code as u32))).collect()
+        (0_u32..).take(self.ends.len()).map(|code| Some(self.get(code))).collect()
     }
 
     fn size(&self) -> usize {
@@ -251,14 +251,14 @@ fn frequent(lists: &Lists, counts: &[u32], least: u32) -> Vec<Pair> {
     }
     let mut found = Vec::new();
     let mut together = vec![0_u32; counts.len()];
-    for (a, bounds) in starts.windows(2).enumerate() {
+    for (a, bounds) in (0_u32..).zip(starts.windows(2)) {
         let after = || places[bounds[0]..bounds[1]].iter().flat_map(|(from, to)| &lists.items[*from..*to]);
         let first = found.len();
         for b in after() {
             let count = &mut together[*b as usize];
             *count += 1;
             if *count == least {
-                found.push(Pair { a: a as u32, b: *b, together: 0 });
+                found.push(Pair { a, b: *b, together: 0 });
             }
         }
         for pair in &mut found[first..] {
@@ -281,8 +281,8 @@ impl Accumulator for Rows {
         let lists = self.lists();
         let counts = lists.counts(self.items.ends.len());
         // A pair is in no more baskets than either of its items.
-        let mut names: Vec<u32> =
-            (0..self.items.ends.len() as u32).filter(|item| counts[*item as usize] >= self.least).collect();
+        let often = (0_u32..).zip(&counts).filter(|(_, count)| **count >= self.least);
+        let mut names: Vec<u32> = often.map(|(item, _)| item).collect();
         names.sort_unstable_by_key(|item| self.items.get(*item));
         let mut numbers = vec![NOTHING; counts.len()];
         for (number, item) in (0_u32..).zip(&names) {
@@ -306,9 +306,9 @@ impl Accumulator for Rows {
         let columns: Vec<ArrayRef> = vec![
             Arc::new(pairs.iter().map(|pair| name(pair.a)).collect::<StringArray>()),
             Arc::new(pairs.iter().map(|pair| name(pair.b)).collect::<StringArray>()),
-            number(&|pair| pair.together),
-            number(&|pair| counts[pair.a as usize]),
-            number(&|pair| counts[pair.b as usize]),
+            number(&|pair: &Pair| pair.together),
+            number(&|pair: &Pair| counts[pair.a as usize]),
+            number(&|pair: &Pair| counts[pair.b as usize]),
             Arc::new(Int64Array::from(vec![baskets; pairs.len()])),
         ];
         Ok(list(Arc::new(StructArray::try_new(fields(), columns, None)?)))
