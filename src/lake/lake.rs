@@ -239,8 +239,8 @@ impl Lake {
             .collect();
         let (folder, all) = (Arc::clone(folder), files.to_vec());
         let first = files.first().map_or("", String::as_str);
-        let folders = self
-            .blocking("sync the folder of", first, move || folder.sync_folders_of(all.iter().map(String::as_str)));
+        let folders =
+            self.blocking("sync the folder of", first, move || folder.sync_folders_of(all.iter().map(String::as_str)));
         let synced = futures::stream::iter(syncs).buffer_unordered(SYNCS_AT_ONCE).try_collect::<()>();
         try_join(synced, folders).await.map(drop)
     }

@@ -51,10 +51,14 @@ const COUNTED: &str = "
 async fn pairs_are_those_of_a_join_on_any_number_of_cores() {
     // Baskets of one to nine lines, repeated lines, lines without an item, lines without a basket.
     let lines = 0..6000_u64;
-    let random = |at: u64| at.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(23).wrapping_mul(0xD6E8_FEB8_6659_FD93) >> 40;
-    let baskets: StringArray = lines.clone().map(|at| (at % 97 != 0).then(|| format!("o{}", at / 5 + random(at) % 3))).collect();
-    let items: Int64Array =
-        lines.map(|at| (at % 31 != 0).then(|| i64::try_from(random(at + 7) % 40 * (random(at + 9) % 2)).unwrap())).collect();
+    let random = |at: u64| {
+        at.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(23).wrapping_mul(0xD6E8_FEB8_6659_FD93) >> 40
+    };
+    let baskets: StringArray =
+        lines.clone().map(|at| (at % 97 != 0).then(|| format!("o{}", at / 5 + random(at) % 3))).collect();
+    let items: Int64Array = lines
+        .map(|at| (at % 31 != 0).then(|| i64::try_from(random(at + 7) % 40 * (random(at + 9) % 2)).unwrap()))
+        .collect();
     let texts: StringArray = items.iter().map(|item| item.map(|item| format!("净{item}"))).collect();
     let columns: Vec<(&str, ArrayRef)> = vec![("basket", Arc::new(baskets)), ("item", Arc::new(texts))];
     let (_, tables) = table("t.lines", columns);
