@@ -15,24 +15,19 @@ WITH refunded AS (
     WHERE order_id IS NOT NULL
 ),
 items AS (
-    SELECT DISTINCT product_id, order_id
-    FROM core.order_lines
-    WHERE valid AND bdate < $as_of AND bdate >= CAST($as_of - INTERVAL '12 months' AS DATE)
-),
-orders AS (
-    SELECT DISTINCT order_id
-    FROM items
+    SELECT DISTINCT l.product_id, l.order_id, r.order_id IS NOT NULL AS paid_back
+    FROM core.order_lines AS l
+    LEFT JOIN refunded AS r ON r.order_id = l.order_id
+    WHERE l.valid AND l.bdate < $as_of AND l.bdate >= CAST($as_of - INTERVAL '12 months' AS DATE)
 ),
 base AS (
-    SELECT CAST(count(r.order_id) AS DOUBLE) / nullif(count(*), 0) AS rate
-    FROM orders AS o
-    LEFT JOIN refunded AS r ON r.order_id = o.order_id
+    SELECT CAST(count(DISTINCT order_id) FILTER (WHERE paid_back) AS DOUBLE) / nullif(count(DISTINCT order_id), 0) AS rate
+    FROM items
 ),
 counts AS (
-    SELECT i.product_id, count(*) AS orders, count(r.order_id) AS paid_back
-    FROM items AS i
-    LEFT JOIN refunded AS r ON r.order_id = i.order_id
-    GROUP BY i.product_id
+    SELECT product_id, count(*) AS orders, count(*) FILTER (WHERE paid_back) AS paid_back
+    FROM items
+    GROUP BY product_id
     HAVING count(*) >= 30
 )
 SELECT
