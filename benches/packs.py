@@ -9,7 +9,8 @@ The fictional company's exports are generated once a size into the cache folder.
 one by one: since a run makes only what is not there, each run is one process that makes one pack, and its wall time and
 peak memory are the pack's, planning and publishing included. DuckDB gets the same statements, parameters written out, over
 the same Parquet files that the lake holds, one process a pack, results written as Parquet, and its
-whole process counts too. What it cannot run (models, calendars, masks) it is not timed on, and a ratio stands only where it ran all stages of a pack. Intervals and
+whole process counts too. A stage that calls a function of ours for what plain SQL can say too is given to it in plain SQL
+(`benches/plain`). What it cannot run (models, calendars, masks) it is not timed on, and a ratio stands only where it ran all stages of a pack. Intervals and
 scores are given to it as macros. Nothing is built here.
 """
 import argparse
@@ -95,6 +96,8 @@ def statements(pack):
     found = {}
     for path in glob.glob(os.path.join(ROOT, "sql", pack, "*", "*.sql")):
         schema, file = path.split(os.sep)[-2:]
+        plain = os.path.join(HERE, "plain", f"{schema}.{file}")
+        path = plain if os.path.exists(plain) else path
         sql = re.sub(r"/\* matins.*?\*/", "", open(path).read(), count=1, flags=re.S)
         for name, value in PARAMETERS.items():
             sql = re.sub(rf"\${name}\b", f"DATE '{value}'", sql)

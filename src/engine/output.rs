@@ -12,12 +12,12 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::ObjectStore;
 use object_store::buffered::BufWriter;
 use parquet::arrow::{ArrowWriter, AsyncArrowWriter};
-use parquet::basic::Compression;
+use parquet::basic::{Compression, Encoding};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
-use crate::engine::EngineError;
+use crate::engine::{EngineError, Seen, Watch};
 
 /// Rows up to which the partitions of a result become one file.
 const SMALL_ROWS: usize = 64 * 1024;
@@ -49,6 +49,7 @@ enum Written {
 }
 
 /// Runs a plan, each partition to a file of its own; a small result becomes one file. There is always at least one file.
+/// Notices of the rows what `watch` asks for.
 ///
 /// # Errors
 /// What the plan's execution or the store answers.
@@ -56,26 +57,32 @@ pub async fn write(
     plan: Arc<dyn ExecutionPlan>,
     context: Arc<TaskContext>,
     to: &Destination,
+    watch: &Watch,
     failed: impl Fn(datafusion::error::DataFusionError) -> EngineError + Copy,
-) -> Result<Vec<Output>, EngineError> {
+) -> Result<(Vec<Output>, Seen), EngineError> {
     let schema = nullable(&plan.schema());
     let partitions = plan.output_partitioning().partition_count();
     let mut tasks = tokio::task::JoinSet::new();
     for at in 0..partitions {
         let stream = plan.execute(at, Arc::clone(&context)).map_err(failed)?;
-        let (to, schema) = (to.clone(), Arc::clone(&schema));
-        tasks.spawn(async move { (at, partition(stream, schema, &to, at).await) });
+        let (to, schema, mut seen) = (to.clone(), Arc::clone(&schema), watch.begin());
+        tasks.spawn(async move {
+            let written = partition(stream, schema, &to, at, &mut seen).await;
+            (at, written, seen)
+        });
     }
+    let mut seen = watch.begin();
     let mut small = Vec::new();
     let mut files = Vec::new();
     while let Some(done) = tasks.join_next().await {
-        let (at, written) = done.map_err(|stopped| {
+        let (at, written, of_one) = done.map_err(|stopped| {
             if stopped.is_panic() {
                 EngineError::Panicked(stopped.to_string())
             } else {
                 EngineError::Execution(format!("a task of the engine stopped: {stopped}"))
             }
         })?;
+        seen.join(of_one);
         match written.map_err(failed)? {
             Written::Small(batches) => small.push((at, batches)),
             Written::File(file) => files.push((at, file)),
@@ -90,7 +97,7 @@ pub async fn write(
         files.push((partitions, sink.close().await.map_err(failed)?));
     }
     files.sort_by_key(|(at, _)| *at);
-    Ok(files.into_iter().map(|(_, file)| file).collect())
+    Ok((files.into_iter().map(|(_, file)| file).collect(), seen))
 }
 
 async fn partition(
@@ -98,12 +105,14 @@ async fn partition(
     schema: SchemaRef,
     to: &Destination,
     at: usize,
+    seen: &mut Seen,
 ) -> datafusion::error::Result<Written> {
     let mut held = Vec::new();
     let mut rows = 0;
     while let Some(batch) = stream.next().await {
         let batch = batch?.with_schema(Arc::clone(&schema))?;
         rows += batch.num_rows();
+        seen.add(&batch)?;
         held.push(batch);
         if rows > SMALL_ROWS {
             let mut sink = Sink::open(&schema, held.first(), to, at);
@@ -111,7 +120,9 @@ async fn partition(
                 sink.push(&batch).await?;
             }
             while let Some(batch) = stream.try_next().await? {
-                sink.push(&batch.with_schema(Arc::clone(&schema))?).await?;
+                let batch = batch.with_schema(Arc::clone(&schema))?;
+                seen.add(&batch)?;
+                sink.push(&batch).await?;
             }
             return Ok(Written::File(sink.close().await?));
         }
@@ -176,6 +187,10 @@ fn encoding(schema: &SchemaRef, sample: Option<&RecordBatch>, dense: &[usize]) -
         builder = builder.set_column_dictionary_enabled(path.clone(), worth);
         if dense.contains(&at) {
             builder = builder.set_column_compression(path.clone(), Compression::UNCOMPRESSED);
+            if *field.data_type() == DataType::Utf8 {
+                // Lengths apart from the bytes: of ids, which are of one length, they take no room.
+                builder = builder.set_column_encoding(path.clone(), Encoding::DELTA_LENGTH_BYTE_ARRAY);
+            }
         }
         if matches!(field.data_type(), DataType::Utf8 | DataType::LargeUtf8) {
             builder = builder.set_column_statistics_enabled(path, EnabledStatistics::None);

@@ -7,6 +7,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use tempfile::NamedTempFile;
+
 use super::lake::Create;
 use super::paths::STAGING;
 
@@ -56,28 +58,37 @@ impl Folder {
     /// Puts a whole, synced file in place unless one stands there. The store's own put does not sync, and a cut could
     /// leave an empty file under the name, which nobody could ever create again.
     pub(super) fn create(&self, path: &str, bytes: &[u8]) -> io::Result<Create> {
-        let target = self.root.join(path);
-        if !target.try_exists()? {
-            let staging = self.root.join(STAGING);
-            std::fs::create_dir_all(&staging)?;
-            if let Some(parent) = target.parent() {
-                std::fs::create_dir_all(parent)?;
-            }
-            let mut file = staged(&staging)?;
-            file.write_all(bytes)?;
-            file.as_file().sync_all()?;
-            match file.persist_noclobber(&target) {
-                Ok(_) => {
-                    self.sync_folders_of([path])?;
-                    return Ok(Create::Created);
-                }
-                Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error.error),
-            }
-        }
+        let created = self.place(path, self.stage(path, bytes)?)?;
         // Whoever made it may have been stopped before syncing, and we go on to rely on it.
         self.sync_folders_of([path])?;
-        Ok(Create::Exists)
+        Ok(created)
+    }
+
+    /// A synced file without its name yet; none where one stands under it.
+    pub(super) fn stage(&self, path: &str, bytes: &[u8]) -> io::Result<Option<NamedTempFile>> {
+        if self.root.join(path).try_exists()? {
+            return Ok(None);
+        }
+        let staging = self.root.join(STAGING);
+        std::fs::create_dir_all(&staging)?;
+        let mut file = staged(&staging)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        Ok(Some(file))
+    }
+
+    /// Gives a staged file its name. The name is durable when the folders are.
+    pub(super) fn place(&self, path: &str, staged: Option<NamedTempFile>) -> io::Result<Create> {
+        let Some(file) = staged else { return Ok(Create::Exists) };
+        let target = self.root.join(path);
+        if let Some(parent) = target.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        match file.persist_noclobber(&target) {
+            Ok(_) => Ok(Create::Created),
+            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(Create::Exists),
+            Err(error) => Err(error.error),
+        }
     }
 
     /// Removes the folders of deleted files as far up as they are empty. One that is not, or is in use, stays.
@@ -108,7 +119,7 @@ impl Folder {
 }
 
 /// A temporary file that others may read once it is in place, as far as the umask lets them.
-fn staged(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+fn staged(folder: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
     {

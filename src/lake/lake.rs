@@ -6,9 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::try_join;
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path as StorePath;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
 
 use crate::system::Environment;
 
@@ -29,7 +32,12 @@ pub struct Lake {
     store: Arc<dyn ObjectStore>,
     location: String,
     folder: Option<Arc<Folder>>,
+    /// Names of markers on their way to the disk.
+    settling: Arc<Mutex<Vec<Settling>>>,
 }
+
+/// A name on its way to the disk: its path, and what came of it.
+type Settling = (String, JoinHandle<std::io::Result<()>>);
 
 /// What became of a create-only put.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,12 +57,13 @@ impl Lake {
         environment: &Environment,
     ) -> Result<Self, LakeError> {
         let RootedStore { store, url, local } = open(location, root, options, environment, Absent::Create)?;
-        Ok(Self { store, location: url, folder: local.map(|root| Arc::new(Folder::new(root))) })
+        let folder = local.map(|root| Arc::new(Folder::new(root)));
+        Ok(Self { store, location: url, folder, settling: Arc::default() })
     }
 
     /// A lake in any store, as a test has one in memory.
     pub fn in_store(store: Arc<dyn ObjectStore>, location: &str) -> Self {
-        Self { store, location: location.to_owned(), folder: None }
+        Self { store, location: location.to_owned(), folder: None, settling: Arc::default() }
     }
 
     /// Rooted at the lake: every path is relative to it.
@@ -103,6 +112,8 @@ impl Lake {
     pub async fn create(&self, path: &str, bytes: impl Into<Bytes>) -> Result<Create, LakeError> {
         let bytes: Bytes = bytes.into();
         if let Some(folder) = &self.folder {
+            // What is put here may name markers.
+            self.names_are_durable(folder).await?;
             let (folder, to) = (Arc::clone(folder), path.to_owned());
             return self.blocking("write", path, move || folder.create(&to, &bytes)).await;
         }
@@ -131,6 +142,34 @@ impl Lake {
                 (_, Some(error)) | (Err(error), None) => return Err(error),
             }
         }
+    }
+
+    /// As `create`, for a marker of files: they are brought to the disk while its bytes are, and it gets its name after all of
+    /// them. That the name is on the disk is only waited for by the next `create`: a marker whose name a power cut takes away
+    /// was never there, and until something durable relies on it that is all the same.
+    pub(super) async fn create_marker(&self, path: &str, bytes: Bytes, files: &[String]) -> Result<Create, LakeError> {
+        let Some(folder) = &self.folder else { return self.create(path, bytes).await };
+        let (stage, to) = (Arc::clone(folder), path.to_owned());
+        let staged = self.blocking("write", path, move || stage.stage(&to, &bytes));
+        let (staged, ()) = try_join(staged, self.make_durable(files)).await?;
+        let (place, to) = (Arc::clone(folder), path.to_owned());
+        let created = self.blocking("write", path, move || place.place(&to, staged)).await?;
+        // Also where it stood already: whoever made it may have been stopped before syncing.
+        let settling = settling(Arc::clone(folder), path.to_owned());
+        self.settling.lock().await.push(settling);
+        Ok(created)
+    }
+
+    /// Waits until the names of all markers so far are on the disk. One that failed is tried again by the next who waits.
+    async fn names_are_durable(&self, folder: &Arc<Folder>) -> Result<(), LakeError> {
+        let mut all = self.settling.lock().await;
+        while let Some((path, synced)) = all.pop() {
+            if let Err(source) = synced.await.map_err(std::io::Error::other).and_then(|done| done) {
+                all.push(settling(Arc::clone(folder), path.clone()));
+                return Err(self.disk_error("sync the folder of", &path, source));
+            }
+        }
+        Ok(())
     }
 
     /// Everything below a folder, in order of path.
@@ -198,11 +237,12 @@ impl Lake {
                 self.blocking("sync", path, move || folder.sync_file(&file))
             })
             .collect();
-        let synced = futures::stream::iter(syncs);
-        synced.buffer_unordered(SYNCS_AT_ONCE).try_collect::<()>().await?;
         let (folder, all) = (Arc::clone(folder), files.to_vec());
         let first = files.first().map_or("", String::as_str);
-        self.blocking("sync the folder of", first, move || folder.sync_folders_of(all.iter().map(String::as_str))).await
+        let folders =
+            self.blocking("sync the folder of", first, move || folder.sync_folders_of(all.iter().map(String::as_str)));
+        let synced = futures::stream::iter(syncs).buffer_unordered(SYNCS_AT_ONCE).try_collect::<()>();
+        try_join(synced, folders).await.map(drop)
     }
 
     pub(super) async fn sweep_staging(&self, older_than: std::time::SystemTime) -> Result<(), LakeError> {
@@ -229,10 +269,11 @@ impl Lake {
         work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
     ) -> Result<T, LakeError> {
         let done = tokio::task::spawn_blocking(work).await.map_err(std::io::Error::other).and_then(|r| r);
-        done.map_err(|source| {
-            let (path, location) = (path.to_owned(), self.location.clone());
-            LakeError::Disk { operation, path, location, source }
-        })
+        done.map_err(|source| self.disk_error(operation, path, source))
+    }
+
+    fn disk_error(&self, operation: &'static str, path: &str, source: std::io::Error) -> LakeError {
+        LakeError::Disk { operation, path: path.to_owned(), location: self.location.clone(), source }
     }
 
     fn at(&self, path: &str) -> Result<StorePath, LakeError> {
@@ -244,10 +285,15 @@ impl Lake {
     }
 }
 
+fn settling(folder: Arc<Folder>, path: String) -> Settling {
+    let name = path.clone();
+    (path, tokio::task::spawn_blocking(move || folder.sync_folders_of([name.as_str()])))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lake::testing::{Lies, Lying, both_kinds, in_memory};
+    use crate::lake::testing::{Lies, Lying, both_kinds, in_memory, on_disk};
 
     #[tokio::test]
     async fn a_create_happens_once() {
@@ -281,6 +327,19 @@ mod tests {
     async fn an_answer_that_was_lost_is_looked_up() {
         let lake = Lying::lake(Lies::AnswerLost);
         assert_eq!(lake.create("x", "my nonce").await.expect("put"), Create::Created);
+    }
+
+    #[tokio::test]
+    async fn names_of_markers_are_on_the_disk_before_the_next_create() {
+        let (lake, _folder) = on_disk();
+        lake.put("a/part.parquet", "rows").await.expect("put");
+        let files = ["a/part.parquet".to_owned()];
+        assert_eq!(lake.create_marker("a/_table.json", "one".into(), &files).await.expect("marked"), Create::Created);
+        assert_eq!(lake.create_marker("a/_table.json", "two".into(), &files).await.expect("marked"), Create::Exists);
+        assert_eq!(lake.get("a/_table.json").await.expect("read").expect("there"), "one");
+        assert_eq!(lake.settling.lock().await.len(), 2);
+        lake.create("snapshots/1.json", "manifest").await.expect("put");
+        assert!(lake.settling.lock().await.is_empty());
     }
 
     #[tokio::test]

@@ -6,7 +6,7 @@ use futures::{StreamExt, TryStreamExt};
 
 use crate::base::{Fingerprint, SourceName, TableName};
 
-use super::disk::Stored;
+use super::disk::{Stored, encode};
 use super::error::LakeError;
 use super::lake::{AT_ONCE, Create, Lake};
 use super::paths;
@@ -114,10 +114,7 @@ impl Lake {
     }
 
     async fn mark<T: Stored>(&self, path: &str, value: T, files: &[String]) -> Result<T, LakeError> {
-        if !files.is_empty() {
-            self.make_durable(files).await?;
-        }
-        match self.create_json(path, &value).await? {
+        match self.create_marker(path, encode(path, &value)?.into(), files).await? {
             Create::Created => Ok(value),
             Create::Exists => self
                 .read_json(path)

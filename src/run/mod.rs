@@ -29,6 +29,7 @@ mod report;
 mod retry;
 mod running;
 mod sample;
+mod slots;
 mod turns;
 mod watch;
 mod work;

@@ -1,4 +1,4 @@
-//! Executes the steps of a plan, as many side by side as there are cores, each after the steps it needs.
+//! Executes the steps of a plan, as many computing side by side as there are cores, each after the steps it needs.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,12 +8,13 @@ use tokio::task::JoinSet;
 
 use crate::base::{Event, Fingerprint, SourceName, StepOutcome, TableName};
 use crate::config::Check;
-use crate::engine::{Effort, EngineError, PartFile, PartsTable, Table, Tables, read_schema};
+use crate::engine::{Effort, EngineError, PartFile, PartsTable, Seen, Table, Tables, read_schema};
 use crate::lake::{CheckOutcome, Late, RawExport, StepRecord, TablePart};
 use crate::plan::{Input, Own, Plan, Span, Step, Task, Timed, Wanted, WantedPart, WantedTable};
 use crate::run::error::describe;
 use crate::run::look::{Known, raw_export, with};
 use crate::run::retry::retry;
+use crate::run::slots::{Slot, Slots};
 use crate::run::turns::{Turns, output};
 use crate::run::{RunError, Workshop};
 use crate::source::{self, Landing};
@@ -22,6 +23,8 @@ use crate::stage::{self, Making, StageError, Window};
 /// An export of this size is decoded on all cores. Two at once, so that one is read while the other is written to the disk.
 const LARGE_EXPORT: u64 = 32 << 20;
 const LARGE_AT_ONCE: usize = 2;
+/// Steps that only wait for the disk, beside those that compute.
+const PUTTING_DOWN: usize = 16;
 
 /// What working came to.
 #[derive(Debug, Default)]
@@ -44,6 +47,8 @@ struct Bench {
     known: Arc<Mutex<Known>>,
     turns: Turns,
     dropped: Arc<Mutex<BTreeMap<Fingerprint, Arc<Dropped>>>>,
+    /// What was seen of tables that are one part, until their checks.
+    seen: Arc<Mutex<BTreeMap<Fingerprint, Seen>>>,
 }
 
 enum Done {
@@ -66,17 +71,19 @@ pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>, turns
         known: Arc::clone(known),
         turns: turns.clone(),
         dropped: Arc::default(),
+        seen: Arc::default(),
     };
     let mut work = Work::default();
     let mut state: Vec<State> = vec![State::Waiting; plan.steps.len()];
     let large: Vec<bool> = plan.steps.iter().map(|step| is_large(step, &plan.wanted)).collect();
     let one_core = one_core(plan);
+    let slots = Slots::new(shop.engine.cores());
     let mut running = JoinSet::new();
     // Which step a task works on: after a panic its id is all there is.
     let mut tasks = HashMap::new();
     let mut alone = false;
     loop {
-        while !alone && running.len() < shop.engine.cores().max(1) {
+        while !alone && running.len() < shop.engine.cores() + PUTTING_DOWN {
             let landing = (0..state.len()).filter(|at| large[*at] && state[*at] == State::Running).count();
             let ready = (0..state.len()).filter(|at| {
                 state[*at].is_ready(&plan.steps[*at], &state) && !(large[*at] && landing >= LARGE_AT_ONCE)
@@ -88,6 +95,7 @@ pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>, turns
             if frugal && !running.is_empty() {
                 break;
             }
+            let Some(slot) = slots.take() else { break };
             alone = frugal;
             state[next] = State::Running;
             let (bench, step) = (bench.clone(), plan.steps[next].clone());
@@ -101,18 +109,22 @@ pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>, turns
             let (limit, key) = limit(shop, plan, &step);
             let task = running.spawn(async move {
                 let _turn = bench.turns.make(output(&step, &bench.wanted)).await;
-                let _core = bench.turns.core(effort == Effort::Frugal).await;
+                slot.holds(bench.turns.core(effort == Effort::Frugal).await);
                 let started = Instant::now();
                 if bench.has(&step) {
                     return (Done::Found, started.elapsed());
                 }
-                let done = tokio::time::timeout(limit, execute(&bench, &step, effort)).await;
+                let done = tokio::time::timeout(limit, execute(&bench, &step, effort, &slot)).await;
                 let late = |_| Done::Failed(RunError::TimedOut { what: step.task.to_string(), limit, key });
                 (done.unwrap_or_else(late), started.elapsed())
             });
             tasks.insert(task.id(), next);
         }
-        let Some(joined) = running.join_next_with_id().await else { break };
+        let joined = tokio::select! {
+            joined = running.join_next_with_id() => joined,
+            () = slots.freed.notified() => continue,
+        };
+        let Some(joined) = joined else { break };
         alone = false;
         let (task, done, took) = match joined {
             Ok((task, (done, took))) => (task, done, took),
@@ -235,12 +247,12 @@ fn is_large(step: &Step, wanted: &Wanted) -> bool {
     export.is_some_and(|e| e.size_bytes >= LARGE_EXPORT)
 }
 
-async fn execute(bench: &Bench, step: &Step, effort: Effort) -> Done {
+async fn execute(bench: &Bench, step: &Step, effort: Effort, slot: &Slot) -> Done {
     let done = match &step.task {
-        Task::Land { source, export, .. } => bench.land(source, *export).await,
+        Task::Land { source, export, .. } => bench.land(source, *export, slot).await,
         Task::Assemble { source } => bench.assemble(source).await,
-        Task::Make { table, part, .. } => bench.make(table, *part, effort).await,
-        Task::Check { table } => bench.check(table).await,
+        Task::Make { table, part, .. } => bench.make(table, *part, effort, slot).await,
+        Task::Check { table } => bench.check(table, slot).await,
     };
     match done {
         Ok((rows, warnings)) => Done::Ok { rows, warnings },
@@ -271,7 +283,7 @@ impl Bench {
         })
     }
 
-    async fn land(&self, name: &SourceName, at: usize) -> Made {
+    async fn land(&self, name: &SourceName, at: usize, slot: &Slot) -> Made {
         let shop = &self.shop;
         let (source, wanted) = (&shop.pipeline.sources[name], &self.wanted.sources[name].exports[at]);
         let Some(export) = &wanted.listed else {
@@ -289,6 +301,7 @@ impl Bench {
                 cores: shop.engine.cores(),
             };
             let landed = source::land(&landing, export, wanted.landed).await?;
+            slot.give_back();
             Ok(shop.lake.put_landed(landed).await?)
         })
         .await?;
@@ -318,11 +331,12 @@ impl Bench {
         Ok((rows, vec![]))
     }
 
-    async fn make(&self, name: &TableName, at: usize, effort: Effort) -> Made {
+    async fn make(&self, name: &TableName, at: usize, effort: Effort, slot: &Slot) -> Made {
         let shop = &self.shop;
         let table = self.table(name)?;
         let part = &table.parts[at];
-        let made = retry(&shop.system, &shop.observer, &format!("making {name}"), || async {
+        let whole = table.parts.len() == 1;
+        let (made, seen) = retry(&shop.system, &shop.observer, &format!("making {name}"), || async {
             let mut tables = Tables::new();
             for (read, input) in &part.reads {
                 tables.insert(read.clone(), self.provider(read, input).await?);
@@ -337,12 +351,22 @@ impl Bench {
                 tables: &tables,
                 attempt: &attempt,
                 effort,
+                whole,
             };
             let late = self.late(table, part).await?;
-            let made = TablePart { late, ..stage::make(&making).await? };
-            Ok(shop.lake.put_part(made).await?)
+            let (made, seen) = stage::make(&making).await?;
+            slot.give_back();
+            let made = TablePart { late, ..made };
+            let files = made.files.clone();
+            let put = shop.lake.put_part(made).await?;
+            // Another run may have been first, and then its files are the table.
+            let seen = (whole && put.files == files).then_some(seen);
+            Ok((put, seen))
         })
         .await?;
+        if let Some(seen) = seen {
+            self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(part.fingerprint, seen);
+        }
         let rows = made.rows;
         self.known(|k| {
             k.made(&part.fingerprint);
@@ -351,9 +375,10 @@ impl Bench {
         Ok((rows, vec![]))
     }
 
-    async fn check(&self, name: &TableName) -> Made {
+    async fn check(&self, name: &TableName, slot: &Slot) -> Made {
         let shop = &self.shop;
         let mut tables = Tables::new();
+        let mut seen = None;
         let (fingerprint, checks_name, checks): (Fingerprint, Fingerprint, &[Check]) = match name.source() {
             Some(source) => {
                 let wanted = &self.wanted.sources[&source];
@@ -364,16 +389,20 @@ impl Bench {
                 for read in table.node.check_reads.keys() {
                     tables.insert(read.clone(), self.provider(read, &self.whole(read)?).await?);
                 }
+                if let [part] = table.parts.as_slice() {
+                    seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).remove(&part.fingerprint);
+                }
                 (table.fingerprint, table.checks, &table.node.stage.head.checks)
             }
         };
         let mut outcomes = Vec::new();
         if !checks.is_empty() {
             tables.insert(name.clone(), self.provider(name, &self.whole(name)?).await?);
-            outcomes = stage::check(&shop.engine, name, checks, &self.wanted.bindings, &tables).await?;
+            outcomes = stage::check(&shop.engine, name, checks, &self.wanted.bindings, &tables, seen).await?;
         }
         outcomes.extend(self.quarantine(name, checks));
         outcomes.extend(self.late_rows(name));
+        slot.give_back();
         let outcomes = shop.lake.put_check_outcomes(name, &fingerprint, &checks_name, outcomes).await?;
         let rows = outcomes.first().map_or(0, |o| o.rows);
         self.known(|k| k.checks.insert((fingerprint, checks_name), outcomes));

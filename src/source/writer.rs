@@ -1,7 +1,7 @@
 //! Parquet into the lake: row groups are encoded on any thread and appended in order. Tuned for being read this night.
 //!
-//! LZ4 because it is cheap both ways; a dictionary only for columns whose first rows show few different values; no
-//! page statistics, because nothing prunes by them; no Arrow schema, because the types of Parquet say the same.
+//! LZ4 because it is cheap both ways; a dictionary only for columns whose first rows show few different values; ids without
+//! their lengths; no page statistics, because nothing prunes by them; no Arrow schema, because the types of Parquet say the same.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -25,7 +25,9 @@ use super::{EXPORT_COLUMN, KEY_COLUMN, LINE_COLUMN};
 use crate::lake::DataFile;
 
 /// How many of the first rows are looked at.
-const SAMPLE: usize = 4096;
+const SAMPLE: usize = 8192;
+/// How many of them are encoded to see what compression does.
+const TRIAL: usize = 4096;
 
 /// How the files of one export are encoded; the same on every thread.
 pub(super) struct Shape {
@@ -44,7 +46,7 @@ impl Shape {
     /// Decides each column's encoding from the first rows.
     pub(super) fn new(schema: &SchemaRef, sample: Option<&RecordBatch>) -> Result<Self> {
         let mut shape = Self::compressed(schema, sample, &[])?;
-        if let Some(sample) = sample.filter(|rows| rows.num_rows() >= SAMPLE) {
+        if let Some(sample) = sample.filter(|rows| rows.num_rows() >= TRIAL) {
             let dense = shape.dense_columns(sample)?;
             shape = Self::compressed(schema, Some(sample), &dense)?;
         }
@@ -54,7 +56,7 @@ impl Shape {
     /// Columns that compression makes hardly smaller, such as hashes: trying again on every page is time for nothing.
     fn dense_columns(&self, sample: &RecordBatch) -> Result<Vec<usize>> {
         let mut group = self.group()?;
-        group.write(&sample.slice(0, SAMPLE))?;
+        group.write(&sample.slice(0, TRIAL))?;
         let sizes = group.close()?.chunks.into_iter().map(|chunk| {
             let metadata = &chunk.close().metadata;
             (metadata.compressed_size(), metadata.uncompressed_size())
@@ -80,6 +82,10 @@ impl Shape {
             }
             if field.name() == KEY_COLUMN || dense.contains(&at) {
                 properties = properties.set_column_compression(path.clone(), Compression::UNCOMPRESSED);
+                if *field.data_type() == DataType::Utf8 {
+                    // Lengths apart from the bytes: of ids, which are of one length, they take no room.
+                    properties = properties.set_column_encoding(path.clone(), Encoding::DELTA_LENGTH_BYTE_ARRAY);
+                }
             }
             if matches!(field.data_type(), DataType::Utf8 | DataType::Dictionary(..) | DataType::UInt64) {
                 properties = properties.set_column_statistics_enabled(path, EnabledStatistics::None);
@@ -100,10 +106,10 @@ fn file(schema: &SchemaRef, properties: &Arc<WriterProperties>) -> Result<Serial
     SerializedFileWriter::new(Vec::new(), parquet.root_schema_ptr(), Arc::clone(properties))
 }
 
-/// Whether at most one value in eight of the first rows is new.
+/// Whether at most one value in eight of the first rows is new, of texts one in two.
 fn few_values(column: &ArrayRef) -> bool {
-    fn few<T: std::hash::Hash + Eq>(values: impl ExactSizeIterator<Item = T>) -> bool {
-        let most = values.len().min(SAMPLE) / 8;
+    fn few<T: std::hash::Hash + Eq>(values: impl ExactSizeIterator<Item = T>, in_which: usize) -> bool {
+        let most = values.len().min(SAMPLE) / in_which;
         // Only counts, so the order of a set's iteration decides nothing.
         let mut seen = HashSet::with_hasher(FixedState::default());
         values.take(SAMPLE).all(|value| {
@@ -115,11 +121,11 @@ fn few_values(column: &ArrayRef) -> bool {
         return false;
     }
     match column.data_type() {
-        DataType::Utf8 => few(column.as_string::<i32>().iter()),
-        DataType::Int64 => few(column.as_primitive::<Int64Type>().iter()),
-        DataType::Date32 => few(column.as_primitive::<Date32Type>().iter()),
-        DataType::Timestamp(..) => few(column.as_primitive::<TimestampMicrosecondType>().iter()),
-        DataType::Decimal128(..) => few(column.as_primitive::<Decimal128Type>().iter()),
+        DataType::Utf8 => few(column.as_string::<i32>().iter(), 2),
+        DataType::Int64 => few(column.as_primitive::<Int64Type>().iter(), 8),
+        DataType::Date32 => few(column.as_primitive::<Date32Type>().iter(), 8),
+        DataType::Timestamp(..) => few(column.as_primitive::<TimestampMicrosecondType>().iter(), 8),
+        DataType::Decimal128(..) => few(column.as_primitive::<Decimal128Type>().iter(), 8),
         _ => false,
     }
 }

@@ -46,6 +46,7 @@ const PURCHASE: &str = "Purchase models";
 const VALUE: &str = "Value";
 const SERIES: &str = "Series";
 const SCORES: &str = "Scores";
+const BASKETS: &str = "Baskets";
 const TIME: &str = "Working time";
 const PEOPLE: &str = "People";
 const TEXTS: &str = "Texts";
@@ -195,6 +196,9 @@ pub const TABLE: &[Function] = &[
     row(SCORES, "quantile_score_rfm", "value, cut1, cut2, cut3, cut4", "BIGINT",
         "as `quantile_score`, a cut being passed at cut + 1, as R's package rfm does with whole numbers",
         "R package rfm"),
+    group(BASKETS, "frequent_pairs", "basket, item, least", "LIST(STRUCT(a, b, together, baskets_a, baskets_b, baskets))",
+        "pairs of items that are together in at least so many baskets, a before b, with the baskets of each and all baskets; an item counts once in a basket, NULL is no item; for `unnest`",
+        "support counting with pruning: Agrawal & Srikant 1994, VLDB, p. 487"),
     row(TIME, "business_seconds", "from, to, hours[, holidays]", "DOUBLE",
         "seconds of working time between two local timestamps; hours as in `'Mon-Fri 09:00-17:30, Sat 10:00-14:00'`, holidays a list of dates or a text of them with commas; negative when `to` is before `from`",
         "ours"),

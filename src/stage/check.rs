@@ -1,15 +1,14 @@
-//! Evaluates the checks of a table: one pass over its rows for all row rules, a hash first for unique keys.
+//! Evaluates the checks of a table: what was seen while it was written answers most, one pass over its rows the others.
+//! A key is proven by hashes; only where two are equal are its values compared.
 
-use std::sync::Arc;
+use std::sync::OnceLock;
 
-use arrow::array::ArrayRef;
-use datafusion::common::hash_utils::{RandomState, create_hashes};
 use datafusion::prelude::SessionContext;
 use futures::TryStreamExt;
 
 use crate::base::TableName;
 use crate::config::{Check, Rule, Severity};
-use crate::engine::{Cell, Effort, Engine, EngineError, Rows, Tables, collect};
+use crate::engine::{Cell, Effort, Engine, EngineError, Rows, Seen, Tables, Watch, collect};
 use crate::lake::{CheckOutcome, CheckStatus};
 use crate::sql::{Bindings, bind, quote, quote_text};
 use crate::stage::StageError;
@@ -17,44 +16,61 @@ use crate::stage::StageError;
 /// The share of rows a quarantine may hold before it blocks publishing, unless it is told.
 const QUARANTINE_SHARE: f64 = 0.01;
 
-/// Evaluates every check but those that compare with another snapshot or count what was quarantined.
+/// Evaluates every check but those that compare with another snapshot or count what was quarantined. What was seen of the
+/// table's rows while they were written is not read again.
 pub async fn check(
     engine: &Engine,
     table: &TableName,
     checks: &[Check],
     bindings: &Bindings,
     tables: &Tables,
+    seen: Option<Seen>,
 ) -> Result<Vec<CheckOutcome>, StageError> {
     let fail = |check: &Check, cause| StageError::Check { table: table.clone(), check: check.name.clone(), cause };
     let Some(first) = checks.first() else { return Ok(vec![]) };
-    let session = engine.session(tables, Effort::Beside).map_err(|e| fail(first, e))?;
-    let rows = rows_and_counts(engine, &session, table, checks).await.map_err(|e| fail(first, e))?;
+    let asking = Asking { engine, table, tables, session: OnceLock::new() };
+    let mut seen = match seen {
+        Some(seen) => seen,
+        None => asking.see(&watch(checks)).await.map_err(|e| fail(first, e))?,
+    };
+    let counted = asking.count(checks).await.map_err(|e| fail(first, e))?;
+    let total = seen.rows;
     let mut outcomes = Vec::with_capacity(checks.len());
     for (at, check) in checks.iter().enumerate() {
-        let total = rows.total;
         let (bad, note) = match &check.rule {
             _ if check.severity == Severity::Quarantine => continue,
             Rule::RowChange { .. } => continue,
-            Rule::NotNull { .. } | Rule::Accepted { .. } | Rule::Range { .. } | Rule::Expression { .. } => {
-                (rows.bad[at], None)
-            }
-            Rule::Freshness { days, .. } => fresh(&rows.greatest[at], *days, bindings),
+            Rule::NotNull { column } => (seen.missing(column).unwrap_or(0), None),
+            Rule::Accepted { .. } | Rule::Range { .. } | Rule::Expression { .. } => (counted.bad[at], None),
+            Rule::Freshness { days, .. } => fresh(&counted.greatest[at], *days, bindings),
             Rule::RowCount { min, max } => row_count(total, *min, *max),
-            Rule::Unique { columns } => {
-                (repeated(engine, &session, table, columns).await.map_err(|e| fail(check, e))?, None)
-            }
+            Rule::Unique { columns } if seen.proves_key(columns) => (0, None),
+            Rule::Unique { columns } => (asking.repeated(columns).await.map_err(|e| fail(check, e))?, None),
             Rule::References { column, table: other, to } => {
                 let (here, there) = (quote(column), quote(to));
                 let text = format!(
                     "SELECT count(*) FROM {table} t WHERE t.{here} IS NOT NULL AND NOT EXISTS (SELECT 1 FROM {other} o WHERE o.{there} = t.{here})"
                 );
-                (single(engine, &session, &text).await.map_err(|e| fail(check, e))?, None)
+                (asking.single(&text).await.map_err(|e| fail(check, e))?, None)
             }
-            Rule::Query { sql } => (bad_rows(engine, &session, sql, bindings).await.map_err(|e| fail(check, e))?, None),
+            Rule::Query { sql } => (asking.bad_rows(sql, bindings).await.map_err(|e| fail(check, e))?, None),
         };
         outcomes.push(judge(table, check, bad, total, note));
     }
     Ok(outcomes)
+}
+
+/// What of a table's rows answers these checks.
+pub(super) fn watch(checks: &[Check]) -> Watch {
+    let mut watch = Watch::default();
+    for check in checks.iter().filter(|c| c.severity != Severity::Quarantine) {
+        match &check.rule {
+            Rule::NotNull { column } => watch.columns.push(column.clone()),
+            Rule::Unique { columns } => watch.keys.push(columns.clone()),
+            _ => {}
+        }
+    }
+    watch
 }
 
 /// What an outcome means: a limit lets rows pass, and only `error` blocks.
@@ -141,38 +157,103 @@ pub(super) fn predicate(rule: &Rule) -> Option<String> {
     }
 }
 
+/// Asks a table; the session is made for the first question, because many tables need none.
+struct Asking<'a> {
+    engine: &'a Engine,
+    table: &'a TableName,
+    tables: &'a Tables,
+    session: OnceLock<SessionContext>,
+}
+
+/// By position of the check.
 struct Counted {
-    total: u64,
-    /// By position of the check.
     bad: Vec<u64>,
     greatest: Vec<Cell>,
 }
 
-async fn rows_and_counts(
-    engine: &Engine,
-    session: &SessionContext,
-    table: &TableName,
-    checks: &[Check],
-) -> Result<Counted, EngineError> {
-    let mut wanted = vec!["count(*) AS total".to_owned()];
-    for (at, check) in checks.iter().enumerate() {
-        let counted = match &check.rule {
-            Rule::Freshness { column, .. } => format!("max(CAST({} AS DATE))", quote(column)),
-            rule => match predicate(rule) {
-                Some(p) if check.severity != Severity::Quarantine => format!("count(CASE WHEN NOT {p} THEN 1 END)"),
-                _ => "0".to_owned(),
-            },
-        };
-        wanted.push(format!("{counted} AS check_{at}"));
+impl Asking<'_> {
+    fn session(&self) -> Result<&SessionContext, EngineError> {
+        if let Some(session) = self.session.get() {
+            return Ok(session);
+        }
+        let session = self.engine.session(self.tables, Effort::Beside)?;
+        Ok(self.session.get_or_init(|| session))
     }
-    let found = run(engine, session, &format!("SELECT {} FROM {table}", wanted.join(", "))).await?;
-    let row = found.rows.into_iter().next().unwrap_or_default();
-    let count = |cell: &Cell| cell.integer().and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
-    Ok(Counted {
-        total: row.first().map_or(0, count),
-        bad: row.iter().skip(1).map(count).collect(),
-        greatest: row.into_iter().skip(1).collect(),
-    })
+
+    /// Reads what is to be seen, once for all of it.
+    async fn see(&self, watch: &Watch) -> Result<Seen, EngineError> {
+        let mut seen = watch.begin();
+        if watch.is_empty() {
+            seen.rows = self.single(&format!("SELECT count(*) FROM {}", self.table)).await?;
+            return Ok(seen);
+        }
+        let columns: Vec<String> = watch.all_columns().into_iter().map(quote).collect();
+        let text = format!("SELECT {} FROM {}", columns.join(", "), self.table);
+        let failed = |e| self.engine.error(e);
+        let mut rows = self.session()?.sql(&text).await.map_err(failed)?.execute_stream().await.map_err(failed)?;
+        while let Some(batch) = rows.try_next().await.map_err(failed)? {
+            seen.add(&batch).map_err(failed)?;
+        }
+        Ok(seen)
+    }
+
+    /// One pass for all rules that an expression tells of a row.
+    async fn count(&self, checks: &[Check]) -> Result<Counted, EngineError> {
+        let mut wanted = Vec::with_capacity(checks.len());
+        for (at, check) in checks.iter().enumerate() {
+            let counted = match &check.rule {
+                Rule::Freshness { column, .. } => format!("max(CAST({} AS DATE))", quote(column)),
+                Rule::NotNull { .. } => continue,
+                _ if check.severity == Severity::Quarantine => continue,
+                rule => match predicate(rule) {
+                    Some(p) => format!("count(CASE WHEN NOT {p} THEN 1 END)"),
+                    None => continue,
+                },
+            };
+            wanted.push((at, format!("{counted} AS check_{at}")));
+        }
+        let mut counted = Counted { bad: vec![0; checks.len()], greatest: vec![Cell::Null; checks.len()] };
+        if wanted.is_empty() {
+            return Ok(counted);
+        }
+        let list: Vec<&str> = wanted.iter().map(|(_, text)| text.as_str()).collect();
+        let found = self.run(&format!("SELECT {} FROM {}", list.join(", "), self.table)).await?;
+        for ((at, _), cell) in wanted.iter().zip(found.rows.into_iter().flatten()) {
+            counted.bad[*at] = cell.integer().and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
+            counted.greatest[*at] = cell;
+        }
+        Ok(counted)
+    }
+
+    /// Rows beyond the first of each key.
+    async fn repeated(&self, columns: &[String]) -> Result<u64, EngineError> {
+        let names: Vec<String> = columns.iter().map(|c| quote(c)).collect();
+        let keys = names.join(", ");
+        let present = names.iter().map(|n| format!("{n} IS NOT NULL")).collect::<Vec<_>>().join(" AND ");
+        let text = format!(
+            "SELECT CAST(coalesce(sum(n - 1), 0) AS BIGINT) FROM (SELECT count(*) AS n FROM {} WHERE {present} GROUP BY {keys} HAVING count(*) > 1)",
+            self.table
+        );
+        self.single(&text).await
+    }
+
+    async fn bad_rows(&self, text: &str, bindings: &Bindings) -> Result<u64, EngineError> {
+        let query = crate::sql::parse(&crate::base::SourceText::new("check", text))
+            .map_err(|d| EngineError::Execution(d.0.first().map(|d| d.message.clone()).unwrap_or_default()))?;
+        let statement = bind(&query, bindings).map_err(|e| EngineError::Execution(e.to_string()))?;
+        let frame = self.engine.plan(self.session()?, statement).await?;
+        frame.count().await.map(|n| n as u64).map_err(|e| self.engine.error(e))
+    }
+
+    async fn single(&self, text: &str) -> Result<u64, EngineError> {
+        let rows = self.run(text).await?;
+        Ok(rows.single().and_then(Cell::integer).and_then(|n| u64::try_from(n).ok()).unwrap_or(0))
+    }
+
+    async fn run(&self, text: &str) -> Result<Rows, EngineError> {
+        let frame = self.session()?.sql(text).await.map_err(|e| self.engine.error(e))?;
+        collect(self.engine, frame).await
+    }
 }
 
 fn fresh(greatest: &Cell, days: u32, bindings: &Bindings) -> (u64, Option<String>) {
@@ -198,59 +279,4 @@ fn row_count(rows: u64, min: Option<u64>, max: Option<u64>) -> (u64, Option<Stri
         return (1, Some(format!("{rows} rows, at most {} wanted", max.unwrap_or(0))));
     }
     (0, None)
-}
-
-/// Rows beyond the first of each key. Hashes are compared first: a key that never repeats is proven so without a sort of texts.
-async fn repeated(
-    engine: &Engine,
-    session: &SessionContext,
-    table: &TableName,
-    columns: &[String],
-) -> Result<u64, EngineError> {
-    let names: Vec<String> = columns.iter().map(|c| quote(c)).collect();
-    let keys = names.join(", ");
-    let present = names.iter().map(|n| format!("{n} IS NOT NULL")).collect::<Vec<_>>().join(" AND ");
-    let frame =
-        session.sql(&format!("SELECT {keys} FROM {table} WHERE {present}")).await.map_err(|e| engine.error(e))?;
-    let mut stream = frame.execute_stream().await.map_err(|e| engine.error(e))?;
-    let state = RandomState::with_seed(0);
-    let (mut hashes, mut buffer) = (Vec::<u64>::new(), Vec::new());
-    while let Some(batch) = stream.try_next().await.map_err(|e| engine.error(e))? {
-        buffer.clear();
-        buffer.resize(batch.num_rows(), 0);
-        let arrays: Vec<ArrayRef> = batch.columns().iter().map(Arc::clone).collect();
-        create_hashes(&arrays, &state, &mut buffer).map_err(|e| engine.error(e))?;
-        hashes.extend_from_slice(&buffer);
-    }
-    hashes.sort_unstable();
-    if hashes.windows(2).all(|pair| pair[0] != pair[1]) {
-        return Ok(0);
-    }
-    let text = format!(
-        "SELECT CAST(coalesce(sum(n - 1), 0) AS BIGINT) FROM (SELECT count(*) AS n FROM {table} WHERE {present} GROUP BY {keys} HAVING count(*) > 1)"
-    );
-    single(engine, session, &text).await
-}
-
-async fn bad_rows(
-    engine: &Engine,
-    session: &SessionContext,
-    text: &str,
-    bindings: &Bindings,
-) -> Result<u64, EngineError> {
-    let query = crate::sql::parse(&crate::base::SourceText::new("check", text))
-        .map_err(|d| EngineError::Execution(d.0.first().map(|d| d.message.clone()).unwrap_or_default()))?;
-    let statement = bind(&query, bindings).map_err(|e| EngineError::Execution(e.to_string()))?;
-    let frame = engine.plan(session, statement).await?;
-    frame.count().await.map(|n| n as u64).map_err(|e| engine.error(e))
-}
-
-async fn single(engine: &Engine, session: &SessionContext, text: &str) -> Result<u64, EngineError> {
-    let rows = run(engine, session, text).await?;
-    Ok(rows.single().and_then(Cell::integer).and_then(|n| u64::try_from(n).ok()).unwrap_or(0))
-}
-
-async fn run(engine: &Engine, session: &SessionContext, text: &str) -> Result<Rows, EngineError> {
-    let frame = session.sql(text).await.map_err(|e| engine.error(e))?;
-    collect(engine, frame).await
 }

@@ -10,12 +10,12 @@ use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 use parquet::arrow::ArrowWriter;
 
 use crate::config::{Check, Severity};
-use crate::engine::{Cell, Destination, Effort, Engine, EngineError, Rows, Tables, collect, write};
+use crate::engine::{Cell, Destination, Effort, Engine, EngineError, Rows, Seen, Tables, Watch, collect, write};
 use crate::lake::{DataFile, TablePart, paths};
 use crate::plan::{Node, WantedPart};
 use crate::sql::{Bindings, bind, quote};
 use crate::stage::StageError;
-use crate::stage::check::predicate;
+use crate::stage::check::{predicate, watch};
 
 /// What making a part needs.
 pub struct Making<'a> {
@@ -30,12 +30,14 @@ pub struct Making<'a> {
     pub attempt: &'a str,
     /// Frugal after it ran out of memory once.
     pub effort: Effort,
+    /// Whether the part is the whole table, so that its rows answer checks.
+    pub whole: bool,
 }
 
 const VIEW: &str = "made_by_this_stage";
 
-/// Makes a part, once.
-pub async fn make(making: &Making<'_>) -> Result<TablePart, StageError> {
+/// Makes a part, once; of a whole table with what was seen of its rows.
+pub async fn make(making: &Making<'_>) -> Result<(TablePart, Seen), StageError> {
     let table = making.node.table();
     let file = || making.node.stage.file.path.display().to_string();
     let fail = |cause| StageError::Engine { table: table.clone(), file: file(), cause };
@@ -57,10 +59,12 @@ pub async fn make(making: &Making<'_>) -> Result<TablePart, StageError> {
         (good, quarantine(making, &bad).await.map_err(fail)?)
     };
     let plan = good.create_physical_plan().await.map_err(|e| fail(making.engine.error(e)))?;
-    let files = write(plan, session.task_ctx(), &to, |e| making.engine.error(e)).await.map_err(fail)?;
+    let watch = if making.whole { watch(&making.node.stage.head.checks) } else { Watch::default() };
+    let failed = |e| making.engine.error(e);
+    let (files, seen) = write(plan, session.task_ctx(), &to, &watch, failed).await.map_err(fail)?;
     let files: Vec<DataFile> =
         files.into_iter().map(|f| DataFile { path: f.path, rows: f.rows, size_bytes: f.size_bytes }).collect();
-    Ok(TablePart {
+    let part = TablePart {
         fingerprint: making.part.fingerprint,
         table: table.clone(),
         period: making.part.period.clone(),
@@ -69,7 +73,8 @@ pub async fn make(making: &Making<'_>) -> Result<TablePart, StageError> {
         rows_quarantined: quarantine.as_ref().map_or(0, |q| q.rows),
         quarantine,
         late: None,
-    })
+    };
+    Ok((part, seen))
 }
 
 /// The rows that keep every rule, and the others with the first rule they break.

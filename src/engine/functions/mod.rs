@@ -13,6 +13,7 @@ mod mask;
 mod models;
 mod numeric;
 mod optimum;
+mod pairs;
 mod pareto;
 mod robust;
 mod scores;
@@ -46,5 +47,6 @@ pub fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
         registry.register_udaf(function)?;
     }
     registry.register_udaf(robust::function())?;
+    registry.register_udaf(pairs::function())?;
     Ok(())
 }

@@ -11,23 +11,17 @@ key: [period]
 checks:
   - expression: "value IS NULL OR (low <= value AND value <= high)"
 */
--- Numbers instead of texts: the least and the greatest of every order are looked for.
-WITH products AS (
-    SELECT product_id, row_number() OVER (ORDER BY product_id) AS number
-    FROM (SELECT DISTINCT product_id FROM core.order_lines WHERE product_id IS NOT NULL) AS named
-),
-baskets AS (
-    SELECT v.month, v.order_id, min(p.number) < max(p.number) AS several
-    FROM core.valid_orders AS v
-    INNER JOIN core.order_lines AS l ON l.order_id = v.order_id
-    LEFT JOIN products AS p ON p.product_id = l.product_id
-    WHERE l.valid
-    GROUP BY v.month, v.order_id
+WITH baskets AS (
+    SELECT order_id, min(product_id) < max(product_id) AS several
+    FROM core.order_lines
+    WHERE valid
+    GROUP BY order_id
 ),
 counts AS (
-    SELECT month, count(*) FILTER (WHERE several) AS k, count(*) AS n
-    FROM baskets
-    GROUP BY month
+    SELECT v.month, count(*) FILTER (WHERE b.several) AS k, count(*) AS n
+    FROM core.valid_orders AS v
+    INNER JOIN baskets AS b ON b.order_id = v.order_id
+    GROUP BY v.month
 ),
 months AS (
     SELECT m.month, m.provisional, coalesce(c.k, 0) AS k, coalesce(c.n, 0) AS n

@@ -22,18 +22,14 @@ checks:
   - name: the weights of the value tree add up to 1
     expression: "abs(net_weight + tenure_weight + repurchase_weight - 1) < 1e-9"
 */
-WITH product_days AS (
-    SELECT DISTINCT customer_key, product_id, bdate
+WITH products AS (
+    SELECT customer_key, product_id, min(bdate) < max(bdate) AS bought_again
     FROM core.order_lines
     WHERE valid AND bdate < $as_of
-),
-products AS (
-    SELECT customer_key, product_id, count(*) AS days
-    FROM product_days
     GROUP BY customer_key, product_id
 ),
 repurchases AS (
-    SELECT customer_key, CAST(count(*) FILTER (WHERE days > 1) AS DOUBLE) / count(*) AS repurchase_share
+    SELECT customer_key, CAST(count(*) FILTER (WHERE bought_again) AS DOUBLE) / count(*) AS repurchase_share
     FROM products
     GROUP BY customer_key
 ),

@@ -6,6 +6,7 @@ mod cdnow;
 mod forecast;
 mod intervals;
 mod models;
+mod pairs;
 mod people;
 mod service;
 mod texts;
