@@ -135,6 +135,11 @@ pub fn the_lost_move(project: &Project, truth: &Value) {
                  FROM segment.migration
                  WHERE scheme = 'lifecycle' AND place_before = 'lost' AND place_now = 'won-back' AND from_customers >= 30",
             );
+            let elsewhere = project.query(
+                "SELECT place_now FROM segment.migration
+                 WHERE scheme = 'lifecycle' AND place_before = 'lost' AND place_now NOT IN ('lost', 'won-back')",
+            );
+            assert!(elsewhere.is_empty(), "who is lost comes back or stays lost: {elsewhere:?}");
             let bound = |name: &str| moved.first().and_then(|row| row[name].as_f64());
             bound("low").is_some_and(|low| low <= share) && bound("high").is_some_and(|high| share <= high)
         })

@@ -133,7 +133,7 @@ fn who_was_lost_and_came_back_moves_in_the_month_it_was_planted() {
         "pipelines/customer-health.yaml",
         format!("{sources}\npacks: [sample-company, crm/core, crm/segment]\n"),
     );
-    project.matins(&["run"]).ok();
+    project.matins(&["sample", "exports", "--customers", "2000", "--as-of", "2025-01-01"]).ok();
     let truth: Value = serde_json::from_str(&project.read("exports/truth.json")).expect("the truth");
     plants::the_lost_move(&project, &truth);
 }

@@ -9,6 +9,8 @@ rules:
     at-risk, silent for longer than the third quartile of the own gaps (of everybody's with fewer than 4 purchase days);
     expanding, net of 12 months at least 1.1 × that of the 12 months before, which was not zero; retained, two orders or
     more; one-time, the rest."
+  - Both moments are held against the rhythm at `$as_of`, so that nobody who stays silent leaves the lost because others came back
+    after long gaps. What was published a month ago may have been held against another.
   - A customer of whom nothing but orders is known is there from the first of them on.
   - New categories and referrals do not make a customer expanding, since few companies export them.
 columns:
@@ -25,8 +27,13 @@ checks:
       column: state
       values: [potential, new, one-time, retained, expanding, at-risk, won-back, lost]
 */
+WITH limits AS (
+    SELECT lost_after, late_after
+    FROM segment.rhythm
+    WHERE as_of = $as_of
+),
 -- Every purchase day at each moment it lies before.
-WITH looked_back AS (
+looked_back AS (
     SELECT $as_of AS as_of, customer_key, bdate, orders, net, bdate - previous_day AS gap, days
     FROM core.purchase_days
     UNION ALL
@@ -55,32 +62,33 @@ histories AS (
                 AND g.bdate >= CAST(g.as_of - INTERVAL '24 months' AS DATE)
         ) AS net_before
     FROM looked_back AS g
-    INNER JOIN segment.rhythm AS r ON r.as_of = g.as_of
+    CROSS JOIN limits AS r
     GROUP BY g.as_of, g.customer_key
 ),
 states AS (
     SELECT
-        r.as_of,
+        t.as_of,
         c.customer_key,
         h.first_order,
         h.last_order,
         coalesce(h.orders, 0) AS orders,
         CASE
             WHEN h.customer_key IS NULL THEN 'potential'
-            WHEN r.as_of - h.last_order > r.lost_after THEN 'lost'
-            WHEN r.as_of - h.came_back <= 90 THEN 'won-back'
-            WHEN r.as_of - h.first_order <= 90 AND h.orders = 1 THEN 'new'
+            WHEN t.as_of - h.last_order > r.lost_after THEN 'lost'
+            WHEN t.as_of - h.came_back <= 90 THEN 'won-back'
+            WHEN t.as_of - h.first_order <= 90 AND h.orders = 1 THEN 'new'
             WHEN h.orders >= 2
-                AND r.as_of - h.last_order > CASE WHEN h.days >= 4 THEN o.own_gap ELSE r.late_after END THEN 'at-risk'
+                AND t.as_of - h.last_order > CASE WHEN h.days >= 4 THEN o.own_gap ELSE r.late_after END THEN 'at-risk'
             WHEN h.orders >= 2 AND h.net_before > 0 AND h.net_year >= 1.1 * h.net_before THEN 'expanding'
             WHEN h.orders >= 2 THEN 'retained'
             ELSE 'one-time'
         END AS state
-    FROM segment.rhythm AS r
+    FROM segment.rhythm AS t
+    CROSS JOIN limits AS r
     CROSS JOIN core.customers AS c
-    LEFT JOIN histories AS h ON h.as_of = r.as_of AND h.customer_key = c.customer_key
-    LEFT JOIN own_rhythms AS o ON o.as_of = r.as_of AND o.customer_key = c.customer_key
-    WHERE c.created_on < r.as_of OR h.customer_key IS NOT NULL
+    LEFT JOIN histories AS h ON h.as_of = t.as_of AND h.customer_key = c.customer_key
+    LEFT JOIN own_rhythms AS o ON o.as_of = t.as_of AND o.customer_key = c.customer_key
+    WHERE c.created_on < t.as_of OR h.customer_key IS NOT NULL
 )
 SELECT
     as_of,
