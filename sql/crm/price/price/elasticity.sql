@@ -28,16 +28,32 @@ WITH weekly AS (
     GROUP BY product_id, date_trunc('week', bdate)
     HAVING sum(quantity) > 0 AND sum(net) > 0
 ),
-slopes AS (
-    SELECT
-        product_id,
-        count(*) AS weeks,
-        count(DISTINCT round(price, 2)) AS prices,
-        regr_slope(ln(quantity), ln(price)) AS elasticity,
-        regr_r2(ln(quantity), ln(price)) AS r_squared
+logs AS (
+    SELECT product_id, ln(quantity) AS y, ln(price) AS x, round(price, 2) AS cents
     FROM weekly
+),
+means AS (
+    SELECT product_id, count(*) AS weeks, count(DISTINCT cents) AS prices, avg(x) AS x, avg(y) AS y
+    FROM logs
     GROUP BY product_id
-    HAVING count(*) >= 20 AND count(DISTINCT round(price, 2)) >= 5
+    HAVING count(*) >= 20 AND count(DISTINCT cents) >= 5
+),
+-- Sums are exact, whereas `regr_slope` has other last digits on another number of cores.
+moments AS (
+    SELECT
+        m.product_id,
+        m.weeks,
+        m.prices,
+        sum((l.x - m.x) * (l.x - m.x)) AS xx,
+        sum((l.x - m.x) * (l.y - m.y)) AS xy,
+        sum((l.y - m.y) * (l.y - m.y)) AS yy
+    FROM logs AS l
+    INNER JOIN means AS m ON m.product_id = l.product_id
+    GROUP BY m.product_id, m.weeks, m.prices
+),
+slopes AS (
+    SELECT product_id, weeks, prices, xy / nullif(xx, 0) AS elasticity, xy * xy / nullif(xx * yy, 0) AS r_squared
+    FROM moments
 ),
 errors AS (
     SELECT
