@@ -227,7 +227,9 @@ async fn leased(
     let mut done = work(shop, &plan, &session.known, &turns).await;
     phases.add("work", since);
     let ahead = session.ahead.take().unwrap_or_default();
-    let reused = plan.reused.saturating_sub(ahead.records.len());
+    // Checks are not among what a plan counts as there.
+    let made_ahead = ahead.records.iter().filter(|r| !r.step.starts_with("check ")).count();
+    let reused = plan.reused.saturating_sub(made_ahead);
     done.records.splice(0..0, ahead.records);
     done.warnings.splice(0..0, plan.wanted.warnings.iter().cloned().chain(ahead.warnings));
     for step in &done.records {
