@@ -21,8 +21,15 @@ fn moves(column: &str, flows: &[(&str, &str, u32)]) -> String {
     )
 }
 
-/// Only these stages of `sql/crm`, with the parameters of their packs; what they read is given.
+/// Only these stages of `sql/crm`, with the parameters of their packs, made once; what they read is given.
 pub fn stages(files: &[&str], given: &[(&str, String)]) -> Project {
+    let project = unmade(files, given);
+    project.matins(&["run", "--as-of", "2024-07-01"]).ok();
+    project
+}
+
+/// The same, before anything is made.
+pub fn unmade(files: &[&str], given: &[(&str, String)]) -> Project {
     let crm = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/crm");
     let packs: BTreeSet<&str> = files.iter().map(|file| file.split_once('/').expect("a pack").0).collect();
     let names: Vec<String> = packs.iter().map(|pack| format!("crm/{pack}")).collect();
@@ -38,7 +45,6 @@ pub fn stages(files: &[&str], given: &[(&str, String)]) -> Project {
     for (table, sql) in given {
         project.write(&format!("sql/shop/{table}.sql"), sql);
     }
-    project.matins(&["run", "--as-of", "2024-07-01"]).ok();
     project
 }
 
