@@ -34,11 +34,7 @@ fn what_happens_later_is_in_no_figure() {
     );
     assert_eq!(
         lines(&project, "customer_key; month; orders; net; next_month", "FROM core.customer_months ORDER BY 1"),
-        [
-            "ann 2024-01-01 1 10.0000 2024-02-01",
-            "ann 2024-02-01 1 20.0000 null",
-            "cid 2024-02-01 2 65.0000 null"
-        ]
+        ["ann 2024-01-01 1 10.0000 2024-02-01", "ann 2024-02-01 1 20.0000 null", "cid 2024-02-01 2 65.0000 null"]
     );
     let february = |table: &str| {
         let of = format!("FROM {table} WHERE period = DATE '2024-02-01'");

@@ -19,7 +19,10 @@ fn a_survey_that_some_customers_leave_to_others_is_flagged() {
     let project = stages(
         &["satisfaction/satisfaction/non_response.sql"],
         &[
-            ("core/survey_invitations", format!("SELECT invitation_id, customer_key, survey, sent_on, delivered FROM ({ASKED}) AS a")),
+            (
+                "core/survey_invitations",
+                format!("SELECT invitation_id, customer_key, survey, sent_on, delivered FROM ({ASKED}) AS a"),
+            ),
             (
                 "core/survey_responses",
                 format!(
@@ -30,7 +33,9 @@ fn a_survey_that_some_customers_leave_to_others_is_flagged() {
             ),
             (
                 "core/customers",
-                format!("SELECT DISTINCT customer_key, regexp_replace(customer_key, '[0-9]+', '') AS segment FROM ({ASKED}) AS a"),
+                format!(
+                    "SELECT DISTINCT customer_key, regexp_replace(customer_key, '[0-9]+', '') AS segment FROM ({ASKED}) AS a"
+                ),
             ),
         ],
     );
