@@ -7,8 +7,8 @@ use std::sync::Arc;
 use chrono::{NaiveTime, Weekday};
 
 use crate::base::{
-    Cadence, ChannelName, Diagnostic, Diagnostics, PackName, ParamName, PipelineName, Place, ReportName, SourceName, SourceText,
-    StoreName, TableName,
+    Cadence, ChannelName, Diagnostic, Diagnostics, PackName, ParamName, PipelineName, Place, ReportName, SourceName,
+    SourceText, StoreName, TableName,
 };
 
 use super::keys::{INTERVALS, PIPELINE, RECIPIENT, RECIPIENTS_FROM, REPORT, SAMPLE};

@@ -21,8 +21,15 @@ fn moves(column: &str, flows: &[(&str, &str, u32)]) -> String {
     )
 }
 
-/// Only these stages of `sql/crm`, with the parameters of their packs; what they read is given.
+/// Only these stages of `sql/crm`, with the parameters of their packs, made once; what they read is given.
 pub fn stages(files: &[&str], given: &[(&str, String)]) -> Project {
+    let project = unmade(files, given);
+    project.matins(&["run", "--as-of", "2024-07-01"]).ok();
+    project
+}
+
+/// The same, before anything is made.
+pub fn unmade(files: &[&str], given: &[(&str, String)]) -> Project {
     let crm = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/crm");
     let packs: BTreeSet<&str> = files.iter().map(|file| file.split_once('/').expect("a pack").0).collect();
     let names: Vec<String> = packs.iter().map(|pack| format!("crm/{pack}")).collect();
@@ -38,7 +45,6 @@ pub fn stages(files: &[&str], given: &[(&str, String)]) -> Project {
     for (table, sql) in given {
         project.write(&format!("sql/shop/{table}.sql"), sql);
     }
-    project.matins(&["run", "--as-of", "2024-07-01"]).ok();
     project
 }
 
@@ -101,7 +107,8 @@ fn groups(columns: &str, sizes: &[(&str, u32, u32)]) -> String {
 fn a_group_of_few_customers_is_told_with_the_next() {
     let tiers = "$as_of AS as_of, grp AS tier, CAST(net AS DECIMAL(18, 4)) AS net,
                  row_number() OVER (ORDER BY net DESC, n) AS place";
-    let states = "CASE WHEN n % 2 = 0 THEN $as_of ELSE $prev_as_of END AS as_of, grp AS state, 'p' AS phase, 'c' AS category";
+    let states =
+        "CASE WHEN n % 2 = 0 THEN $as_of ELSE $prev_as_of END AS as_of, grp AS state, 'p' AS phase, 'c' AS category";
     let project = stages(
         &["segment/segment/rfm_summary.sql", "segment/segment/pareto_summary.sql", "segment/segment/lifecycle.sql"],
         &[
@@ -192,11 +199,10 @@ fn the_weights_of_the_value_tree_are_the_companys() {
     };
     let weigh = |weights: [&str; 3]| {
         let [net, tenure, repurchase] = weights;
-        let params = format!("value_net_weight: {net}, value_tenure_weight: {tenure}, value_repurchase_weight: {repurchase}");
-        project.write(
-            "pipelines/shop.yaml",
-            format!("interval: day\npacks: [shop, crm/segment]\nparams: {{{params}}}\n"),
-        );
+        let params =
+            format!("value_net_weight: {net}, value_tenure_weight: {tenure}, value_repurchase_weight: {repurchase}");
+        project
+            .write("pipelines/shop.yaml", format!("interval: day\npacks: [shop, crm/segment]\nparams: {{{params}}}\n"));
         project.matins(&["run", "--as-of", "2024-07-01"])
     };
     // Net 300, 100, 200; tenure least, most, middle; only cid bought a product twice. Percent ranks are 0, 0.5 and 1, and 0 for both
@@ -225,7 +231,8 @@ const TEN: &[(&str, u32, u32, u32)] = &[
 #[test]
 fn the_r_package_passes_a_cut_at_the_cut_and_one_and_never_meets_the_new() {
     // One purchase a day, the last one so many days before the moment.
-    let days: Vec<String> = TEN.iter().map(|(who, ago, days, net)| format!("('{who}', {ago}, {days}, {net})")).collect();
+    let days: Vec<String> =
+        TEN.iter().map(|(who, ago, days, net)| format!("('{who}', {ago}, {days}, {net})")).collect();
     let days = format!(
         "SELECT who AS customer_key, CAST($as_of - (ago + n - 1) AS DATE) AS bdate,
                 CAST(1 AS BIGINT) AS orders, CAST(net AS DECIMAL(18, 4)) AS net

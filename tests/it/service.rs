@@ -72,21 +72,20 @@ const MARCH: &str = "
 fn what_may_still_come_back_is_provisional_until_it_can_no_more() {
     let project =
         company("interval: day\npacks: [shop, crm/service]\n", &["service"]).with("sql/shop/core/tickets.sql", MARCH);
-    let march = |kpi: &str, as_of: &str| {
+    let march = |as_of: &str| {
         project.matins(&["run", "--as-of", as_of]).ok();
-        let of = format!("FROM kpi.{kpi} WHERE period = DATE '2024-03-01'");
-        lines(&project, "numerator; denominator; provisional", &of).remove(0)
+        ["reopen_rate", "first_contact_resolution"].map(|kpi| {
+            let of = format!("FROM kpi.{kpi} WHERE period = DATE '2024-03-01'");
+            lines(&project, "numerator; denominator; provisional", &of).remove(0)
+        })
     };
     // Of the four resolved in March one was opened again 10 days later and one 20; one was followed by another after 7 days and
     // one after 8.
-    assert_eq!(march("reopen_rate", "2024-04-14"), "1 4 true");
-    assert_eq!(march("reopen_rate", "2024-04-15"), "1 4 false");
-    assert_eq!(march("first_contact_resolution", "2024-04-14"), "2 4 true");
-    assert_eq!(march("first_contact_resolution", "2024-04-15"), "2 4 false");
+    assert_eq!(march("2024-04-14"), ["1 4 true", "2 4 true"]);
+    assert_eq!(march("2024-04-15"), ["1 4 false", "2 4 false"]);
     project.edit("pipelines/shop.yaml", "packs:", "params: {reopen_days: 20, recontact_days: 8}\npacks:");
-    assert_eq!(march("reopen_rate", "2024-04-20"), "2 4 true");
-    assert_eq!(march("reopen_rate", "2024-04-21"), "2 4 false");
-    assert_eq!(march("first_contact_resolution", "2024-04-21"), "0 4 false");
+    assert_eq!(march("2024-04-20"), ["2 4 true", "0 4 true"]);
+    assert_eq!(march("2024-04-21"), ["2 4 false", "0 4 false"]);
 }
 
 /// Opened and answered, in UTC; Shanghai is 8 hours ahead. 4 April 2024, a Thursday, is the festival of Qingming.

@@ -19,7 +19,10 @@ fn a_survey_that_some_customers_leave_to_others_is_flagged() {
     let project = stages(
         &["satisfaction/satisfaction/non_response.sql"],
         &[
-            ("core/survey_invitations", format!("SELECT invitation_id, customer_key, survey, sent_on, delivered FROM ({ASKED}) AS a")),
+            (
+                "core/survey_invitations",
+                format!("SELECT invitation_id, customer_key, survey, sent_on, delivered FROM ({ASKED}) AS a"),
+            ),
             (
                 "core/survey_responses",
                 format!(
@@ -30,7 +33,9 @@ fn a_survey_that_some_customers_leave_to_others_is_flagged() {
             ),
             (
                 "core/customers",
-                format!("SELECT DISTINCT customer_key, regexp_replace(customer_key, '[0-9]+', '') AS segment FROM ({ASKED}) AS a"),
+                format!(
+                    "SELECT DISTINCT customer_key, regexp_replace(customer_key, '[0-9]+', '') AS segment FROM ({ASKED}) AS a"
+                ),
             ),
         ],
     );
@@ -43,7 +48,7 @@ fn a_survey_that_some_customers_leave_to_others_is_flagged() {
             "FROM satisfaction.non_response ORDER BY month"
         ),
         [
-            "2024-02-01 204 62 2 16.9481 3.84e-5 true false",
+            "2024-02-01 204 62 2 16.9481 0.0000384 true false",
             "2024-03-01 300 120 3 8.3333 0.0155039 false false",
             "2024-04-01 200 100 2 0.0 1.0 false false",
             "2024-06-01 20 20 1 null null null true",

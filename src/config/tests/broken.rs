@@ -42,7 +42,8 @@ fn a_parameter_has_one_value() {
     assert!(shop("{quiet_days: 30, vat: 0.21}").0.is_empty());
     let told = lines(&shop("{quiet_days: 31}"));
     assert_eq!(told.len(), 1, "{told:?}");
-    let words = "duplicate-name: two packs of this pipeline give the parameter `quiet_days` different values «quiet_days»";
+    let words =
+        "duplicate-name: two packs of this pipeline give the parameter `quiet_days` different values «quiet_days»";
     assert!(told[0].starts_with("sql/crm/kpis/pack.yaml:12:21 ") && told[0].contains(words), "{told:?}");
     assert!(told[0].contains("sql/shop/pack.yaml:1:10"), "{told:?}");
 }
