@@ -82,6 +82,12 @@ impl Seen {
         }
     }
 
+    /// Whether everything was noticed that is asked for now.
+    pub fn covers(&self, watch: &Watch) -> bool {
+        watch.columns.iter().all(|column| self.missing.contains_key(column))
+            && watch.keys.iter().all(|key| self.hashes.contains_key(key))
+    }
+
     /// How many rows have no value in a column; none where it was not watched.
     pub fn missing(&self, column: &str) -> Option<u64> {
         self.missing.get(column).copied()

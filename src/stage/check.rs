@@ -29,9 +29,10 @@ pub async fn check(
     let fail = |check: &Check, cause| StageError::Check { table: table.clone(), check: check.name.clone(), cause };
     let Some(first) = checks.first() else { return Ok(vec![]) };
     let asking = Asking { engine, table, tables, session: OnceLock::new() };
-    let mut seen = match seen {
+    let watch = watch(checks);
+    let mut seen = match seen.filter(|seen| seen.covers(&watch)) {
         Some(seen) => seen,
-        None => asking.see(&watch(checks)).await.map_err(|e| fail(first, e))?,
+        None => asking.see(&watch).await.map_err(|e| fail(first, e))?,
     };
     let counted = asking.count(checks).await.map_err(|e| fail(first, e))?;
     let total = seen.rows;
