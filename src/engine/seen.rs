@@ -59,7 +59,7 @@ impl Seen {
             all.resize(from + batch.num_rows(), 0);
             create_hashes(&columns, &RandomState::with_seed(0), &mut all[from..])?;
             if columns.iter().any(|c| c.logical_null_count() > 0) {
-                let missing: Vec<_> = columns.iter().filter_map(|c| c.logical_nulls()).collect();
+                let missing: Vec<_> = columns.iter().filter_map(Array::logical_nulls).collect();
                 let mut row = 0;
                 let present = all.split_off(from).into_iter().filter(|_| {
                     row += 1;

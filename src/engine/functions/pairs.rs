@@ -66,7 +66,7 @@ impl AggregateUDFImpl for FrequentPairs {
         }
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between the bounds above")]
         let least = least.ceil() as u32;
-        Ok(Box::new(Rows { least, ..Rows::default() }))
+        Ok(Box::new(Gathered { least, ..Gathered::default() }))
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
@@ -142,7 +142,7 @@ fn get<'t>(text: &'t str, ends: &[usize], code: u32) -> &'t str {
 
 /// The rows so far, in no order and with their repetitions.
 #[derive(Debug, Default)]
-struct Rows {
+struct Gathered {
     least: u32,
     baskets: Names,
     items: Names,
@@ -150,7 +150,7 @@ struct Rows {
     rows: Vec<(u32, u32)>,
 }
 
-impl Rows {
+impl Gathered {
     fn add(&mut self, baskets: &StringArray, items: &StringArray) -> Result<()> {
         // Rows of a basket mostly come one after another.
         let mut last: Option<(&str, u32)> = None;
@@ -272,7 +272,7 @@ fn frequent(lists: &Lists, counts: &[u32], least: u32) -> Vec<Pair> {
     found
 }
 
-impl Accumulator for Rows {
+impl Accumulator for Gathered {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
         self.add(values[0].as_string(), values[1].as_string())
     }
