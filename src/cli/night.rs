@@ -12,6 +12,7 @@ use crate::cli::project::{interval, pipeline, project};
 use crate::cli::screen::{Screen, outcome_line};
 use crate::cli::{exports, until_told};
 use crate::lake::Lake;
+use crate::run::outbox::Post;
 use crate::run::{
     Night, Options, RunError, Session, describe, notable, open, run_interval, tell_outcome, total,
 };
@@ -31,7 +32,7 @@ pub async fn run(cli: &Cli, screen: &Screen, system: &System, args: &RunArgs) ->
     progress.finish();
     if args.notify {
         // That nobody could be told is no other outcome of the run.
-        if let Err(error) = tell_outcome(&shop, &interval.as_of(), done.as_ref().err()).await {
+        if let Err(error) = tell_outcome((&Post::of(&shop), &shop.pipeline), &interval.as_of(), done.as_ref().err()).await {
             screen.warning(&format!("`notify` was not told: {}", describe(&error)));
         }
     }

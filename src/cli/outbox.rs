@@ -11,7 +11,7 @@ use crate::cli::project::{pipeline, project};
 use crate::cli::screen::Screen;
 use crate::lake::{Bounce, OutboxMessage};
 use crate::run::outbox::{Post, Sent, deliver_due, resend, suppress, verdict};
-use crate::run::{Keeper, RunError, open, open_lake, tell_delays, tell_lateness};
+use crate::run::{Keeper, RunError, engine, open_lake, open_without_exports, tell_delays, tell_lateness};
 use crate::system::System;
 
 pub async fn outbox(cli: &Cli, screen: &Screen, system: &System, args: &OutboxArgs) -> Result<(), RunError> {
@@ -48,9 +48,10 @@ pub async fn outbox(cli: &Cli, screen: &Screen, system: &System, args: &OutboxAr
         OutboxVerb::Bounces { forget: None } => bounces(screen, &post.lake.bounces().await?),
         OutboxVerb::Deliver { pipeline: name } => {
             let pipeline = pipeline(&project, name.as_deref())?;
-            let shop = open(&project, pipeline, system, &post.observer)?;
-            let mut sent = tell_delays(&shop).await?;
-            sent.extend(tell_lateness(&shop).await?);
+            let mut sent = tell_lateness((&post, pipeline)).await?;
+            let engine = Arc::new(engine(&project, system, &post.lake)?);
+            let shop = open_without_exports(&project, pipeline, system, &post.observer, &post.lake, &engine)?;
+            sent.extend(tell_delays(&shop).await?);
             sent.extend(deliver_due(&post, std::time::Duration::ZERO).await?);
             said(screen, &sent);
             verdict(&sent)?;

@@ -12,6 +12,7 @@ use crate::engine::{Cell, Rows};
 use crate::lake::{CheckOutcome, CheckStatus};
 
 /// Where things are printed, and how.
+#[expect(clippy::struct_excessive_bools, reason = "four questions that have nothing to do with each other")]
 pub struct Screen {
     pub quiet: bool,
     pub json: bool,

@@ -122,11 +122,11 @@ struct Log {
 
 impl Log {
     fn line(&self, level: &str, text: &str) {
-        self.event(level, "message", text, json!({}));
+        self.event(level, "message", text, &json!({}));
     }
 
     /// `more` is for programs: what the text says, in fields.
-    fn event(&self, level: &str, event: &str, text: &str, more: Value) {
+    fn event(&self, level: &str, event: &str, text: &str, more: &Value) {
         if self.line.quiet && level == "info" {
             return;
         }
@@ -153,27 +153,27 @@ impl Log {
             Scheduling::Adopted { next } => {
                 let until = next.map_or_else(|| "no fire of the clock".to_owned(), |at| format!("next fire {}", shown(at)));
                 let text = format!("schedule taken over: nothing before now is run; {until}");
-                self.event("info", "adopted", &text, json!({ "next": next }));
+                self.event("info", "adopted", &text, &json!({ "next": next }));
             }
             Scheduling::Superseded => self.event(
                 "warning",
                 "superseded",
                 "another scheduler works by another version of this schedule, and this one leaves the pipeline to it; restart the one that is to decide",
-                json!({}),
+                &json!({}),
             ),
             Scheduling::Due { runs, cause, since, late } => {
                 let words = if *late { ", late" } else { "" };
                 let count = if *runs == 1 { "1 run".to_owned() } else { format!("{runs} runs") };
                 let text = format!("{count} due since {} ({cause}{words})", shown(*since));
-                self.event("info", "due", &text, json!({ "runs": runs, "cause": cause, "since": since, "late": late }));
+                self.event("info", "due", &text, &json!({ "runs": runs, "cause": cause, "since": since, "late": late }));
             }
             Scheduling::Waiting { holder } => {
-                self.event("info", "waiting", &format!("due, and waits for {holder}"), json!({ "holder": holder }));
+                self.event("info", "waiting", &format!("due, and waits for {holder}"), &json!({ "holder": holder }));
             }
             Scheduling::Skipped { from, until, why } => {
                 let span = if from == until { format!("the fire at {from}") } else { format!("{from} to {until}") };
                 let more = json!({ "from": from, "until": until, "why": why });
-                self.event("warning", "skipped", &format!("skipped {span}: {why}"), more);
+                self.event("warning", "skipped", &format!("skipped {span}: {why}"), &more);
             }
             Scheduling::Ended { as_of, snapshot, published } => {
                 let text = if *published {
@@ -182,11 +182,11 @@ impl Log {
                     format!("as of {as_of}: nothing new, snapshot {snapshot} stands")
                 };
                 let more = json!({ "as_of": as_of, "snapshot": snapshot, "published": published });
-                self.event("info", "ended", &text, more);
+                self.event("info", "ended", &text, &more);
             }
             Scheduling::Late { as_of } => {
                 let text = format!("{as_of} should be published by now (`publish_by`), and is not");
-                self.event("error", "late", &text, json!({ "as_of": as_of }));
+                self.event("error", "late", &text, &json!({ "as_of": as_of }));
             }
             Scheduling::Failed { as_of, why, again } => {
                 let of = if as_of.is_empty() { String::new() } else { format!("as of {as_of}: ") };
@@ -195,7 +195,7 @@ impl Log {
                     None => "not tried again by itself: mend it, then `matins run` or `matins backfill`".to_owned(),
                 };
                 let more = json!({ "as_of": as_of, "why": why, "again": again });
-                self.event("error", "failed", &format!("{of}failed: {why}; {then}"), more);
+                self.event("error", "failed", &format!("{of}failed: {why}; {then}"), &more);
             }
             Scheduling::Idle { .. } => {}
         }
@@ -214,24 +214,24 @@ impl Observer for Log {
                 let going = (run.to_string(), as_of.clone(), Instant::now());
                 *self.run.lock().unwrap_or_else(PoisonError::into_inner) = Some(going);
                 let text = format!("as of {as_of}: run {run} of {steps} steps");
-                self.event("info", "run started", &text, json!({ "steps": steps }));
+                self.event("info", "run started", &text, &json!({ "steps": steps }));
             }
             Event::StepFinished { step, outcome: StepOutcome::Failed { message }, took } => {
                 let text = format!("{step} failed after {}: {message}", human_duration(*took));
-                self.event("error", "step failed", &text, json!({ "step": step, "why": message }));
+                self.event("error", "step failed", &text, &json!({ "step": step, "why": message }));
             }
             Event::StepFinished { step, outcome: StepOutcome::Skipped, .. } => {
                 let text = format!("{step} skipped: a step it needs failed");
-                self.event("warning", "step skipped", &text, json!({ "step": step }));
+                self.event("warning", "step skipped", &text, &json!({ "step": step }));
             }
             // For programs only: a person reads what went wrong, and `runs show`.
             Event::StepFinished { step, outcome: StepOutcome::Made { rows }, took } if self.line.json => {
                 let more = json!({ "step": step, "rows": rows, "took_s": took.as_secs_f64() });
-                self.event("info", "step ended", &format!("{step}: {rows} rows"), more);
+                self.event("info", "step ended", &format!("{step}: {rows} rows"), &more);
             }
             Event::Retrying { what, attempt, wait, why } => {
                 let text = format!("{what}, try {attempt} failed, again in {}: {why}", human_duration(*wait));
-                self.event("warning", "retrying", &text, json!({ "what": what, "attempt": attempt, "why": why }));
+                self.event("warning", "retrying", &text, &json!({ "what": what, "attempt": attempt, "why": why }));
             }
             Event::Warning { message } => self.line("warning", message),
             Event::RunEnded { end, message, .. } => {
@@ -240,12 +240,12 @@ impl Observer for Log {
                 let more = json!({ "end": end.word(), "why": message, "took_s": took.as_secs_f64() });
                 // Why it failed is said by whoever decides what becomes of it.
                 let word = if *end == RunEnd::Published { "took" } else { "ended after" };
-                self.event("info", "run ended", &format!("run {word} {}", human_duration(took)), more);
+                self.event("info", "run ended", &format!("run {word} {}", human_duration(took)), &more);
                 *self.run.lock().unwrap_or_else(PoisonError::into_inner) = None;
             }
             Event::Collected { phase, objects, size_bytes } => {
                 let text = format!("gc: {phase}, {objects} objects ({})", human_bytes(*size_bytes));
-                self.event("info", "collected", &text, json!({ "phase": phase, "objects": objects, "bytes": size_bytes }));
+                self.event("info", "collected", &text, &json!({ "phase": phase, "objects": objects, "bytes": size_bytes }));
             }
             Event::StepStarted { .. }
             | Event::StepFinished { .. }

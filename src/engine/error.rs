@@ -56,8 +56,10 @@ impl EngineError {
         if is_disk_full(&error) {
             return Self::Disk(std::io::Error::new(std::io::ErrorKind::StorageFull, whole));
         }
+        if let Some(said) = panicked(&error) {
+            return Self::Panicked(said);
+        }
         match error.find_root() {
-            DataFusionError::ExecutionJoin(stopped) if stopped.is_panic() => Self::Panicked(stopped.to_string()),
             DataFusionError::ResourcesExhausted(message) => {
                 let first = message.lines().next().unwrap_or_default().to_owned();
                 Self::Memory { limit_mib: limit_bytes >> 20, message: first }
@@ -72,6 +74,22 @@ impl EngineError {
             },
         }
     }
+}
+
+/// What a task of the engine's said when it panicked, however deep that is wrapped.
+fn panicked(error: &DataFusionError) -> Option<String> {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(one) = cause {
+        let joined = match one.downcast_ref::<DataFusionError>() {
+            Some(DataFusionError::ExecutionJoin(stopped)) => Some(&**stopped),
+            _ => one.downcast_ref::<tokio::task::JoinError>(),
+        };
+        if let Some(stopped) = joined.filter(|stopped| stopped.is_panic()) {
+            return Some(stopped.to_string());
+        }
+        cause = one.source();
+    }
+    None
 }
 
 /// Finds a failure of the store or the disk inside the engine's own wrapping.

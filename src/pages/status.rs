@@ -31,13 +31,16 @@ const PAGE: &str = include_str!("status.html");
 /// What the page may load: nothing but itself.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'";
 
+/// What the lake said, and when.
+type Answer = (Instant, Result<(), String>);
+
 #[derive(Clone)]
 struct Desk {
     system: System,
     board: Board,
     metrics: Metrics,
     ready: Ready,
-    asked: Arc<Mutex<Option<(Instant, Result<(), String>)>>>,
+    asked: Arc<Mutex<Option<Answer>>>,
 }
 
 /// Serves until `told` ends.
@@ -81,7 +84,7 @@ async fn status(State(desk): State<Desk>) -> Response {
     ([(header::CACHE_CONTROL, "no-store")], Json(all)).into_response()
 }
 
-/// OpenMetrics where it is asked for; older readers of Prometheus' own format read the same text.
+/// `OpenMetrics` where it is asked for; older readers of Prometheus' own format read the same text.
 async fn metrics_text(State(desk): State<Desk>, headers: HeaderMap) -> Response {
     let wants = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let kind = if wants.contains("openmetrics-text") || wants.is_empty() || wants == "*/*" {

@@ -626,12 +626,13 @@ fn with_forecast(mut input: ReportInput, rows: &[(&str, Option<f64>)]) -> Report
 
 #[test]
 fn a_forecast_is_of_months_else_of_weeks_else_none_and_says_why() {
+    // What it is forecast from, what is said, and what is not.
+    type Case<'a> = (&'a [(&'a str, Option<f64>)], &'a [&'a str], &'a [&'a str]);
     const SHORT: &str = "Months cannot be forecast yet: that takes two whole years, and a third to try it on.";
     const BETTER: &str = "Over the last 13 weeks its error was 0.70 times that of “as the week before”.";
     const WORSE: &str = "Over the last 13 weeks no model of weeks beat “as the week before” either, so none is shown.";
     let week = "Seven days from";
-    // What it is forecast from, what is said, and what is not.
-    let cases: [(&[(&str, Option<f64>)], &[&str], &[&str]); 6] = [
+    let cases: [Case<'_>; 6] = [
         (
             &[("monthly", Some(0.5)), ("weekly", Some(0.7))],
             &["by Holt–Winters. Its error", "Jan 2012"],

@@ -47,22 +47,35 @@ pub fn open_beside(
     lake: &Lake,
     engine: &Arc<Engine>,
 ) -> Result<Workshop, RunError> {
-    let (graph, mistakes) = graph(project, pipeline);
-    if mistakes.has_errors() {
-        return Err(RunError::Project(mistakes));
-    }
+    let shop = open_without_exports(project, pipeline, system, observer, lake, engine)?;
     let mut stores = BTreeMap::new();
     for source in pipeline.sources.values() {
         if !stores.contains_key(&source.store) {
             stores.insert(source.store.clone(), open_exports(project, &source.store, system)?);
         }
     }
+    Ok(Workshop { stores, ..shop })
+}
+
+/// For what looks at snapshots only: exports that cannot be reached are no trouble then.
+pub fn open_without_exports(
+    project: &Arc<Project>,
+    pipeline: &Pipeline,
+    system: &System,
+    observer: &Arc<dyn Observer>,
+    lake: &Lake,
+    engine: &Arc<Engine>,
+) -> Result<Workshop, RunError> {
+    let (graph, mistakes) = graph(project, pipeline);
+    if mistakes.has_errors() {
+        return Err(RunError::Project(mistakes));
+    }
     Ok(Workshop {
         project: Arc::clone(project),
         pipeline: Arc::new(pipeline.clone()),
         graph: Arc::new(graph),
         lake: lake.clone(),
-        stores,
+        stores: BTreeMap::new(),
         engine: Arc::clone(engine),
         system: system.clone(),
         observer: Arc::clone(observer),

@@ -3,7 +3,7 @@
 use crate::base::{Event, Scheduling};
 use crate::lake::{ChainError, TakeError};
 use crate::plan::{Batch, Skip};
-use crate::run::outbox::Sent;
+use crate::run::outbox::{Post, Sent};
 use crate::run::{Options, RunError, Session, Workshop, describe, run_interval, tell_outcome};
 use crate::schedule::accounts::account;
 
@@ -23,7 +23,7 @@ pub enum Ended {
 /// Runs what is due. A run that fails for good is accounted for, with its reason; the ones after it do not need it.
 /// `wait` is for a holder without a sign of life, which is taken over when it has been silent for the time-out.
 pub async fn work(shop: &Workshop, mut batch: Batch, wait: bool) -> Result<Ended, RunError> {
-    let mut session = Session::default();
+    let (mut session, post) = (Session::default(), Post::of(shop));
     let (name, version) = (&shop.pipeline.name, batch.accounted(0).version);
     let tell = |what| shop.observer.see(&Event::Schedule { pipeline: name.clone(), what });
     tell_skips(shop, &batch.skipped);
@@ -46,7 +46,7 @@ pub async fn work(shop: &Workshop, mut batch: Batch, wait: bool) -> Result<Ended
         let as_of = run.interval.as_of().to_string();
         match run_interval(shop, run.interval, &mut session, &options, false).await {
             Ok(night) => {
-                told(shop, tell_outcome(shop, &run.interval.as_of(), None).await);
+                told(shop, tell_outcome((&post, &shop.pipeline), &run.interval.as_of(), None).await);
                 if !night.published {
                     account(&shop.lake, name, &shop.system, Some(version), cursor).await?;
                 }
@@ -59,7 +59,7 @@ pub async fn work(shop: &Workshop, mut batch: Batch, wait: bool) -> Result<Ended
             Err(error) if may_pass(&error) => return Ok(Ended::Failed { as_of, error }),
             Err(error) => {
                 let why = describe(&error);
-                told(shop, tell_outcome(shop, &run.interval.as_of(), Some(&error)).await);
+                told(shop, tell_outcome((&post, &shop.pipeline), &run.interval.as_of(), Some(&error)).await);
                 // What is published and not delivered is accounted for as it is; the outbox knows the rest.
                 if !matches!(error, RunError::NotDelivered(_)) {
                     batch.failed(at, format!("the run failed: {why}"), shop.system.clock.now());

@@ -11,7 +11,7 @@ use crate::engine::Engine;
 use crate::lake::{GcPolicy, Lake, gc};
 use crate::run::outbox::{Post, deliver_due};
 use crate::run::{
-    Keeper, RunError, describe, help, nearest, open_beside, tell_delays, tell_failure, tell_lateness,
+    Keeper, RunError, describe, help, nearest, open_without_exports, tell_delays, tell_failure, tell_lateness,
 };
 use crate::schedule::serve::Observers;
 use crate::system::System;
@@ -25,6 +25,18 @@ pub struct Upkeep {
     pub observer: Arc<dyn Observer>,
     pub lake: Lake,
     pub engine: Arc<Engine>,
+}
+
+impl Upkeep {
+    fn post(&self) -> Post {
+        Post {
+            project: Arc::clone(&self.project),
+            lake: self.lake.clone(),
+            system: self.system.clone(),
+            observer: Arc::clone(&self.observer),
+            lease: Keeper::default(),
+        }
+    }
 }
 
 /// What there is to be told of one pipeline.
@@ -53,14 +65,7 @@ pub async fn upkeep(with: Upkeep, news: Vec<(Pipeline, News)>, collect: Option<u
             again.push((pipeline, one));
         }
     }
-    let post = Post {
-        project: Arc::clone(&with.project),
-        lake: with.lake.clone(),
-        system: with.system.clone(),
-        observer: Arc::clone(&with.observer),
-        lease: Keeper::default(),
-    };
-    if let Err(error) = deliver_due(&post, std::time::Duration::ZERO).await {
+    if let Err(error) = deliver_due(&with.post(), std::time::Duration::ZERO).await {
         warn(&with, "messages were not delivered", &error);
     }
     if let Some(keep) = collect {
@@ -86,14 +91,17 @@ async fn tidy(with: &Upkeep, keep: usize) {
 }
 
 async fn tell(with: &Upkeep, pipeline: &Pipeline, news: &News) -> Result<(), RunError> {
-    let observer = (with.observers)(Some(&pipeline.name));
-    let shop = open_beside(&with.project, pipeline, &with.system, &observer, &with.lake, &with.engine)?;
+    let post = Post { observer: (with.observers)(Some(&pipeline.name)), ..with.post() };
     match news {
-        News::Delayed => tell_delays(&shop).await.map(drop),
-        News::Late => tell_lateness(&shop).await.map(drop),
+        News::Delayed => {
+            let (project, system, lake) = (&with.project, &with.system, &with.lake);
+            let shop = open_without_exports(project, pipeline, system, &post.observer, lake, &with.engine)?;
+            tell_delays(&shop).await.map(drop)
+        }
+        News::Late => tell_lateness((&post, pipeline)).await.map(drop),
         News::Failing { as_of, why, code } => {
-            let as_of = as_of.unwrap_or_else(|| nearest(&shop).as_of());
-            tell_failure(&shop, &as_of, why, help(*code)).await.map(drop)
+            let as_of = as_of.unwrap_or_else(|| nearest((&post, pipeline)).as_of());
+            tell_failure((&post, pipeline), &as_of, why, help(*code)).await.map(drop)
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Which tables a run made, and from what, as OpenLineage events (specification 2-0-2), where `OPENLINEAGE_URL` says to. A job
+//! Which tables a run made, and from what, as `OpenLineage` events (specification 2-0-2), where `OPENLINEAGE_URL` says to. A job
 //! for the pipeline, and one for each table below it.
 
 use std::collections::BTreeMap;
@@ -55,7 +55,7 @@ impl Lineage {
                 }
                 let request = client.post(url.clone()).body(event.to_string());
                 let request = request.header("Content-Type", "application/json");
-                let request = key.iter().fold(request, |r, key| r.bearer_auth(key));
+                let request = key.iter().fold(request, reqwest::RequestBuilder::bearer_auth);
                 match request.send().await.and_then(reqwest::Response::error_for_status) {
                     Ok(_) => failures = 0,
                     Err(error) => {
@@ -166,7 +166,7 @@ impl Observer for Telling {
         match event {
             Event::RunStarted { run: id, as_of, .. } => {
                 let open = Open { id: uuid_of(id.as_str()), as_of: as_of.clone(), made: BTreeMap::new() };
-                self.lineage.send(self.event("START", &open.id, &self.whole(&open), json!({})));
+                self.lineage.send(self.event("START", &open.id, &self.whole(&open), &json!({})));
                 *run = Some(open);
             }
             Event::StepFinished { step, outcome, .. } => {
@@ -195,7 +195,7 @@ impl Observer for Telling {
                     RunEnd::Blocked | RunEnd::Failed | RunEnd::Fenced => "FAIL",
                 };
                 let facets = if *end == RunEnd::Published { json!({}) } else { failed(message.as_deref().unwrap_or("")) };
-                self.lineage.send(self.event(kind, &open.id, &self.whole(&open), facets));
+                self.lineage.send(self.event(kind, &open.id, &self.whole(&open), &facets));
             }
             _ => {}
         }
@@ -245,10 +245,10 @@ impl Telling {
             }),
         );
         let id = uuid_of_hash(Recipe::new("lineage/1").text("run", &open.id).text("step", step).finish());
-        Some(self.event(kind, &id, &job, with_as_of(facets, &open.as_of)))
+        Some(self.event(kind, &id, &job, &with_as_of(facets, &open.as_of)))
     }
 
-    fn event(&self, kind: &str, run: &str, job: &Job, facets: Value) -> Value {
+    fn event(&self, kind: &str, run: &str, job: &Job, facets: &Value) -> Value {
         let job_type = json!({ "processingType": "BATCH", "integration": "MATINS", "jobType": job.kind });
         let mut job_facets = json!({ "jobType": facet("2-0-3/JobTypeJobFacet.json#/$defs/JobTypeJobFacet", job_type) });
         if let Some(sql) = &job.sql {

@@ -1,4 +1,4 @@
-//! Figures for Prometheus, in the OpenMetrics text format. Names and labels are an interface: docs/operations.md lists them.
+//! Figures for Prometheus, in the `OpenMetrics` text format. Names and labels are an interface: docs/operations.md lists them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

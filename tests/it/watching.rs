@@ -125,8 +125,11 @@ fn an_address_that_is_taken_is_said_and_nothing_runs() {
     project.matins(&["check"]).code(2).says("is not an address with a port");
 }
 
+/// Path, head and body of a request.
+type Request = (String, String, Vec<u8>);
+
 /// Takes requests and answers each with nothing, as a collector does; gives back path, head and body of each.
-fn collector() -> (String, Arc<Mutex<Vec<(String, String, Vec<u8>)>>>) {
+fn collector() -> (String, Arc<Mutex<Vec<Request>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = format!("http://{}", listener.local_addr().expect("an address"));
     let seen = Arc::new(Mutex::new(Vec::new()));
@@ -253,6 +256,18 @@ fn those_who_look_after_it_are_told_once_that_it_fails_and_once_that_it_works_ag
     assert_eq!(subjects(&project)[1..], ["shop works again, as of 2024-01-03", "shop works again, as of 2024-01-04"]);
 }
 
+/// What fails may be the very place of the exports, so telling must not need it.
+#[test]
+fn it_is_told_although_the_exports_cannot_be_reached() {
+    let project = shop("{cron: \"30 2 * * *\", publish_by: \"06:30\"}");
+    project.edit("matins.yaml", "lake: lake\n", "lake: lake\nnotify: [ops@example.com]\n");
+    live(&project, "2024-01-01T10:00:00Z", "2024-01-02T12:00:00Z");
+    std::fs::rename(project.path("exports"), project.path("elsewhere")).expect("moved");
+    let clock = "2024-01-03T06:30:00Z..2030-01-01T00:00:00Z";
+    project.command(&["outbox", "deliver"]).env("MATINS_CLOCK", clock).output().expect("it ends");
+    assert_eq!(subjects(&project), ["shop has not published 2024-01-03 by 06:30"]);
+}
+
 #[test]
 fn a_night_that_did_not_publish_in_time_is_told_by_whoever_looks() {
     let project = shop("{cron: \"30 2 * * *\", publish_by: \"06:30\"}");
@@ -271,7 +286,9 @@ fn a_night_that_did_not_publish_in_time_is_told_by_whoever_looks() {
     look("2024-01-03T09:00:00Z");
     assert_eq!(subjects(&project), ["shop has not published 2024-01-03 by 06:30"]);
     let (_, eml) = project.files("mail").into_iter().next().expect("a mail");
-    assert!(String::from_utf8_lossy(&eml).contains("Readers see 2024-01-02"), "{}", String::from_utf8_lossy(&eml));
+    // Lines are folded on their way.
+    let text = String::from_utf8_lossy(&eml).replace("=\r\n", "");
+    assert!(text.contains("Readers see 2024-01-02"), "{text}");
     project.matins(&["run", "--as-of", "2024-01-03"]).ok();
     look("2024-01-03T10:00:00Z");
     assert_eq!(subjects(&project).len(), 1);
