@@ -13,9 +13,7 @@ use crate::cli::screen::{Screen, outcome_line};
 use crate::cli::{exports, until_told};
 use crate::lake::Lake;
 use crate::run::outbox::Post;
-use crate::run::{
-    Night, Options, RunError, Session, describe, notable, open, run_interval, tell_outcome, total,
-};
+use crate::run::{Night, Options, RunError, Session, describe, notable, open, run_interval, tell_outcome, total};
 use crate::system::System;
 
 pub async fn run(cli: &Cli, screen: &Screen, system: &System, args: &RunArgs) -> Result<(), RunError> {
@@ -32,7 +30,9 @@ pub async fn run(cli: &Cli, screen: &Screen, system: &System, args: &RunArgs) ->
     progress.finish();
     if args.notify {
         // That nobody could be told is no other outcome of the run.
-        if let Err(error) = tell_outcome((&Post::of(&shop), &shop.pipeline), &interval.as_of(), done.as_ref().err()).await {
+        if let Err(error) =
+            tell_outcome((&Post::of(&shop), &shop.pipeline), &interval.as_of(), done.as_ref().err()).await
+        {
             screen.warning(&format!("`notify` was not told: {}", describe(&error)));
         }
     }

@@ -110,7 +110,10 @@ impl Observer for Progress {
                 }
             }
             Event::Retrying { what, attempt, wait, why } => {
-                self.line("warning", &format!("again {what} (try {attempt} failed, waiting {}): {why}", human_duration(*wait)));
+                self.line(
+                    "warning",
+                    &format!("again {what} (try {attempt} failed, waiting {}): {why}", human_duration(*wait)),
+                );
             }
             Event::Warning { message } => {
                 self.line("warning", &if self.json { message.clone() } else { format!("warning: {message}") });

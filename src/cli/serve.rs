@@ -245,7 +245,12 @@ impl Observer for Log {
             }
             Event::Collected { phase, objects, size_bytes } => {
                 let text = format!("gc: {phase}, {objects} objects ({})", human_bytes(*size_bytes));
-                self.event("info", "collected", &text, &json!({ "phase": phase, "objects": objects, "bytes": size_bytes }));
+                self.event(
+                    "info",
+                    "collected",
+                    &text,
+                    &json!({ "phase": phase, "objects": objects, "bytes": size_bytes }),
+                );
             }
             Event::StepStarted { .. }
             | Event::StepFinished { .. }

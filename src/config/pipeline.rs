@@ -375,7 +375,8 @@ fn recipient(reading: &mut Reading<'_>, node: &Node, around: &Surroundings<'_>) 
     }
     let fields = Fields::new(node, &RECIPIENT);
     let address = fields.get("address").and_then(|n| address(reading, n)).map(Destination::Address);
-    let to = address.or(fields.get("channel").and_then(|n| channel(reading, n, around.channels, around.stores.is_some())));
+    let to =
+        address.or(fields.get("channel").and_then(|n| channel(reading, n, around.channels, around.stores.is_some())));
     let locale = Locale::ALL.into_iter().find(|l| fields.text("locale") == Some(l.tag())).unwrap_or_default();
     let filter = fields.get("filter").map(Node::entries).unwrap_or_default();
     let filter = filter.iter().filter_map(|e| Some((e.key.clone(), e.node.text()?.to_owned()))).collect();

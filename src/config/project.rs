@@ -12,9 +12,7 @@ use crate::system::{Environment, ProjectFiles};
 
 use super::keys::{GC, PROJECT, SERVE, STORE, TIMEOUTS};
 use super::mail::{channels, mail, site};
-use super::model::{
-    Calendar, Channel, DailyGc, Destination, Pack, Project, Serve, Setting, Store, Timeouts, Unset,
-};
+use super::model::{Calendar, Channel, DailyGc, Destination, Pack, Project, Serve, Setting, Store, Timeouts, Unset};
 use super::pipeline::{destination, time_of_day};
 use super::shape::{Fields, Reading, Shape};
 use super::tree::{Node, Value, parse};

@@ -1,6 +1,9 @@
 //! Why the engine could not do what it was asked.
 
+use std::sync::Arc;
+
 use datafusion::error::DataFusionError;
+use tokio::task::JoinError;
 
 use crate::base::is_disk_full;
 
@@ -82,7 +85,8 @@ fn panicked(error: &DataFusionError) -> Option<String> {
     while let Some(one) = cause {
         let joined = match one.downcast_ref::<DataFusionError>() {
             Some(DataFusionError::ExecutionJoin(stopped)) => Some(&**stopped),
-            _ => one.downcast_ref::<tokio::task::JoinError>(),
+            // A repartition tells all that read of it.
+            _ => one.downcast_ref::<JoinError>().or_else(|| one.downcast_ref::<Arc<JoinError>>().map(Arc::as_ref)),
         };
         if let Some(stopped) = joined.filter(|stopped| stopped.is_panic()) {
             return Some(stopped.to_string());

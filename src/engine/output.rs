@@ -249,7 +249,9 @@ mod tests {
             session.register_udf(function.clone());
             let plan = session.sql(sql).await.expect("a plan").create_physical_plan().await.expect("a plan");
             let to = Destination { lake: Arc::clone(&lake), folder: "x".to_owned() };
-            let error = write(plan, session.task_ctx(), &to, &Watch::default(), |e| engine.error(e)).await.expect_err("it panics");
+            let error = write(plan, session.task_ctx(), &to, &Watch::default(), |e| engine.error(e))
+                .await
+                .expect_err("it panics");
             assert!(matches!(&error, EngineError::Panicked(why) if why.contains("poison")), "{error:?}");
         }
     }

@@ -264,7 +264,11 @@ const SCHEDULES: [(&str, &str); 6] = [
 fn a_promise_is_the_newest_interval_whose_time_has_run_out() {
     let nightly = agenda("{cron: \"30 2 * * *\", publish_by: \"06:30\"}");
     let promised = |agenda: &Agenda, now: &str| agenda.promised(at(now)).map(|i| i.as_of().to_string());
-    assert_eq!(promised(&nightly, "2027-05-04T06:29").as_deref(), Some("2027-05-03"), "last night's still has a minute");
+    assert_eq!(
+        promised(&nightly, "2027-05-04T06:29").as_deref(),
+        Some("2027-05-03"),
+        "last night's still has a minute"
+    );
     assert_eq!(promised(&nightly, "2027-05-04T06:30").as_deref(), Some("2027-05-04"));
     // A business day later, three nights are for one fire.
     let business = "{cron: \"30 2 * * 1-5\", publish_by: \"06:30\"}";
@@ -274,9 +278,18 @@ fn a_promise_is_the_newest_interval_whose_time_has_run_out() {
     let early = agenda("{cron: \"30 2 * * *\", publish_by: \"02:00\"}");
     assert_eq!(promised(&early, "2027-05-04T03:00").as_deref(), Some("2027-05-03"));
     // However often it fires, and without a clock at all.
-    assert_eq!(promised(&agenda("{cron: \"* * * * *\", publish_by: \"01:00\"}"), "2027-05-04T01:00").as_deref(), Some("2027-05-04"));
-    assert_eq!(promised(&agenda("{after: erp, publish_by: \"06:30\"}"), "2027-05-04T06:31").as_deref(), Some("2027-05-04"));
-    assert_eq!(promised(&agenda("{cron: \"30 2 * * *\", publish_by: \"06:30\", paused: true}"), "2027-05-04T12:00"), None);
+    assert_eq!(
+        promised(&agenda("{cron: \"* * * * *\", publish_by: \"01:00\"}"), "2027-05-04T01:00").as_deref(),
+        Some("2027-05-04")
+    );
+    assert_eq!(
+        promised(&agenda("{after: erp, publish_by: \"06:30\"}"), "2027-05-04T06:31").as_deref(),
+        Some("2027-05-04")
+    );
+    assert_eq!(
+        promised(&agenda("{cron: \"30 2 * * *\", publish_by: \"06:30\", paused: true}"), "2027-05-04T12:00"),
+        None
+    );
     assert_eq!(promised(&agenda("{cron: \"30 2 * * *\"}"), "2027-05-04T12:00"), None);
     assert_eq!(nightly.version, agenda("{cron: \"30 2 * * *\"}").version, "a promise is no part of the schedule");
 }

@@ -100,4 +100,3 @@ pub fn overdue(pipeline: &Pipeline, now: DateTime<Utc>) -> Option<AsOf> {
     let late = pipeline.reports.iter().filter_map(|one| one.deliver_by).any(|by| now >= first_after(interval.end, by));
     late.then(|| interval.as_of())
 }
-

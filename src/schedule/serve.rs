@@ -176,7 +176,9 @@ impl<'a> House<'a> {
                 futures::stream::iter(looks).buffered(LOOKS).collect().await;
             for (one, found) in looked {
                 match found {
-                    Ok(Some(batch)) if self.running.len() < self.serving.project.serve.at_once => self.start(one, batch),
+                    Ok(Some(batch)) if self.running.len() < self.serving.project.serve.at_once => {
+                        self.start(one, batch)
+                    }
                     // Due, and no room: it is looked at again as soon as there is.
                     Ok(_) => {
                         self.watched.insert(one.pipeline.name.clone(), one);

@@ -217,7 +217,9 @@ impl PipelineState {
 /// What a person may want to read of it.
 fn said(event: &Event) -> Option<String> {
     Some(match event {
-        Event::StepFinished { step, outcome: StepOutcome::Failed { message }, .. } => format!("{step} failed: {message}"),
+        Event::StepFinished { step, outcome: StepOutcome::Failed { message }, .. } => {
+            format!("{step} failed: {message}")
+        }
         Event::Retrying { what, why, .. } => format!("{what} is tried again: {why}"),
         Event::Warning { message } => message.clone(),
         Event::Published { snapshot, as_of, .. } => format!("published snapshot {snapshot}, as of {as_of}"),

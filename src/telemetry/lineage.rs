@@ -194,7 +194,8 @@ impl Observer for Telling {
                     RunEnd::Cancelled => "ABORT",
                     RunEnd::Blocked | RunEnd::Failed | RunEnd::Fenced => "FAIL",
                 };
-                let facets = if *end == RunEnd::Published { json!({}) } else { failed(message.as_deref().unwrap_or("")) };
+                let facets =
+                    if *end == RunEnd::Published { json!({}) } else { failed(message.as_deref().unwrap_or("")) };
                 self.lineage.send(self.event(kind, &open.id, &self.whole(&open), &facets));
             }
             _ => {}
@@ -214,7 +215,8 @@ struct Job {
 impl Telling {
     /// The pipeline: from its exports to every table it made.
     fn whole(&self, open: &Open) -> Job {
-        let outputs = open.made.iter().filter_map(|(name, rows)| Some(with_rows(&self.known.tables.get(name)?.output, *rows)));
+        let outputs =
+            open.made.iter().filter_map(|(name, rows)| Some(with_rows(&self.known.tables.get(name)?.output, *rows)));
         let (name, inputs, outputs) = (self.pipeline.to_string(), self.known.inputs.clone(), outputs.collect());
         Job { name, kind: "PIPELINE", sql: None, inputs, outputs }
     }

@@ -120,7 +120,11 @@ impl Metrics {
         r.register("matins_skipped", "Spans of time that the schedule skipped", all.skipped.clone());
         r.register("matins_retries", "Tries after a failure that can pass", all.retries.clone());
         r.register("matins_warnings", "Things a person should know", all.warnings.clone());
-        r.register("matins_messages", "Tries to deliver messages, by where the message stands then", all.messages.clone());
+        r.register(
+            "matins_messages",
+            "Tries to deliver messages, by where the message stands then",
+            all.messages.clone(),
+        );
         r.register("matins_collected_objects", "Objects that gc has deleted", all.collected.clone());
         let help = "Memory of this process that is in use";
         r.register_with_unit("process_resident_memory", help, Unit::Bytes, all.resident.clone());
@@ -201,7 +205,8 @@ impl Observer for Counting {
                 all.warnings.get_or_create(of).inc();
             }
             Event::Published { read, landed, quarantined, deduplicated, .. } => {
-                let rows = [("read", read), ("landed", landed), ("quarantined", quarantined), ("deduplicated", deduplicated)];
+                let rows =
+                    [("read", read), ("landed", landed), ("quarantined", quarantined), ("deduplicated", deduplicated)];
                 for (what, count) in rows {
                     all.rows.get_or_create(&Rows { pipeline: pipeline(), what }).inc_by(*count);
                 }

@@ -54,7 +54,11 @@ fn metrics_count_what_happens() {
     for event in &night(RunEnd::Failed) {
         observer.see(event);
     }
-    observer.see(&scheduled(Scheduling::Failed { as_of: String::new(), why: "the disk is full".to_owned(), again: None }));
+    observer.see(&scheduled(Scheduling::Failed {
+        as_of: String::new(),
+        why: "the disk is full".to_owned(),
+        again: None,
+    }));
     let next = "2024-01-03T02:30:00Z".parse().expect("an instant");
     let head = Some(("2024-01-02".to_owned(), "2024-01-02T02:31:00Z".parse().expect("an instant")));
     observer.see(&scheduled(Scheduling::Idle { next: Some(next), head }));
@@ -89,16 +93,26 @@ fn the_board_knows_what_a_pipeline_is_at() {
         observer.see(event);
     }
     let run = state().run.expect("a run");
-    assert_eq!((state().state, run.steps, run.ended, run.at), (State::Running, 2, 0, vec!["make core.orders".to_owned()]));
+    assert_eq!(
+        (state().state, run.steps, run.ended, run.at),
+        (State::Running, 2, 0, vec!["make core.orders".to_owned()])
+    );
     for event in &events[2..] {
         observer.see(event);
     }
-    assert_eq!((state().state, state().as_of.as_deref(), state().run.is_none()), (State::Idle, Some("2024-01-02"), true));
+    assert_eq!(
+        (state().state, state().as_of.as_deref(), state().run.is_none()),
+        (State::Idle, Some("2024-01-02"), true)
+    );
     observer.see(&scheduled(Scheduling::Late { as_of: "2024-01-03".to_owned() }));
     for event in &night(RunEnd::Failed) {
         observer.see(event);
     }
-    observer.see(&scheduled(Scheduling::Failed { as_of: "2024-01-03".into(), why: "the disk is full".into(), again: None }));
+    observer.see(&scheduled(Scheduling::Failed {
+        as_of: "2024-01-03".into(),
+        why: "the disk is full".into(),
+        again: None,
+    }));
     assert_eq!((state().state, state().late.as_deref()), (State::Failed, Some("2024-01-03")));
     assert_eq!(state().failure.expect("a failure").why, "the disk is full");
     assert_eq!(board.lines()[0].text, "failed: the disk is full", "the newest first");

@@ -5,8 +5,23 @@ use std::path::{Path, PathBuf};
 
 /// In reading order.
 const ROOMS: &[&str] = &[
-    "base", "system", "sample", "config", "sql", "plan", "lake", "engine", "source", "stage", "report", "deliver",
-    "run", "schedule", "telemetry", "pages", "cli",
+    "base",
+    "system",
+    "sample",
+    "config",
+    "sql",
+    "plan",
+    "lake",
+    "engine",
+    "source",
+    "stage",
+    "report",
+    "deliver",
+    "run",
+    "schedule",
+    "telemetry",
+    "pages",
+    "cli",
 ];
 
 /// Who may name an outside crate. `sql` has datafusion's parser, and nothing else of it.
@@ -107,7 +122,9 @@ fn pure_rooms_wait_for_nothing_and_read_nothing() {
     let mut wrong = Vec::new();
     for (room, files) in rooms().into_iter().filter(|(room, _)| PURE.contains(room)) {
         for (file, code) in &files {
-            for word in ["async fn", ".await", "std::fs", "TcpStream", "TcpListener", "UdpSocket", "tokio::", "std::env::"] {
+            for word in
+                ["async fn", ".await", "std::fs", "TcpStream", "TcpListener", "UdpSocket", "tokio::", "std::env::"]
+            {
                 if code.contains(word) {
                     wrong.push(format!("{} ({room}) has `{word}`", file.display()));
                 }

@@ -38,7 +38,8 @@ impl Serving {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program starts");
         let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines().map_while(Result::ok);
         let line = lines.by_ref().find(|line| line.contains("http://")).expect("it says where it listens");
-        let address = line.split("http://").nth(1).and_then(|rest| rest.split('/').next()).expect("an address").to_owned();
+        let address =
+            line.split("http://").nth(1).and_then(|rest| rest.split('/').next()).expect("an address").to_owned();
         let said = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&said);
         std::thread::spawn(move || lines.for_each(|line| heard.lock().expect("no panic").push(line)));
@@ -95,7 +96,9 @@ fn a_scheduler_shows_how_it_is() {
     assert_eq!((serving.get("/healthz").0, serving.get("/readyz").0, serving.get("/nothing").0), (200, 200, 404));
     let (_, head, metrics) = serving.get("/metrics");
     assert!(head.contains("application/openmetrics-text"), "{head}");
-    for line in ["matins_runs_total{pipeline=\"shop\",end=\"published\"} 1", "matins_next_fire_timestamp_seconds{", "# EOF"] {
+    for line in
+        ["matins_runs_total{pipeline=\"shop\",end=\"published\"} 1", "matins_next_fire_timestamp_seconds{", "# EOF"]
+    {
         assert!(metrics.contains(line), "{line} in {metrics}");
     }
     // What it says on stderr is one object a line, with the run it is about.
@@ -146,7 +149,8 @@ fn collector() -> (String, Arc<Mutex<Vec<Request>>>) {
                         line.clear();
                     }
                     let lower = head.to_lowercase();
-                    let length = lower.split("content-length: ").nth(1).and_then(|r| r.lines().next()?.trim().parse().ok());
+                    let length =
+                        lower.split("content-length: ").nth(1).and_then(|r| r.lines().next()?.trim().parse().ok());
                     let Some(length) = length else { return };
                     let mut body = vec![0; length];
                     reader.read_exact(&mut body).expect("a body");
@@ -173,7 +177,9 @@ fn a_run_sends_its_trace_and_its_lineage_where_the_environment_says() {
     let all = std::mem::take(&mut *seen.lock().expect("no panic"));
     let has = |bytes: &[u8], text: &str| bytes.windows(text.len()).any(|w| w == text.as_bytes());
     let traces: Vec<_> = all.iter().filter(|(path, ..)| path == "/v1/traces").collect();
-    assert!(traces.iter().all(|(_, head, _)| head.contains("application/x-protobuf") && head.contains("x-tenant: night")));
+    assert!(
+        traces.iter().all(|(_, head, _)| head.contains("application/x-protobuf") && head.contains("x-tenant: night"))
+    );
     for text in ["run shop", "make core.orders", "matins.run", "service.name", "2024-01-02"] {
         assert!(traces.iter().any(|(.., body)| has(body, text)), "a span says `{text}`");
     }
@@ -196,13 +202,18 @@ fn a_run_sends_its_trace_and_its_lineage_where_the_environment_says() {
     assert!(table["job"]["facets"]["sql"]["query"].as_str().is_some_and(|sql| sql.contains("FROM raw.orders")));
     assert_eq!(table["job"]["namespace"], "tests");
     // A run that fails says so.
-    project.write("sql/shop/core/orders.sql", "SELECT order_id, ordered_on AS bdate, net / 0 AS net, note FROM raw.orders\n");
+    project.write(
+        "sql/shop/core/orders.sql",
+        "SELECT order_id, ordered_on AS bdate, net / 0 AS net, note FROM raw.orders\n",
+    );
     project.matins(&["run", "--as-of", "2024-01-02"]);
     let all = std::mem::take(&mut *seen.lock().expect("no panic"));
     let kinds: Vec<String> = all
         .iter()
         .filter(|(path, ..)| path == "/api/v1/lineage")
-        .map(|(.., body)| serde_json::from_slice::<Value>(body).expect("JSON")["eventType"].as_str().unwrap_or("").to_owned())
+        .map(|(.., body)| {
+            serde_json::from_slice::<Value>(body).expect("JSON")["eventType"].as_str().unwrap_or("").to_owned()
+        })
         .collect();
     assert!(kinds.first().is_some_and(|k| k == "START") && kinds.last().is_some_and(|k| k == "FAIL"), "{kinds:?}");
 }
