@@ -177,7 +177,7 @@ impl<'a> House<'a> {
             for (one, found) in looked {
                 match found {
                     Ok(Some(batch)) if self.running.len() < self.serving.project.serve.at_once => {
-                        self.start(one, batch)
+                        self.start(one, batch);
                     }
                     // Due, and no room: it is looked at again as soon as there is.
                     Ok(_) => {
