@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Three schedulers on one lake in an S3 server, by a fast clock; one is killed or frozen at random instants, 200 times.
+"""Three schedulers on one lake in an S3 server, by a fast clock, killed at random instants 200 times, frozen and cut off between.
 
     cargo build --release
     pip install 'moto[server]' boto3
     python3 benches/serve_kill.py [--kills 200] [--day 2] [--seed 1] [--server /path/to/moto_server]
 
 A small shop has an export a day and a night a day; a day lasts `--day` seconds. Every scheduler that is killed (`kill -9`) is
-started again; every fifth time one is stopped (SIGSTOP) for three times its lease's time-out instead, and woken. In the end
+started again. Twice in ten times one is left alive instead: it is stopped (SIGSTOP) for three times its lease's time-out and
+woken, or it is cut off from the store for as long, and what it had sent and what was sent to it arrives afterwards. In the end
 they are told to stop (SIGTERM), one more catches up, and then: every night was published exactly once, in order, no lease is
 left, one message went out a report, and every snapshot has the content that a backfill into a folder gives it.
 The exit code is 1 when anything is not so.
@@ -20,9 +21,11 @@ import os
 import pathlib
 import random
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import boto3
@@ -106,6 +109,37 @@ def connect(endpoint):
     raise SystemExit("this S3 server has no create-only put; nothing can be shown on it")
 
 
+class Wire:
+    """What lies between one scheduler and the store. While it is cut nothing gets through either way, and nothing is lost."""
+
+    def __init__(self, store):
+        self.store = store
+        self.whole = threading.Event()
+        self.whole.set()
+        self.ear = socket.create_server(("127.0.0.1", 0))
+        self.endpoint = f"http://127.0.0.1:{self.ear.getsockname()[1]}"
+        threading.Thread(target=self.listen, daemon=True).start()
+
+    def listen(self):
+        while True:
+            here, _ = self.ear.accept()
+            self.whole.wait()
+            there = socket.create_connection(self.store)
+            for pair in [(here, there), (there, here)]:
+                threading.Thread(target=self.carry, args=pair, daemon=True).start()
+
+    def carry(self, source, sink):
+        try:
+            while data := source.recv(1 << 16):
+                self.whole.wait()
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            # Either side was killed; the other hears of it.
+            source.close()
+            sink.close()
+
+
 def rehearse(args, chance, folder, endpoint):
     s3 = connect(endpoint)
     since = dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
@@ -123,24 +157,34 @@ def rehearse(args, chance, folder, endpoint):
     }
     log = open(folder / "serve.log", "w")
 
-    def scheduler():
-        return subprocess.Popen([args.matins, "serve"], cwd=folder, env=environment, stderr=log)
+    address = endpoint.removeprefix("http://").split(":")
+    wires = [Wire((address[0], int(address[1]))) for _ in range(3)]
 
-    all = [scheduler() for _ in range(3)]
+    def scheduler(which):
+        return subprocess.Popen([args.matins, "serve"], cwd=folder, env={**environment, "AWS_ENDPOINT": wires[which].endpoint}, stderr=log)
+
+    all = [scheduler(which) for which in range(3)]
     counts = collections.Counter()
-    for number in range(args.kills):
+    number = 0
+    while counts["killed"] < args.kills:
         time.sleep(chance.uniform(0.05, 1.2))
         which = chance.randrange(3)
-        if number % 5 == 4:
+        number += 1
+        if number % 10 == 4:
             all[which].send_signal(signal.SIGSTOP)
             time.sleep(3 * LEASE_S)
             all[which].send_signal(signal.SIGCONT)
             counts["frozen"] += 1
-            continue
-        all[which].kill()
-        all[which].wait()
-        all[which] = scheduler()
-        counts["killed"] += 1
+        elif number % 10 == 9:
+            wires[which].whole.clear()
+            time.sleep(3 * LEASE_S)
+            wires[which].whole.set()
+            counts["cut off"] += 1
+        else:
+            all[which].kill()
+            all[which].wait()
+            all[which] = scheduler(which)
+            counts["killed"] += 1
     time.sleep(args.day)
     for one in all:
         one.terminate()
