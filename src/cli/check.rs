@@ -16,7 +16,7 @@ pub async fn check(cli: &Cli, screen: &Screen, system: &System, args: &CheckArgs
         .map(|name| name.parse())
         .transpose()
         .map_err(|e: crate::base::BadName| RunError::Usage(e.to_string()))?;
-    let checked = check_project(&files(cli)?, system, only.as_ref()).await?;
+    let checked = check_project(&files(cli)?, system, only.as_slice()).await?;
     if let (Some(name), Some(project)) = (&only, &checked.project) {
         crate::cli::project::pipeline(project, Some(name.as_str()))?;
     }

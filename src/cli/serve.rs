@@ -10,29 +10,22 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::base::{Event, Observer, PipelineName, RunEnd, Scheduling, StepOutcome, Tee, human_bytes, human_duration};
+use crate::base::{
+    BadName, Event, Level, Observer, PipelineName, RunEnd, Scheduling, StepOutcome, Tee, human_bytes, human_duration,
+};
 use crate::cli::args::{Cli, ServeArgs};
-use crate::cli::project::{pipeline, project};
+use crate::cli::project::{files, pipeline};
 use crate::cli::screen::Screen;
 use crate::cli::{exports, told_to_stop};
 use crate::config::Project;
 use crate::pages::{Ready, serve_status};
-use crate::run::{RunError, describe, open_lake};
+use crate::run::{RunError, check_project, describe, open_lake};
 use crate::schedule::{self, Serving};
 use crate::system::{Clock, System};
 use crate::telemetry::{Board, Metrics};
 
 pub async fn serve(cli: &Cli, screen: &Screen, system: &System, args: &ServeArgs) -> Result<(), RunError> {
-    let mut project = project(cli, screen, system)?;
-    if !args.pipelines.is_empty() {
-        let mut chosen = (*project).clone();
-        let mut names = Vec::new();
-        for name in &args.pipelines {
-            names.push(pipeline(&project, Some(name))?.name.clone());
-        }
-        chosen.pipelines.retain(|name, _| names.contains(name));
-        project = Arc::new(chosen);
-    }
+    let project = Arc::new(checked(cli, screen, system, &args.pipelines).await?);
     let scheduled: Vec<_> = project.pipelines.values().filter_map(|p| Some((p, p.schedule.as_ref()?))).collect();
     let board = Board::new(
         &system.clock,
@@ -74,6 +67,29 @@ pub async fn serve(cli: &Cli, screen: &Screen, system: &System, args: &ServeArgs
     done?;
     screen.say("stopped");
     Ok(())
+}
+
+/// The project, or these pipelines of it, when it has no mistake that can be known now and not only at night.
+async fn checked(cli: &Cli, screen: &Screen, system: &System, named: &[String]) -> Result<Project, RunError> {
+    let names: Vec<PipelineName> = named
+        .iter()
+        .map(|name| name.parse())
+        .collect::<Result<_, BadName>>()
+        .map_err(|e| RunError::Usage(e.to_string()))?;
+    let checked = check_project(&files(cli)?, system, &names).await?;
+    let Some(mut project) = checked.project.filter(|_| !checked.diagnostics.has_errors()) else {
+        return Err(RunError::Project(checked.diagnostics));
+    };
+    for warning in checked.diagnostics.0.iter().filter(|d| d.level == Level::Warning) {
+        screen.warning(&warning.message);
+    }
+    for name in &names {
+        pipeline(&project, Some(name.as_str()))?;
+    }
+    if !names.is_empty() {
+        project.pipelines.retain(|name, _| names.contains(name));
+    }
+    Ok(project)
 }
 
 async fn pages(

@@ -27,11 +27,12 @@ pub struct Checked {
     pub reports: usize,
 }
 
-/// Reads the project's texts, plans every stage against the contracts, renders every report on made-up data.
+/// Reads the project's texts, plans every stage of these pipelines (of all, when none is named) against the contracts, renders
+/// every report on made-up data.
 pub async fn check_project(
     files: &ProjectFiles,
     system: &System,
-    only: Option<&PipelineName>,
+    only: &[PipelineName],
 ) -> Result<Checked, RunError> {
     let (project, mut diagnostics) = config::load(files, &system.environment);
     let mut checked =
@@ -47,7 +48,7 @@ pub async fn check_project(
             }
         };
         let (mut statements, mut planned) = (Statements::default(), Planned::default());
-        for pipeline in project.pipelines.values().filter(|p| only.is_none_or(|name| *name == p.name)) {
+        for pipeline in project.pipelines.values().filter(|p| only.is_empty() || only.contains(&p.name)) {
             checked.pipelines += 1;
             let (graph, mistakes) = graph_of(&project, pipeline, &mut statements);
             diagnostics.extend(mistakes);

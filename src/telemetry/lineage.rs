@@ -102,11 +102,15 @@ impl Lineage {
     }
 }
 
-/// A store's URL as datasets are named by it; a folder by its full path.
-fn namespace(url: &str, root: &std::path::Path) -> String {
+/// A store's URL as datasets are named by it, without a login that may be in it; a folder by its full path.
+pub(super) fn namespace(url: &str, root: &std::path::Path) -> String {
     match url.split_once("://") {
         Some(("file", path)) => format!("file://{path}"),
-        Some(_) => url.trim_end_matches('/').to_owned(),
+        Some((scheme, rest)) => {
+            let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+            let from = rest[..authority].rfind('@').map_or(0, |at| at + 1);
+            format!("{scheme}://{}", rest[from..].trim_end_matches('/'))
+        }
         None => format!("file://{}", root.join(url).display()),
     }
 }

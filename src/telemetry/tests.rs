@@ -122,3 +122,12 @@ fn the_board_knows_what_a_pipeline_is_at() {
     let now = state();
     assert!(now.state == State::Idle && now.late.is_none() && now.failure.is_none(), "{now:?}");
 }
+
+#[test]
+fn a_login_in_a_url_stays_here() {
+    let of = |url| super::lineage::namespace(url, std::path::Path::new("/home"));
+    assert_eq!(of("https://me:secret@host:81/a/b@c/"), "https://host:81/a/b@c");
+    assert_eq!(of("s3://bucket/lake"), "s3://bucket/lake");
+    assert_eq!(of("https://token@host?x=a@b"), "https://host?x=a@b");
+    assert_eq!(of("lake"), "file:///home/lake");
+}

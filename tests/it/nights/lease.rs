@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::ground::{COMPANY, Ended, Going, Ground};
+use crate::project::Project;
 
 /// Enough work that a second process meets the first one at it.
 const CUSTOMERS: u32 = 1500;
@@ -222,6 +223,23 @@ fn work_that_lasts_too_long_is_given_up() {
     assert_eq!(shown["finished"]["status"], "failed");
     ground.edit("pipelines/customer-health.yaml", "timeouts: {run: 1s}", "timeouts: {run: 1h, step: 10m}");
     ground.run("lake", &["run"]).done();
+}
+
+#[test]
+fn a_stage_that_lasts_longer_than_its_head_says_is_given_up_alone() {
+    let project = Project::shop_of_days(20);
+    let endless = "/* matins\ndescription: Counts for days\nkey: [n]\ntimeout: 1s\n*/\nSELECT count(*) AS n\nFROM core.orders AS a, core.orders AS b, core.orders AS c, core.orders AS d, core.orders AS e, core.orders AS f,\n    core.orders AS g, core.orders AS h\nWHERE a.net + b.net + c.net + d.net + e.net + f.net + g.net + h.net > 1\n";
+    project.write("sql/shop/mart/endless.sql", endless);
+    let late = project.matins(&["run", "--as-of", "2024-01-21"]).code(4);
+    let late = late.says("make mart.endless did not end within 1.0 s").says("`timeout` in the head of its stage");
+    late.says_not("panicked");
+    let steps = project.matins(&["runs", "show", "--json"]).ok().json()["finished"]["steps"].clone();
+    let failed: Vec<_> = steps.as_array().expect("steps").iter().filter(|s| s["outcome"] == "failed").collect();
+    assert_eq!(failed.len(), 1, "{steps:#}");
+    assert_eq!(failed[0]["step"], "make mart.endless");
+    // What the others made is there, and the words of a head change no fingerprint.
+    project.remove("sql/shop/mart/endless.sql");
+    project.night("2024-01-21");
 }
 
 #[test]

@@ -37,6 +37,15 @@ fn start(project: &Project, clock: Option<&str>, words: &[&str]) -> Child {
     command.spawn().expect("the program starts")
 }
 
+#[test]
+fn what_check_finds_is_found_at_the_start_and_not_at_night() {
+    let project = shop("{cron: \"30 2 * * *\"}");
+    project.edit("sql/shop/mart/days.sql", "sum(net)", "sum(nett)");
+    project.matins(&["serve"]).code(2).says("sql/shop/mart/days.sql:4").says("did you mean `net`?");
+    project.edit("sql/shop/mart/days.sql", "sum(nett)", "sum(net)");
+    project.matins(&["serve", "shopp"]).code(2).says("there is no pipeline `shopp`");
+}
+
 fn json(project: &Project, words: &[&str]) -> Value {
     project.matins(words).ok().json()
 }
