@@ -2,20 +2,22 @@
 """Three schedulers on one lake in an S3 server, by a fast clock, killed at random instants 200 times, frozen and cut off between.
 
     cargo build --release
-    pip install 'moto[server]' boto3
+    pip install 'moto[server]' boto3 aiosmtpd
     python3 benches/serve_kill.py [--kills 200] [--day 2] [--seed 1] [--server /path/to/moto_server]
 
 A small shop has an export a day and a night a day; a day lasts `--day` seconds. Every scheduler that is killed (`kill -9`) is
 started again. Twice in ten times one is left alive instead: it is stopped (SIGSTOP) for three times its lease's time-out and
 woken, or it is cut off from the store for as long, and what it had sent and what was sent to it arrives afterwards. In the end
-they are told to stop (SIGTERM), one more catches up, and then: every night was published exactly once, in order, no lease is
-left, one message went out a report, and every snapshot has the content that a backfill into a folder gives it.
+they are told to stop (SIGTERM), one more catches up, and then: every night from the first fire after the schedule was taken over
+to the last before the clock's end was published exactly once, in order, no lease is left, a mail server got no message twice
+and every message of the outbox that stands as accepted, and every snapshot has the content that a backfill into a folder gives it.
 The exit code is 1 when anything is not so.
 """
 
 import argparse
 import collections
 import datetime as dt
+import email
 import json
 import os
 import pathlib
@@ -29,6 +31,7 @@ import threading
 import time
 
 import boto3
+from aiosmtpd.controller import Controller
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 START = dt.datetime(2024, 1, 1, 12)
@@ -51,7 +54,7 @@ STAGES = {
 }
 
 
-def project(folder, days):
+def project(folder, days, port):
     for name, text in STAGES.items():
         path = folder / f"sql/shop/{name}.sql"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,7 +63,7 @@ def project(folder, days):
         (folder / name).mkdir(parents=True)
     (folder / "matins.yaml").write_text(
         "lake: ${LAKE:-lake}\ntime_zone: UTC\nmemory: 256MiB\ndefault_pipeline: shop\nstores: {exports: exports}\n"
-        'mail: {from: "Matins <matins@localhost>", folder: mail}\n'
+        'mail: {from: "Matins <matins@localhost>", transport: {smtp: {host: 127.0.0.1, port: %d, security: none}}}\n' % port
     )
     (folder / "pipelines/shop.yaml").write_text(PIPELINE)
     (folder / "report-templates/daily.html").write_text("<html><body><p>{{ data.days.rows | length }} days</p></body></html>")
@@ -81,11 +84,12 @@ def main():
     chance = random.Random(args.seed)
     with tempfile.TemporaryDirectory(prefix="matins-kills-") as folder:
         folder = pathlib.Path(folder)
-        project(folder, 2000)
+        post = Post()
+        project(folder, 2000, post.port)
         port = 5600 + os.getpid() % 300
         server = subprocess.Popen([args.server, "-H", "127.0.0.1", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            sys.exit(rehearse(args, chance, folder, f"http://127.0.0.1:{port}"))
+            sys.exit(rehearse(args, chance, folder, f"http://127.0.0.1:{port}", post))
         finally:
             server.terminate()
             server.wait(10)
@@ -107,6 +111,21 @@ def connect(endpoint):
     except s3.exceptions.ClientError:
         return s3
     raise SystemExit("this S3 server has no create-only put; nothing can be shown on it")
+
+
+class Post:
+    """A mail server, and the Message-ID of whatever it was given whole."""
+
+    def __init__(self):
+        self.taken = collections.Counter()
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.server = Controller(self, hostname="127.0.0.1", port=self.port)
+        self.server.start()
+
+    async def handle_DATA(self, server, session, envelope):
+        self.taken[email.message_from_bytes(envelope.content)["Message-ID"].strip()] += 1
+        return "250 2.0.0 queued"
 
 
 class Wire:
@@ -140,7 +159,7 @@ class Wire:
             sink.close()
 
 
-def rehearse(args, chance, folder, endpoint):
+def rehearse(args, chance, folder, endpoint, post):
     s3 = connect(endpoint)
     since = dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
     clock = f"{START:%Y-%m-%dT%H:%M:%SZ} x{86400 // args.day} since {since:%Y-%m-%dT%H:%M:%SZ}"
@@ -191,19 +210,38 @@ def rehearse(args, chance, folder, endpoint):
     codes = [one.wait(60) for one in all]
     # The last one comes to rest by itself: every night up to here is accounted for, and its clock ends.
     fake_now = START + (dt.datetime.now(dt.timezone.utc) - since) * (86400 // args.day)
-    environment["MATINS_CLOCK"] = f"{fake_now:%Y-%m-%dT%H:%M:%SZ}..{fake_now + dt.timedelta(days=2):%Y-%m-%dT%H:%M:%SZ}"
+    end = fake_now + dt.timedelta(days=2)
+    environment["MATINS_CLOCK"] = f"{fake_now:%Y-%m-%dT%H:%M:%SZ}..{end:%Y-%m-%dT%H:%M:%SZ}"
     last = subprocess.run([args.matins, "serve"], cwd=folder, env=environment, stderr=log, timeout=600)
     log.close()
-    return verdict(args, folder, s3, environment, codes + [last.returncode], counts)
+    post.server.stop()
+    return verdict(args, folder, s3, environment, codes + [last.returncode], counts, post.taken, end)
 
 
-def verdict(args, folder, s3, environment, codes, counts):
+def fire(at, days):
+    """02:30 of the day of `at`, or a day on."""
+    return (at + dt.timedelta(days=days)).replace(hour=2, minute=30, second=0, microsecond=0)
+
+
+def outbox(s3):
+    """Of every message: its last state."""
+    states = {}
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket="lake", Prefix="shop/outbox/")
+    for page in pages:
+        for key in sorted(o["Key"] for o in page.get("Contents", []) if "/state/" in o["Key"]):
+            states[key.split("/state/")[0]] = json.loads(s3.get_object(Bucket="lake", Key=key)["Body"].read())["data"]["state"]
+    return collections.Counter(states.values())
+
+
+def verdict(args, folder, s3, environment, codes, counts, taken, end):
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket="lake", Prefix="shop/snapshots/shop/")
     keys = sorted(o["Key"] for page in pages for o in page.get("Contents", []) if o["Key"].endswith(".json"))
     chain = [json.loads(s3.get_object(Bucket="lake", Key=key)["Body"].read())["data"] for key in keys]
     published = [link["publication"] for link in chain if link["publication"]]
     nights = [p["as_of"] for p in published]
-    first, until = dt.date.fromisoformat(nights[0]), dt.date.fromisoformat(nights[-1])
+    taken_over = dt.datetime.fromisoformat(chain[0]["written_at"]).replace(tzinfo=None)
+    first = fire(taken_over, 0 if taken_over < fire(taken_over, 0) else 1).date()
+    until = fire(end, 0 if fire(end, 0) <= end else -1).date()
     expected = [str(first + dt.timedelta(days=n)) for n in range((until - first).days + 1)]
     wrong = []
     if nights != expected:
@@ -222,11 +260,13 @@ def verdict(args, folder, s3, environment, codes, counts):
     different = [p["as_of"] for p in published if content.get(p["as_of"]) != p["content"]]
     if different:
         wrong.append(f"other tables than a backfill's: {different}")
-    mails = collections.Counter(path.name[:10] for path in (folder / "mail").glob("*.eml"))
-    if any(count > 1 for count in mails.values()):
-        wrong.append(f"mailed twice: {mails}")
+    states = outbox(s3)
+    if any(count > 1 for count in taken.values()):
+        wrong.append(f"mailed twice: {[name for name, count in taken.items() if count > 1]}")
+    if not states["accepted"] <= len(taken) <= states["accepted"] + states["unknown"] or set(states) > {"accepted", "unknown"}:
+        wrong.append(f"{len(taken)} messages arrived, and the outbox says {dict(states)}")
     fenced = sum(1 for a, b in zip(chain, chain[1:]) if a["lease"] and b["lease"] and a["epoch"] != b["epoch"])
-    print(json.dumps({**counts, "nights": len(nights), "links": len(chain), "taken_over": fenced, "mails": len(mails), "wrong": wrong}, indent=2))
+    print(json.dumps({**counts, "nights": len(nights), "links": len(chain), "taken_over": fenced, "mails": len(taken), "outbox": dict(states), "wrong": wrong}, indent=2))
     if wrong:
         keep = pathlib.Path(tempfile.gettempdir()) / "serve_kill.log"
         keep.write_text((folder / "serve.log").read_text())

@@ -25,8 +25,51 @@ fn digest(instants: impl IntoIterator<Item = DateTime<Utc>>) -> String {
     format!("{count}:{hash:016x}")
 }
 
-/// What a column of the cases holds for a zone. Patterns of every hour cover two years, the others eleven.
+/// The days around each change of a zone's clock in eleven years, as spans of instants that do not overlap.
+fn near_changes(zone: Tz) -> Vec<(DateTime<Utc>, DateTime<Utc>)> {
+    use chrono::{Offset, TimeDelta, TimeZone};
+    let (from, until) = (instant("2020-01-01T00:00:00Z"), instant("2031-01-01T00:00:00Z"));
+    let offset = |at: DateTime<Utc>| zone.offset_from_utc_datetime(&at.naive_utc()).fix();
+    let mut spans: Vec<(DateTime<Utc>, DateTime<Utc>)> = Vec::new();
+    let mut at = from;
+    while at < until {
+        let (mut before, mut after) = (at, at + TimeDelta::hours(6));
+        at = after;
+        if offset(before) == offset(after) {
+            continue;
+        }
+        while after - before > TimeDelta::seconds(1) {
+            let middle = before + (after - before) / 2;
+            let middle = middle - TimeDelta::nanoseconds(i64::from(middle.timestamp_subsec_nanos()));
+            if offset(middle) == offset(before) { before = middle } else { after = middle }
+        }
+        let (begin, end) = ((after - TimeDelta::hours(36)).max(from), (after + TimeDelta::hours(36)).min(until));
+        match spans.last_mut() {
+            Some(last) if last.1 >= begin => last.1 = end,
+            _ => spans.push((begin, end)),
+        }
+    }
+    spans
+}
+
+/// What a column of the cases holds for a zone. Patterns of every hour cover two years, and the days around changes of the clock
+/// in eleven; the others all of eleven.
 fn found(column: &str, zone: Tz) -> String {
+    if let Some(pattern) = column.strip_prefix("near ") {
+        let table = (pattern != "hour").then(|| Timetable::new(&[pattern.to_owned()], zone, None));
+        let within = |(from, until): (DateTime<Utc>, DateTime<Utc>)| -> Vec<DateTime<Utc>> {
+            // `between` takes what is after its first instant, up to and with its second.
+            let (after, last) = (from - chrono::TimeDelta::seconds(1), until - chrono::TimeDelta::seconds(1));
+            let Some(table) = &table else {
+                let first = Cadence::Hour.containing(after.with_timezone(&zone));
+                let all = std::iter::successors(Some(first), |hour| Some(Cadence::Hour.next(hour)));
+                let starts = all.map(|hour| hour.start.to_utc());
+                return starts.skip_while(|at| *at < from).take_while(|at| *at < until).collect();
+            };
+            table.between(after, last, usize::MAX).iter().map(|fire| fire.at.to_utc()).collect()
+        };
+        return digest(near_changes(zone).into_iter().flat_map(within));
+    }
     let long = (instant("2019-12-31T23:59:59Z"), instant("2030-12-31T23:59:59Z"));
     let short = (instant("2023-12-31T23:59:59Z"), instant("2025-12-31T23:59:59Z"));
     let cadence = match column {

@@ -17,10 +17,11 @@ from croniter import croniter
 
 EPOCH = dt.datetime(1970, 1, 1)
 FIRST, LAST = dt.datetime(2020, 1, 1), dt.datetime(2031, 1, 1)
-# Patterns of every hour are long, so two years of them must do; the others see every clock change there is.
+# Patterns of every hour are long: two years of them, and of all eleven the days around each change of the clock.
 HOURLY_FIRST, HOURLY_LAST = dt.datetime(2024, 1, 1), dt.datetime(2026, 1, 1)
 FIXED = ["30 2 * * *", "0 0 * * *", "15,45 1,3 * * MON-FRI", "0 3 1 * *", "20 */2 * * SUN", "10 5 2 * * *"]
 HOURLY = ["0 * * * *", "*/20 * * * *"]
+NEAR = 36 * 3600
 SLACK = dt.timedelta(days=2)
 
 
@@ -84,6 +85,15 @@ def digest(fires, first, last):
     return f"{len(fires)}:{int((fires.astype(np.uint64) * weights).sum(dtype=np.uint64)):016x}"
 
 
+def near(fires, stretches):
+    """Those within a day and a half of a change of the clock."""
+    changes = [start for start, _ in stretches[1:] if seconds(FIRST) <= start < seconds(LAST)]
+    kept = np.zeros(len(fires), dtype=bool)
+    for change in changes:
+        kept |= (fires >= change - NEAR) & (fires < change + NEAR)
+    return fires[kept]
+
+
 def days(keep):
     day, all = FIRST - dt.timedelta(days=400), []
     while day < LAST + dt.timedelta(days=400):
@@ -96,6 +106,8 @@ def days(keep):
 def main():
     fixed = [(p, walls(p, FIRST, LAST)) for p in FIXED]
     hourly = [(p, walls(p, HOURLY_FIRST, HOURLY_LAST)) for p in HOURLY]
+    always = [(p, walls(p, FIRST, LAST)) for p in HOURLY]
+    all_hours = np.arange(seconds(FIRST) - 86400 * 2, seconds(LAST) + 86400 * 2, 3600)
     full_hours = np.arange(seconds(HOURLY_FIRST) - 86400 * 2, seconds(HOURLY_LAST) + 86400 * 2, 3600)
     calendar = [
         ("day", days(lambda d: True)),
@@ -104,7 +116,7 @@ def main():
         ("month", days(lambda d: d.day == 1)),
         ("quarter", days(lambda d: d.day == 1 and d.month % 3 == 1)),
     ]
-    print("\t".join(FIXED + HOURLY + [name for name, _ in calendar] + ["hour"]))
+    print("\t".join(FIXED + HOURLY + [name for name, _ in calendar] + ["hour"] + [f"near {p}" for p in HOURLY] + ["near hour"]))
     groups = {}
     for name in sorted(zoneinfo.available_timezones()):
         if name in ("Factory", "localtime", "posixrules"):
@@ -114,6 +126,8 @@ def main():
         row += [digest(instants(t, stretches, True), HOURLY_FIRST, HOURLY_LAST) for _, t in hourly]
         row += [digest(instants(t, stretches, False), FIRST, LAST) for _, t in calendar]
         row.append(digest(instants(full_hours, stretches, True), HOURLY_FIRST, HOURLY_LAST))
+        row += [digest(near(instants(t, stretches, True), stretches), FIRST, LAST) for _, t in always]
+        row.append(digest(near(instants(all_hours, stretches, True), stretches), FIRST, LAST))
         groups.setdefault(tuple(row), []).append(name)
         print(name, file=sys.stderr)
     for row, names in sorted(groups.items(), key=lambda group: group[1]):
