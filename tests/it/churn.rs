@@ -100,3 +100,50 @@ fn contracts_that_end_and_are_not_followed_by_others() {
         ["2024-02-01 unknown 6 53", "2024-03-01 few 10 47", "2024-03-01 price 10 47"]
     );
 }
+
+/// Terms that were renewed by the source's word, and what came after: `left` renewed once and then did not; the next term of `gap` is
+/// signed 40 days after the first ends; `within` renewed a second contract that its first outlasts; the last terms of `open` and of
+/// `same`, who has another that ends on that day, are renewed, and nobody knows by what.
+const RENEWED: &str = "
+    SELECT concat(who, starts_on, renewed) AS contract_id, who AS customer_key, CAST(starts_on AS DATE) AS starts_on,
+           CAST(ends_on AS DATE) AS ends_on, renewed, reason
+    FROM (VALUES ('left', '2024-01-01', '2024-03-01', TRUE, NULL), ('left', '2024-03-01', '2024-06-01', FALSE, 'price'),
+                 ('gap', '2024-01-01', '2024-03-01', TRUE, NULL), ('gap', '2024-04-10', '2024-07-01', NULL, NULL),
+                 ('within', '2024-01-01', '2024-08-01', FALSE, 'moved'), ('within', '2024-02-01', '2024-05-01', TRUE, NULL),
+                 ('open', '2024-01-01', '2024-03-01', TRUE, NULL), ('open', '2024-03-01', '2024-06-01', TRUE, NULL),
+                 ('same', '2024-01-01', '2024-06-01', FALSE, 'service'), ('same', '2024-02-01', '2024-06-01', TRUE, NULL))
+         AS t (who, starts_on, ends_on, renewed, reason)";
+
+#[test]
+fn a_contract_that_was_renewed_once_ends_with_the_next() {
+    let project = unmade(
+        &["churn/churn/contracts.sql", "churn/kpi/contract_churn.sql"],
+        &[("core/contracts", RENEWED.to_owned())],
+    );
+    project.matins(&["run", "--as-of", "2024-10-01"]).ok();
+    assert_eq!(
+        lines(&project, "customer_key; began_on; ended_on; reason", "FROM churn.contracts ORDER BY customer_key"),
+        [
+            "gap 2024-01-01 2024-07-01 null",
+            "left 2024-01-01 2024-06-01 price",
+            "open 2024-01-01 null null",
+            "same 2024-01-01 null null",
+            "within 2024-01-01 2024-08-01 moved",
+        ]
+    );
+    // Five began with the year; the last day of `left` lies in May, that of `gap` in June, that of `within` in July.
+    assert_eq!(
+        lines(&project, "period; numerator; denominator", "FROM kpi.contract_churn ORDER BY period"),
+        [
+            "2024-01-01 0 5",
+            "2024-02-01 0 5",
+            "2024-03-01 0 5",
+            "2024-04-01 0 5",
+            "2024-05-01 1 5",
+            "2024-06-01 1 4",
+            "2024-07-01 1 3",
+            "2024-08-01 0 2",
+            "2024-09-01 0 2",
+        ]
+    );
+}
