@@ -202,6 +202,11 @@ fn who_stays_who_is_lost_and_who_comes_back() {
         lines(&project, "gaps; mean; median; round(p90, 6); median_to_second", "FROM purchase.gaps"),
         ["4 34.25 10.0 77.9 10"]
     );
+    // bob and cid are silent for 163 and 131 days, which is more than the 77 that mean loss; ann is there still.
+    assert_eq!(
+        lines(&project, "t; event; customers; lost_after", "FROM retention.lifetimes WHERE curve = 'loss' ORDER BY t"),
+        ["0 1 1 77", "20 1 1 77", "178 0 1 77"]
+    );
     // No two whole years yet.
     assert_eq!(figures("kpi.net_revenue_retention", "2024-06-01"), "null null null");
 }
