@@ -27,6 +27,7 @@ fn the_losses_of_each_segment_are_those_of_its_customers() {
             (
                 "core/purchase_days",
                 "SELECT concat(who, n) AS customer_key, CAST(bdate AS DATE) AS bdate,
+                        CASE WHEN who = 'trade' AND bdate = '2024-02-20' THEN DATE '2024-01-10' END AS previous_day,
                         CASE WHEN who = 'trade' AND bdate = '2024-01-10' AND n <= 5 THEN DATE '2024-02-20' END AS next_day
                  FROM (SELECT who, bdate, unnest(generate_series(1, customers)) AS n
                        FROM (VALUES ('trade', '2024-01-10', 12), ('trade', '2024-02-20', 5), ('consumer', '2024-01-20', 6),
@@ -48,6 +49,56 @@ fn the_losses_of_each_segment_are_those_of_its_customers() {
             "2024-03-01 few 6 8",
             "2024-03-01 trade 7 12",
             "2024-04-01 few 7 7",
+        ]
+    );
+}
+
+/// 250 of trade bought in January and again after 40 days, ten of consumers after 20 and are not heard of again; silent for more than 60
+/// days is lost in general.
+#[test]
+fn a_segment_that_can_tell_has_a_limit_of_its_own() {
+    let project = stages(
+        &["churn/kpi/churn_by_segment.sql"],
+        &[
+            ("segment/rhythm", "SELECT $as_of AS as_of, 60.0 AS lost_after".to_owned()),
+            (
+                "core/months",
+                "SELECT month, CAST(month + INTERVAL '1 month' AS DATE) AS next_month, FALSE AS provisional
+                 FROM (SELECT CAST(unnest(generate_series(DATE '2024-01-01', DATE '2024-06-01', INTERVAL '1 month')) AS DATE) AS month) AS m"
+                    .to_owned(),
+            ),
+            (
+                "core/customers",
+                "SELECT concat(segment, n) AS customer_key, segment
+                 FROM (SELECT segment, unnest(generate_series(1, customers)) AS n
+                       FROM (VALUES ('trade', 250), ('consumer', 10)) AS t (segment, customers)) AS each"
+                    .to_owned(),
+            ),
+            (
+                "core/purchase_days",
+                "SELECT concat(who, n) AS customer_key, CAST(bdate AS DATE) AS bdate, CAST(before AS DATE) AS previous_day,
+                        CAST(after AS DATE) AS next_day
+                 FROM (SELECT who, bdate, before, after, unnest(generate_series(1, customers)) AS n
+                       FROM (VALUES ('trade', 250, '2024-01-10', NULL, '2024-02-19'), ('trade', 250, '2024-02-19', '2024-01-10', NULL),
+                                    ('consumer', 10, '2024-01-10', NULL, '2024-01-30'), ('consumer', 10, '2024-01-30', '2024-01-10', NULL))
+                            AS t (who, customers, bdate, before, after)) AS each"
+                    .to_owned(),
+            ),
+        ],
+    );
+    // Forty days after 19 February are 30 March, sixty days after 30 January are 30 March as well; by sixty days trade would be lost in
+    // April.
+    assert_eq!(
+        lines(
+            &project,
+            "period; dimension; numerator; denominator; lost_after",
+            "FROM kpi.churn_by_segment ORDER BY period, dimension"
+        ),
+        [
+            "2024-02-01 consumer 0 10 60",
+            "2024-02-01 trade 0 250 40",
+            "2024-03-01 consumer 10 10 60",
+            "2024-03-01 trade 250 250 40",
         ]
     );
 }
