@@ -155,12 +155,13 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// The smallest distance between two periods; a month when there is only one.
+/// The smallest distance between two periods; of one alone, a month where it begins one, and else a day.
 fn step_of(points: &[&KpiPoint]) -> Step {
     let days = points.windows(2).map(|w| (w[1].period - w[0].period).num_days()).filter(|d| *d > 0).min();
     let first_of_month = points.iter().all(|p| p.period.day() == 1);
     match days {
-        None => Step::Months(1),
+        None if first_of_month => Step::Months(1),
+        None => Step::Days(1),
         Some(d) if first_of_month && d >= 365 => Step::Months(12),
         Some(d) if first_of_month && d >= 89 => Step::Months(3),
         Some(d) if first_of_month && d >= 28 => Step::Months(1),

@@ -324,11 +324,7 @@ fn what_was_refunded_in_full_was_not_bought() {
             "customer_key; category; share; categories; orders; preference; single_category",
             "FROM basket.preference ORDER BY customer_key"
         ),
-        [
-            "ann kitchen 1.0 1 1 none false",
-            "bob kitchen 1.0 1 3 kitchen true",
-            "cid kitchen 0.7 2 2 none false",
-        ]
+        ["ann kitchen 1.0 1 1 none false", "bob kitchen 1.0 1 3 kitchen true", "cid kitchen 0.7 2 2 none false"]
     );
     assert_eq!(
         lines(&project, "period; numerator; denominator", "FROM kpi.category_cross_sell ORDER BY period"),
