@@ -175,7 +175,7 @@ pub(super) fn may_show(point: &KpiPoint, unit: &Unit) -> bool {
 }
 
 pub(super) fn rests_on_people(unit: &Unit) -> bool {
-    matches!(unit, Unit::Share | Unit::Score)
+    matches!(unit, Unit::Share | Unit::Score | Unit::Mean)
 }
 
 /// Whether two values differ by more than chance makes: the interval of their difference does not hold nought. None where
@@ -228,6 +228,7 @@ pub(super) fn headline(series: &KpiSeries, words: &Words) -> Headline {
             Unit::Ratio => "ratio",
             Unit::Money(_) => "money",
             Unit::Score => "score",
+            Unit::Mean => "mean",
             Unit::Days => "days",
             Unit::Hours => "hours",
         },
@@ -276,6 +277,7 @@ fn change(
     let moved = now.zip(then).and_then(|(now, then)| match unit {
         Unit::Share => Some((now - then, points_of_share(now - then, locale))),
         Unit::Score => Some((now - then, points(&signed(now - then, 1), locale))),
+        Unit::Mean => Some((now - then, points(&signed(now - then, 2), locale))),
         Unit::Count | Unit::Ratio | Unit::Money(_) | Unit::Days | Unit::Hours => {
             let ratio = relative(now, then)?;
             Some((ratio, percent_change(ratio, locale)))
