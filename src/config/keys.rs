@@ -560,8 +560,11 @@ pub(super) static KPI: Object = object(
         ),
         may(
             "unit",
-            Shape::Either(&Shape::OneOf(&["share", "count", "score", "ratio", "days", "hours", "money"]), &UNIT),
-            "`share`, `count`, `score`, `ratio`, `days`, `hours`, `money` (in the pipeline's `currency`) or `{money: \"£\"}`",
+            Shape::Either(
+                &Shape::OneOf(&["share", "count", "score", "mean", "ratio", "days", "hours", "money"]),
+                &UNIT,
+            ),
+            "`share`, `count`, `score`, `mean`, `ratio`, `days`, `hours`, `money` (in the pipeline's `currency`) or `{money: \"£\"}`",
         ),
         may("direction", Shape::OneOf(&["up", "down", "neither"]), "which way is good (default `neither`)"),
         may(

@@ -120,7 +120,7 @@ fn one(reading: &mut Reading<'_>, fields: Fields<'_>, name: KpiName, base: Optio
             reading.found.push(
                 Diagnostic::error("missing-key", message)
                     .at(place)
-                    .help("`share`, `count`, `score`, `ratio`, `days`, `hours`, `money` or `{money: \"£\"}`"),
+                    .help("`share`, `count`, `score`, `mean`, `ratio`, `days`, `hours`, `money` or `{money: \"£\"}`"),
             );
             return None;
         }
@@ -180,6 +180,7 @@ fn unit(node: &Node) -> Option<Unit> {
         Some("share") => Some(Unit::Share),
         Some("count") => Some(Unit::Count),
         Some("score") => Some(Unit::Score),
+        Some("mean") => Some(Unit::Mean),
         Some("ratio") => Some(Unit::Ratio),
         Some("days") => Some(Unit::Days),
         Some("hours") => Some(Unit::Hours),
@@ -235,7 +236,7 @@ fn change(reading: &mut Reading<'_>, node: &Node, unit: &Unit) -> Option<f64> {
     let text = node.text()?.trim();
     let (suffix, parts, help) = match unit {
         Unit::Share => ("pp", 100.0, "a share changes in percentage points: write it like `-5pp`"),
-        Unit::Score => ("", 1.0, "a score changes in points: write it like `-5`"),
+        Unit::Score | Unit::Mean => ("", 1.0, "a score changes in points: write it like `-5`"),
         Unit::Count | Unit::Money(_) | Unit::Ratio | Unit::Days | Unit::Hours => {
             ("%", 100.0, "an amount changes in per cent of what it was: write it like `-10%`")
         }

@@ -598,6 +598,8 @@ pub enum Unit {
     Money(String),
     /// A score such as NPS; its changes are in points.
     Score,
+    /// The mean of what people answered on a scale, such as 4.1 of 5; its changes are in points.
+    Mean,
     /// So many times, such as orders for every customer; its changes are relative.
     Ratio,
     Days,

@@ -110,7 +110,7 @@ fn page(pack: &PackName, kpi: &Kpi, stage: &Stage, queries: &BTreeMap<TableName,
             Comparison::LastYear => "the same period last year",
         },
     );
-    if matches!(kpi.unit, Unit::Share | Unit::Score) {
+    if matches!(kpi.unit, Unit::Share | Unit::Score | Unit::Mean) {
         line("small samples", &format!("grey below n = {}, not shown below 10", kpi.minimum_n));
     }
     let alerts: Vec<String> = kpi.alerts.iter().map(|rule| alert(rule, &kpi.unit)).collect();
@@ -187,6 +187,7 @@ fn unit(unit: &Unit) -> &'static str {
         Unit::Count => "count",
         Unit::Money(_) => "money",
         Unit::Score => "score",
+        Unit::Mean => "mean",
         Unit::Ratio => "ratio",
         Unit::Days => "days",
         Unit::Hours => "hours",
@@ -205,7 +206,7 @@ fn alert(rule: &AlertRule, unit: &Unit) -> String {
         AlertRule::Change(by) => {
             let size = match unit {
                 Unit::Share => format!("{}\u{a0}pp", (by * 100.0).abs()),
-                Unit::Score => by.abs().to_string(),
+                Unit::Score | Unit::Mean => by.abs().to_string(),
                 _ => format!("{}\u{a0}%", (by * 100.0).abs()),
             };
             format!("{} by {size} or more", if *by < 0.0 { "down" } else { "up" })

@@ -61,7 +61,7 @@ fn of_one(series: &KpiSeries, since: &str) -> Vec<Alert> {
         }?;
         let was = known(then, kpi)?;
         let moved = match kpi.unit {
-            Unit::Share | Unit::Score => value - was,
+            Unit::Share | Unit::Score | Unit::Mean => value - was,
             Unit::Count | Unit::Money(_) | Unit::Ratio | Unit::Days | Unit::Hours => relative(value, was)?,
         };
         let far = if by < 0.0 { moved <= by } else { moved >= by };
@@ -71,6 +71,7 @@ fn of_one(series: &KpiSeries, since: &str) -> Vec<Alert> {
         let size = match kpi.unit {
             Unit::Share => format!("{}\u{202f}pp", grouped(moved.abs() * 100.0, 1)),
             Unit::Score => format!("{} points", grouped(moved.abs(), 1)),
+            Unit::Mean => format!("{} points", grouped(moved.abs(), 2)),
             _ => format!("{}\u{202f}%", grouped(moved.abs() * 100.0, 1)),
         };
         let message = format!(
@@ -200,6 +201,8 @@ mod tests {
         assert_eq!(raised(Unit::Share, &rule, &far), ["Retention was 30.0 % in Mar 2024, below its target of 35.0 %"]);
         // The same figure from a handful of people says nothing.
         assert!(raised(Unit::Share, &rule, &[point(3, 0.30, Some(0.03), 29)]).is_empty());
+        assert!(raised(Unit::Mean, &rule, &[point(3, 0.30, Some(0.03), 29)]).is_empty());
+        assert_eq!(raised(Unit::Ratio, &rule, &[point(3, 0.30, Some(0.03), 29)]).len(), 1);
         // An amount without an interval is what it is.
         let above = [AlertRule::Above(Bound::Value(100.0))];
         assert_eq!(raised(Unit::Count, &above, &[point(3, 120.0, None, 1)]).len(), 1);

@@ -72,6 +72,7 @@ fn size(now: &KpiPoint, then: &KpiPoint, unit: &Unit, words: &Words) -> Option<S
     Some(match unit {
         Unit::Share => with_unit(&grouped((now - then).abs() * 100.0, 1), unit_words(locale)[0], locale),
         Unit::Score => points(&grouped((now - then).abs(), 1), locale),
+        Unit::Mean => points(&grouped((now - then).abs(), 2), locale),
         Unit::Count | Unit::Ratio | Unit::Money(_) | Unit::Days | Unit::Hours => {
             with_unit(&grouped(relative(now, then)?.abs() * 100.0, 1), "%", locale)
         }

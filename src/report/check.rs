@@ -265,7 +265,7 @@ fn series(kpi: &Kpi, fill: Fill) -> KpiSeries {
         let level = match kpi.unit {
             Unit::Share => 0.2 + 0.01 * f64::from(month),
             Unit::Count | Unit::Money(_) => 1000.0 + 50.0 * f64::from(month),
-            Unit::Score | Unit::Ratio | Unit::Days | Unit::Hours => 20.0 + f64::from(month),
+            Unit::Score | Unit::Mean | Unit::Ratio | Unit::Days | Unit::Hours => 20.0 + f64::from(month),
         };
         let thin = fill == Fill::Suppressed;
         KpiPoint {

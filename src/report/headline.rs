@@ -155,12 +155,13 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// The smallest distance between two periods; a month when there is only one.
+/// The smallest distance between two periods; of one alone, a month where it begins one, and else a day.
 fn step_of(points: &[&KpiPoint]) -> Step {
     let days = points.windows(2).map(|w| (w[1].period - w[0].period).num_days()).filter(|d| *d > 0).min();
     let first_of_month = points.iter().all(|p| p.period.day() == 1);
     match days {
-        None => Step::Months(1),
+        None if first_of_month => Step::Months(1),
+        None => Step::Days(1),
         Some(d) if first_of_month && d >= 365 => Step::Months(12),
         Some(d) if first_of_month && d >= 89 => Step::Months(3),
         Some(d) if first_of_month && d >= 28 => Step::Months(1),
@@ -174,7 +175,7 @@ pub(super) fn may_show(point: &KpiPoint, unit: &Unit) -> bool {
 }
 
 pub(super) fn rests_on_people(unit: &Unit) -> bool {
-    matches!(unit, Unit::Share | Unit::Score)
+    matches!(unit, Unit::Share | Unit::Score | Unit::Mean)
 }
 
 /// Whether two values differ by more than chance makes: the interval of their difference does not hold nought. None where
@@ -227,6 +228,7 @@ pub(super) fn headline(series: &KpiSeries, words: &Words) -> Headline {
             Unit::Ratio => "ratio",
             Unit::Money(_) => "money",
             Unit::Score => "score",
+            Unit::Mean => "mean",
             Unit::Days => "days",
             Unit::Hours => "hours",
         },
@@ -275,6 +277,7 @@ fn change(
     let moved = now.zip(then).and_then(|(now, then)| match unit {
         Unit::Share => Some((now - then, points_of_share(now - then, locale))),
         Unit::Score => Some((now - then, points(&signed(now - then, 1), locale))),
+        Unit::Mean => Some((now - then, points(&signed(now - then, 2), locale))),
         Unit::Count | Unit::Ratio | Unit::Money(_) | Unit::Days | Unit::Hours => {
             let ratio = relative(now, then)?;
             Some((ratio, percent_change(ratio, locale)))

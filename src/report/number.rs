@@ -130,7 +130,7 @@ pub(super) fn in_unit(value: f64, unit: &Unit, locale: Locale) -> String {
             money(value, sign, &number)
         }
         Unit::Score => signed(value, 1),
-        Unit::Ratio => grouped(value, 2),
+        Unit::Mean | Unit::Ratio => grouped(value, 2),
         Unit::Days => with_unit(&grouped(value, 1), days, locale),
         Unit::Hours => with_unit(&grouped(value, 1), hours, locale),
     }
@@ -194,6 +194,7 @@ mod tests {
         assert_eq!(of_unit(0.2431, &Unit::Share), "24.3\u{202f}%");
         assert_eq!(of_unit(4.25, &Unit::Count), "4.25");
         assert_eq!(of_unit(32.0, &Unit::Score), "+32.0");
+        assert_eq!(of_unit(3.978, &Unit::Mean), "3.98");
         assert_eq!(points_of_share(0.0118, Locale::En), "+1.2\u{202f}pp");
         assert_eq!(percent_change(-0.0421, Locale::En), "−4.2\u{202f}%");
         assert_eq!(percent_change(0.0, Locale::En), "0.0\u{202f}%");

@@ -243,7 +243,7 @@ fn unit_format(unit: &Unit) -> String {
         Unit::Count => "#,##0".to_owned(),
         Unit::Money(sign) if sign.is_empty() || sign.contains(['"', '\\']) => "#,##0.00".to_owned(),
         Unit::Money(sign) => format!("\"{}\"#,##0.00", tame(sign)),
-        Unit::Ratio => "0.00".to_owned(),
+        Unit::Mean | Unit::Ratio => "0.00".to_owned(),
         Unit::Score | Unit::Days | Unit::Hours => "0.0".to_owned(),
     }
 }
@@ -253,7 +253,7 @@ fn unit_word(kpi: &Kpi, [points, days, hours]: &[&str; 3]) -> String {
         Unit::Share => "%".to_owned(),
         Unit::Money(sign) => tame(sign),
         Unit::Count | Unit::Ratio => String::new(),
-        Unit::Score => (*points).to_owned(),
+        Unit::Score | Unit::Mean => (*points).to_owned(),
         Unit::Days => (*days).to_owned(),
         Unit::Hours => (*hours).to_owned(),
     }

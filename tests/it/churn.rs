@@ -27,6 +27,7 @@ fn the_losses_of_each_segment_are_those_of_its_customers() {
             (
                 "core/purchase_days",
                 "SELECT concat(who, n) AS customer_key, CAST(bdate AS DATE) AS bdate,
+                        CASE WHEN who = 'trade' AND bdate = '2024-02-20' THEN DATE '2024-01-10' END AS previous_day,
                         CASE WHEN who = 'trade' AND bdate = '2024-01-10' AND n <= 5 THEN DATE '2024-02-20' END AS next_day
                  FROM (SELECT who, bdate, unnest(generate_series(1, customers)) AS n
                        FROM (VALUES ('trade', '2024-01-10', 12), ('trade', '2024-02-20', 5), ('consumer', '2024-01-20', 6),
@@ -48,6 +49,56 @@ fn the_losses_of_each_segment_are_those_of_its_customers() {
             "2024-03-01 few 6 8",
             "2024-03-01 trade 7 12",
             "2024-04-01 few 7 7",
+        ]
+    );
+}
+
+/// 250 of trade bought in January and again after 40 days, ten of consumers after 20 and are not heard of again; silent for more than 60
+/// days is lost in general.
+#[test]
+fn a_segment_that_can_tell_has_a_limit_of_its_own() {
+    let project = stages(
+        &["churn/kpi/churn_by_segment.sql"],
+        &[
+            ("segment/rhythm", "SELECT $as_of AS as_of, 60.0 AS lost_after".to_owned()),
+            (
+                "core/months",
+                "SELECT month, CAST(month + INTERVAL '1 month' AS DATE) AS next_month, FALSE AS provisional
+                 FROM (SELECT CAST(unnest(generate_series(DATE '2024-01-01', DATE '2024-06-01', INTERVAL '1 month')) AS DATE) AS month) AS m"
+                    .to_owned(),
+            ),
+            (
+                "core/customers",
+                "SELECT concat(segment, n) AS customer_key, segment
+                 FROM (SELECT segment, unnest(generate_series(1, customers)) AS n
+                       FROM (VALUES ('trade', 250), ('consumer', 10)) AS t (segment, customers)) AS each"
+                    .to_owned(),
+            ),
+            (
+                "core/purchase_days",
+                "SELECT concat(who, n) AS customer_key, CAST(bdate AS DATE) AS bdate, CAST(before AS DATE) AS previous_day,
+                        CAST(after AS DATE) AS next_day
+                 FROM (SELECT who, bdate, before, after, unnest(generate_series(1, customers)) AS n
+                       FROM (VALUES ('trade', 250, '2024-01-10', NULL, '2024-02-19'), ('trade', 250, '2024-02-19', '2024-01-10', NULL),
+                                    ('consumer', 10, '2024-01-10', NULL, '2024-01-30'), ('consumer', 10, '2024-01-30', '2024-01-10', NULL))
+                            AS t (who, customers, bdate, before, after)) AS each"
+                    .to_owned(),
+            ),
+        ],
+    );
+    // Forty days after 19 February are 30 March, sixty days after 30 January are 30 March as well; by sixty days trade would be lost in
+    // April.
+    assert_eq!(
+        lines(
+            &project,
+            "period; dimension; numerator; denominator; lost_after",
+            "FROM kpi.churn_by_segment ORDER BY period, dimension"
+        ),
+        [
+            "2024-02-01 consumer 0 10 60",
+            "2024-02-01 trade 0 250 40",
+            "2024-03-01 consumer 10 10 60",
+            "2024-03-01 trade 250 250 40",
         ]
     );
 }
@@ -98,5 +149,52 @@ fn contracts_that_end_and_are_not_followed_by_others() {
             "FROM kpi.contract_churn_by_reason ORDER BY period, dimension"
         ),
         ["2024-02-01 unknown 6 53", "2024-03-01 few 10 47", "2024-03-01 price 10 47"]
+    );
+}
+
+/// Terms that were renewed by the source's word, and what came after: `left` renewed once and then did not; the next term of `gap` is
+/// signed 40 days after the first ends; `within` renewed a second contract that its first outlasts; the last terms of `open` and of
+/// `same`, who has another that ends on that day, are renewed, and nobody knows by what.
+const RENEWED: &str = "
+    SELECT concat(who, starts_on, renewed) AS contract_id, who AS customer_key, CAST(starts_on AS DATE) AS starts_on,
+           CAST(ends_on AS DATE) AS ends_on, renewed, reason
+    FROM (VALUES ('left', '2024-01-01', '2024-03-01', TRUE, NULL), ('left', '2024-03-01', '2024-06-01', FALSE, 'price'),
+                 ('gap', '2024-01-01', '2024-03-01', TRUE, NULL), ('gap', '2024-04-10', '2024-07-01', NULL, NULL),
+                 ('within', '2024-01-01', '2024-08-01', FALSE, 'moved'), ('within', '2024-02-01', '2024-05-01', TRUE, NULL),
+                 ('open', '2024-01-01', '2024-03-01', TRUE, NULL), ('open', '2024-03-01', '2024-06-01', TRUE, NULL),
+                 ('same', '2024-01-01', '2024-06-01', FALSE, 'service'), ('same', '2024-02-01', '2024-06-01', TRUE, NULL))
+         AS t (who, starts_on, ends_on, renewed, reason)";
+
+#[test]
+fn a_contract_that_was_renewed_once_ends_with_the_next() {
+    let project = unmade(
+        &["churn/churn/contracts.sql", "churn/kpi/contract_churn.sql"],
+        &[("core/contracts", RENEWED.to_owned())],
+    );
+    project.matins(&["run", "--as-of", "2024-10-01"]).ok();
+    assert_eq!(
+        lines(&project, "customer_key; began_on; ended_on; reason", "FROM churn.contracts ORDER BY customer_key"),
+        [
+            "gap 2024-01-01 2024-07-01 null",
+            "left 2024-01-01 2024-06-01 price",
+            "open 2024-01-01 null null",
+            "same 2024-01-01 null null",
+            "within 2024-01-01 2024-08-01 moved",
+        ]
+    );
+    // Five began with the year; the last day of `left` lies in May, that of `gap` in June, that of `within` in July.
+    assert_eq!(
+        lines(&project, "period; numerator; denominator", "FROM kpi.contract_churn ORDER BY period"),
+        [
+            "2024-01-01 0 5",
+            "2024-02-01 0 5",
+            "2024-03-01 0 5",
+            "2024-04-01 0 5",
+            "2024-05-01 1 5",
+            "2024-06-01 1 4",
+            "2024-07-01 1 3",
+            "2024-08-01 0 2",
+            "2024-09-01 0 2",
+        ]
     );
 }

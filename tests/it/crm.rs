@@ -202,6 +202,11 @@ fn who_stays_who_is_lost_and_who_comes_back() {
         lines(&project, "gaps; mean; median; round(p90, 6); median_to_second", "FROM purchase.gaps"),
         ["4 34.25 10.0 77.9 10"]
     );
+    // bob and cid are silent for 163 and 131 days, which is more than the 77 that mean loss; ann is there still.
+    assert_eq!(
+        lines(&project, "t; event; customers; lost_after", "FROM retention.lifetimes WHERE curve = 'loss' ORDER BY t"),
+        ["0 1 1 77", "20 1 1 77", "178 0 1 77"]
+    );
     // No two whole years yet.
     assert_eq!(figures("kpi.net_revenue_retention", "2024-06-01"), "null null null");
 }
@@ -337,6 +342,18 @@ fn what_last_years_customers_still_bring() {
     };
     assert_eq!(value("gross_revenue_retention"), "0.5");
     assert_eq!(value("net_revenue_retention"), "0.833333");
+    // Fourteen months later that month is what it was; nothing follows the 70 of dan and the 50 of bob in the year to February 2025.
+    project.matins(&["run", "--as-of", "2026-03-01"]).ok();
+    assert_eq!(value("gross_revenue_retention"), "0.5");
+    assert_eq!(
+        lines(
+            &project,
+            "month; base; kept; now; customers",
+            "FROM growth.kept_revenue WHERE month IN (DATE '2024-12-01', DATE '2026-02-01') ORDER BY month"
+        ),
+        ["2024-12-01 300.0000 150.0000 250.0000 3", "2026-02-01 120.0000 0.0000 0.0000 2"]
+    );
+    assert!(project.query("SELECT * FROM system.restatements").is_empty());
 }
 
 /// Weeks in remission of two groups of leukaemia patients (Freireich et al. 1963, Gehan 1965): length, whether it ended, how many.
@@ -462,6 +479,33 @@ fn complaints_against_customers_and_against_orders() {
         figures("complaints_per_order"),
         ["2024-01-01 666.6667 2 3", "2024-02-01 333.3333 1 3", "2024-03-01 null 0 0"]
     );
+}
+
+/// In January: two of nobody known about one order, two of nobody known that name none, two of ann within a week that name none, and
+/// one of nobody known about the order that bob complains of the next day.
+const NAMELESS: &str = "
+    SELECT ticket_id, customer_key, order_id, CAST(bdate AS DATE) AS bdate, CAST(CAST(bdate AS DATE) AS TIMESTAMP) AS opened_at,
+           TRUE AS is_complaint
+    FROM (VALUES ('t1', NULL, '1', '2024-01-06'), ('t2', NULL, '1', '2024-01-10'), ('t3', NULL, NULL, '2024-01-10'),
+                 ('t4', NULL, NULL, '2024-01-11'), ('t5', 'ann', NULL, '2024-01-20'), ('t6', 'ann', NULL, '2024-01-22'),
+                 ('t7', NULL, '3', '2024-01-24'), ('t8', 'bob', '3', '2024-01-25'))
+         AS t (ticket_id, customer_key, order_id, bdate)";
+
+#[test]
+fn complaints_that_say_no_customer_or_no_order_are_not_one() {
+    let project = company("interval: day\npacks: [shop, crm/core, crm/service]\n", &["core", "service"])
+        .with("sql/shop/core/orders.sql", ORDERS)
+        .with("sql/shop/core/tickets.sql", NAMELESS)
+        .with("sql/shop/core/refunds.sql", TABLES.iter().find(|(name, _)| *name == "refunds").expect("refunds").1);
+    project.matins(&["run", "--as-of", "2024-04-01"]).ok();
+    let january = |kpi: &str| {
+        let of = format!("FROM kpi.{kpi} WHERE period = DATE '2024-01-01'");
+        lines(&project, "round(value, 4); numerator; denominator", &of).remove(0)
+    };
+    // One about each order, and the four that name none; two customers and three orders. Of ann and bob, ann complained twice.
+    assert_eq!(january("complaint_rate"), "3000.0 6 2");
+    assert_eq!(january("complaints_per_order"), "2000.0 6 3");
+    assert_eq!(january("repeat_complaints"), "0.5 1 2");
 }
 
 /// The figures that were computed when the log was collected, at the last event of every incident.

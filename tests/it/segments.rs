@@ -214,6 +214,133 @@ fn the_weights_of_the_value_tree_are_the_companys() {
     weigh(["0.5", "0.2", "0.2"]).code(3).says("the weights of the value tree add up to 1");
 }
 
+/// Orders of the spring, what was taken off each, and what was paid back of it.
+const HABITS: &str = "
+    SELECT order_id, customer_key, CAST(bdate AS DATE) AS bdate, CAST(net AS DECIMAL(18, 4)) AS net,
+           CAST(discount AS DECIMAL(18, 4)) AS discount, CAST(paid_back AS DECIMAL(18, 4)) AS paid_back
+    FROM (VALUES ('1', 'ann', '2024-05-01', 100, 0, 0), ('2', 'ann', '2024-06-03', 100, 10, 100),
+                 ('3', 'bob', '2024-05-02', 40, 0, 40), ('4', 'bob', '2024-05-06', 60, 0, 60),
+                 ('5', 'cid', '2024-05-03', 100, 10, 90), ('6', 'cid', '2024-06-04', 50, 0, 0),
+                 ('7', 'dan', '2024-05-07', 70, 5, 0), ('8', 'dan', '2024-06-05', 30, 0, 0),
+                 ('9', 'eve', '2024-06-06', 20, 0, 20))
+         AS t (order_id, customer_key, bdate, net, discount, paid_back)";
+
+#[test]
+fn who_sends_everything_back_is_a_returner_and_no_bargain_hunter() {
+    let project = stages(
+        &["core/core/valid_orders.sql", "segment/segment/behaviour.sql", "segment/segment/corporate.sql"],
+        &[
+            (
+                "core/orders",
+                format!(
+                    "SELECT order_id, customer_key, bdate, net, discount, 'web' AS channel, TRUE AS valid FROM ({HABITS}) AS h"
+                ),
+            ),
+            (
+                "core/refunds",
+                format!(
+                    "SELECT order_id AS refund_id, order_id, bdate, paid_back AS amount FROM ({HABITS}) AS h WHERE paid_back > 0"
+                ),
+            ),
+            (
+                "core/customers",
+                "SELECT customer_key, industry, company_size
+                 FROM (VALUES ('ann', 'farming', NULL), ('bob', NULL, 'small'), ('cid', NULL, NULL))
+                      AS t (customer_key, industry, company_size)"
+                    .to_owned(),
+            ),
+        ],
+    );
+    // ann sent back half, bob all of two orders, cid 90 of 150, so that 10 of the 60 that are left are discounted; eve all of one order.
+    assert_eq!(
+        lines(
+            &project,
+            "customer_key; orders; ordered_times; net; round(discount_share, 4); round(refund_share, 4); bargain; returner",
+            "FROM segment.behaviour ORDER BY customer_key"
+        ),
+        [
+            "ann 1 2 100.0000 0.0 0.5 false true",
+            "bob 0 2 0.0000 null 1.0 false true",
+            "cid 2 2 60.0000 0.1667 0.6 false true",
+            "dan 2 2 100.0000 0.7 0.0 true false",
+            "eve 0 1 0.0000 null 1.0 false false",
+        ]
+    );
+    assert_eq!(
+        lines(&project, "customer_key; corporate", "FROM segment.corporate ORDER BY customer_key"),
+        ["ann true", "bob true", "cid false"]
+    );
+}
+
+/// ann bought a cup, and sent a second one and a rug back; bob bought two cups and a pan; cid a cup and a rug. What was taken off the
+/// line is last.
+const CUPS: &str = "
+    SELECT order_id, customer_key, CAST(bdate AS DATE) AS bdate, product_id, category, CAST(net AS DECIMAL(18, 4)) AS net,
+           CAST(discount AS DECIMAL(18, 4)) AS discount
+    FROM (VALUES ('1', 'ann', '2024-05-01', 'cup', 'kitchen', 100, 0), ('2', 'ann', '2024-06-01', 'cup', 'kitchen', 100, 9),
+                 ('3', 'ann', '2024-06-10', 'rug', 'floor', 50, 0), ('4', 'bob', '2024-05-02', 'cup', 'kitchen', 100, 0),
+                 ('5', 'bob', '2024-06-02', 'cup', 'kitchen', 100, 9), ('6', 'bob', '2024-06-05', 'pan', 'kitchen', 40, 0),
+                 ('7', 'cid', '2024-05-03', 'cup', 'kitchen', 70, 9), ('8', 'cid', '2024-06-03', 'rug', 'floor', 30, 0))
+         AS t (order_id, customer_key, bdate, product_id, category, net, discount)";
+
+#[test]
+fn what_was_refunded_in_full_was_not_bought() {
+    let project = stages(
+        &[
+            "core/core/valid_orders.sql",
+            "core/core/customer_months.sql",
+            "core/core/months.sql",
+            "segment/segment/value_tree.sql",
+            "basket/basket/preference.sql",
+            "basket/kpi/category_cross_sell.sql",
+            "price/price/discounts.sql",
+        ],
+        &[
+            ("core/orders", format!("SELECT order_id, customer_key, bdate, net, TRUE AS valid FROM ({CUPS}) AS c")),
+            (
+                "core/refunds",
+                format!(
+                    "SELECT order_id AS refund_id, order_id, bdate, net AS amount FROM ({CUPS}) AS c WHERE order_id IN ('2', '3')"
+                ),
+            ),
+            (
+                "core/order_lines",
+                format!(
+                    "SELECT order_id, CAST(1 AS BIGINT) AS line_id, customer_key, product_id, category, bdate,
+                            CAST(1 AS BIGINT) AS quantity, net, discount, TRUE AS valid
+                     FROM ({CUPS}) AS c"
+                ),
+            ),
+        ],
+    );
+    // Of bob's two products one was bought again; ann's second cup was not kept.
+    assert_eq!(
+        lines(&project, "customer_key; repurchase_share", "FROM segment.value_tree ORDER BY customer_key"),
+        ["ann 0.0", "bob 0.5", "cid 0.0"]
+    );
+    assert_eq!(
+        lines(
+            &project,
+            "customer_key; category; share; categories; orders; preference; single_category",
+            "FROM basket.preference ORDER BY customer_key"
+        ),
+        ["ann kitchen 1.0 1 1 none false", "bob kitchen 1.0 1 3 kitchen true", "cid kitchen 0.7 2 2 none false"]
+    );
+    assert_eq!(
+        lines(&project, "period; numerator; denominator", "FROM kpi.category_cross_sell ORDER BY period"),
+        ["2024-05-01 0 3", "2024-06-01 1 3"]
+    );
+    // 100 of bob's 240 and 70 of cid's 100 stand on lines with a discount; of ann's 100 nothing does.
+    assert_eq!(
+        lines(
+            &project,
+            "customer_key; orders; net; round(discount_share, 4); bargain",
+            "FROM price.discounts ORDER BY customer_key"
+        ),
+        ["ann 1 100.0000 0.0 false", "bob 3 240.0000 0.4167 false", "cid 2 100.0000 0.7 true"]
+    );
+}
+
 /// Ten customers: days since the last order, days with a purchase, and what they spent on each.
 const TEN: &[(&str, u32, u32, u32)] = &[
     ("a", 1, 1, 10),

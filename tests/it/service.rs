@@ -1,6 +1,7 @@
 //! `crm/service` where clocks matter: a company far from Greenwich, and what was not known yet.
 
 use crate::crm::{company, lines};
+use crate::segments::stages;
 
 /// Of a company in Shanghai, where 3 March begins at 16:00 of 2 March in UTC: opened, answered, resolved, opened again.
 const TICKETS: &str = "
@@ -151,5 +152,39 @@ fn what_was_open_is_told_by_the_log() {
             "FROM service.backlog_by_events ORDER BY month"
         ),
         ["2024-01-01 1 0 22 false", "2024-02-01 2 1 41 false", "2024-03-01 1 0 15 true"]
+    );
+}
+
+/// Resolved in June, but for the last two: in time and late by due times; by the source's word; of which nothing is known; on the day
+/// they fell due and a day later, where only days are known; open past due, and within.
+const JUDGED: &str = "
+    SELECT ticket_id, CAST('2024-06-03' AS DATE) AS bdate, CAST(resolved AS TIMESTAMP) AS resolved_at, CAST(due AS TIMESTAMP) AS due_at,
+           CAST(resolved_on AS DATE) AS resolved_on, CAST(due AS DATE) AS due_on, sla_met
+    FROM (VALUES
+        ('in time', '2024-06-05T10:00:00', '2024-06-05', '2024-06-05T12:00:00', NULL),
+        ('late', '2024-06-05T14:00:00', '2024-06-05', '2024-06-05T12:00:00', NULL),
+        ('met', '2024-06-05T14:00:00', '2024-06-05', NULL, TRUE),
+        ('missed', NULL, '2024-06-05', NULL, FALSE),
+        ('unknown', '2024-06-05T14:00:00', '2024-06-05', NULL, NULL),
+        ('unknown day', NULL, '2024-06-05', NULL, NULL),
+        ('by the day', NULL, '2024-06-05', '2024-06-05T12:00:00', NULL),
+        ('a day late', NULL, '2024-06-06', '2024-06-05T12:00:00', NULL),
+        ('past due', NULL, NULL, '2024-06-20T12:00:00', NULL),
+        ('within', NULL, NULL, '2024-07-20T12:00:00', NULL))
+        AS t (ticket_id, resolved, resolved_on, due, sla_met)";
+
+#[test]
+fn a_ticket_that_nobody_can_judge_is_no_breach() {
+    let project = stages(
+        &["service/kpi/sla.sql"],
+        &[
+            ("core/tickets", JUDGED.to_owned()),
+            ("service/months", "SELECT DATE '2024-06-01' AS month, FALSE AS provisional".to_owned()),
+        ],
+    );
+    // Three of seven: the two of which nothing is known and the one within its time have no verdict.
+    assert_eq!(
+        lines(&project, "period; numerator; denominator; round(value, 4)", "FROM kpi.sla"),
+        ["2024-06-01 3 7 0.4286"]
     );
 }

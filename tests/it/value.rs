@@ -35,4 +35,7 @@ fn a_model_that_knows_no_loss_says_so_and_nobody_is_called_alive() {
         lines(&project, "period; value; numerator; denominator; low", "FROM kpi.valuable_at_risk"),
         ["2024-06-30 null null 560 null"]
     );
+    // What is told of the end of a day is told for good, in the middle of a month too.
+    project.matins(&["run", "--as-of", "2024-07-12"]).ok();
+    assert_eq!(lines(&project, "period; n; provisional", "FROM kpi.valuable_at_risk"), ["2024-07-11 560 false"]);
 }

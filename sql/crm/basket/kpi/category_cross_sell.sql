@@ -3,6 +3,7 @@ description: >
   One row per month: of the customers who bought something of a known category in the 12 months that end with it, the share
   that bought of two or more.
 formula: "customers of two categories or more ÷ customers"
+rules: An order that was refunded in full is no purchase, and its lines are not in it.
 columns:
   numerator: customers of two categories or more
   denominator: customers with a line of known category
@@ -12,9 +13,10 @@ columns:
 key: [period]
 */
 WITH uses AS (
-    SELECT DISTINCT customer_key, CAST(date_trunc('month', bdate) AS DATE) AS month, category
-    FROM core.order_lines
-    WHERE valid AND category IS NOT NULL AND bdate < $as_of
+    SELECT DISTINCT v.customer_key, v.month, l.category
+    FROM core.order_lines AS l
+    INNER JOIN core.valid_orders AS v ON v.order_id = l.order_id
+    WHERE l.valid AND l.category IS NOT NULL
 ),
 habits AS (
     SELECT m.month, m.provisional, u.customer_key, min(u.category) < max(u.category) AS several

@@ -5,7 +5,8 @@ description: >
 rules:
   - Terms that follow each other within `contract_grace_days` (15 unless the pipeline says otherwise) are one time, and so are terms
     beside each other. A pause is no end.
-  - A term whose customer renewed it by the source's word has not ended, whether the next term is there or not.
+  - A term that was renewed by the source's word lasts until the next one that outlasts it begins, however long that takes, and ends as
+    that one does. Only the last of a customer's terms to end, when it was renewed and no other is known yet, has not ended.
   - A time whose end lies less than the days of grace back is still open.
 columns:
   began_on: the first day
@@ -18,12 +19,31 @@ WITH terms AS (
     FROM core.contracts
     WHERE starts_on < $as_of AND customer_key IS NOT NULL
 ),
--- A term that has no end, or is renewed, covers all that follows.
+-- From the last to end on, so that `next_starts_on` is of the terms that outlast this one; it is NULL of the last of them.
+followed AS (
+    SELECT
+        customer_key,
+        contract_id,
+        starts_on,
+        coalesce(ends_on, DATE '9999-12-31') AS ends_on,
+        coalesce(renewed, FALSE) AS renewed,
+        reason,
+        min(starts_on) OVER (
+            PARTITION BY customer_key
+            ORDER BY coalesce(ends_on, DATE '9999-12-31') DESC, coalesce(renewed, FALSE) DESC, starts_on DESC, contract_id DESC
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ) AS next_starts_on
+    FROM terms
+),
 covers AS (
     SELECT
         *,
-        CASE WHEN ends_on IS NULL OR coalesce(renewed, FALSE) THEN DATE '9999-12-31' ELSE ends_on END AS covers_until
-    FROM terms
+        CASE
+            WHEN NOT renewed THEN ends_on
+            WHEN next_starts_on IS NULL THEN DATE '9999-12-31'
+            ELSE greatest(ends_on, next_starts_on)
+        END AS covers_until
+    FROM followed
 ),
 reach AS (
     SELECT

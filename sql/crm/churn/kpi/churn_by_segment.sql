@@ -1,9 +1,11 @@
 /* matins
 description: >
   One row per month and segment of the company's own: of its customers not lost when the month began, the share whose silence passed
-  the limit in it, as in `kpi.churn`.
+  the limit in it, as in `kpi.churn`, but by the segment's own limit where it has enough purchases to tell.
 formula: "newly lost ÷ active at the start"
 rules:
+  - A segment of 200 gaps between purchase days or more has a limit of its own, reckoned from them as that of `segment.rhythm` is from
+    everybody's; the others have everybody's. So a segment may lose more or fewer than its part of `kpi.churn`.
   - The segment is the one a customer has now; who has none, or is not in the register, is `unknown`.
   - Segments of less than 5 customers at the start are one, `few`, with the next smallest where they are still less than 5 together. A
     month of less than 5 customers has no rows, and neither has one that is not over.
@@ -14,6 +16,7 @@ columns:
   n: the denominator
   low: lower bound of the 95 % Wilson interval
   high: upper bound of the 95 % Wilson interval
+  lost_after: days of silence that mean loss in the segment; NULL of `few`, where each has its own
 key: [period, dimension]
 checks:
   - expression: "value IS NULL OR (low <= value AND value <= high)"
@@ -23,23 +26,41 @@ WITH rhythm AS (
     FROM segment.rhythm
     WHERE as_of = $as_of
 ),
+segment_days AS (
+    SELECT coalesce(c.segment, 'unknown') AS segment, p.bdate, p.previous_day, p.next_day
+    FROM core.purchase_days AS p
+    LEFT JOIN core.customers AS c ON c.customer_key = p.customer_key
+),
+own_rhythms AS (
+    SELECT
+        segment,
+        CAST(floor(greatest(least(
+            percentile_cont(0.9) WITHIN GROUP (ORDER BY CAST(bdate - previous_day AS DOUBLE)), 365.0
+        ), 30.0)) AS INT) AS lost_after
+    FROM segment_days
+    WHERE previous_day IS NOT NULL
+    GROUP BY segment
+    HAVING count(*) >= 200
+),
 silences AS (
     SELECT
-        coalesce(c.segment, 'unknown') AS segment,
-        p.bdate,
-        p.next_day,
-        p.bdate + r.lost_after AS limit_on,
+        d.segment,
+        d.bdate,
+        d.next_day,
+        coalesce(o.lost_after, r.lost_after) AS lost_after,
+        d.bdate + coalesce(o.lost_after, r.lost_after) AS limit_on,
         count(*) AS customers
-    FROM core.purchase_days AS p
+    FROM segment_days AS d
     CROSS JOIN rhythm AS r
-    LEFT JOIN core.customers AS c ON c.customer_key = p.customer_key
-    GROUP BY 1, 2, 3, 4
+    LEFT JOIN own_rhythms AS o ON o.segment = d.segment
+    GROUP BY 1, 2, 3, 4, 5
 ),
 -- A customer is there by the last purchase day before the month, and lost when the day of the limit passes without another.
 counts AS (
     SELECT
         m.month,
         s.segment,
+        s.lost_after,
         CAST(sum(s.customers) AS BIGINT) AS n,
         CAST(coalesce(sum(s.customers) FILTER (
             WHERE s.limit_on < m.next_month AND coalesce(s.next_day, $as_of) > s.limit_on
@@ -48,7 +69,7 @@ counts AS (
     INNER JOIN silences AS s
         ON s.bdate < m.month AND s.limit_on >= m.month AND (s.next_day IS NULL OR s.next_day >= m.month)
     WHERE NOT m.provisional
-    GROUP BY m.month, s.segment
+    GROUP BY m.month, s.segment, s.lost_after
 ),
 -- From the smallest on: `smaller` counts the customers of those before.
 sizes AS (
@@ -63,10 +84,11 @@ told AS (
     SELECT
         month,
         CASE WHEN n < 5 OR smaller BETWEEN 1 AND 4 THEN 'few' ELSE segment END AS segment,
+        CASE WHEN n < 5 OR smaller BETWEEN 1 AND 4 THEN NULL ELSE lost_after END AS lost_after,
         CAST(sum(n) AS BIGINT) AS n,
         CAST(sum(k) AS BIGINT) AS k
     FROM sizes
-    GROUP BY 1, 2
+    GROUP BY 1, 2, 3
     HAVING sum(n) >= 5
 )
 SELECT
@@ -78,6 +100,7 @@ SELECT
     n,
     wilson_low(k, n) AS low,
     wilson_high(k, n) AS high,
-    FALSE AS provisional
+    FALSE AS provisional,
+    lost_after
 FROM told
 ORDER BY period, dimension

@@ -4,7 +4,7 @@ description: >
   they have brought in the year since (trailing twelve months).
 rules:
   - Only customers with net in the earlier year count, so new and resurrected ones are left out.
-  - The last twelve such months are kept. A shorter history has no row.
+  - Every such month is there, however long ago, so that none loses the value it was published with. A shorter history has no row.
 columns:
   base: net of the earlier twelve months
   kept: "of every customer the smaller of both years' net: without what grew"
@@ -19,7 +19,6 @@ WITH closed AS (
     FROM core.months
     WHERE NOT provisional
         AND month >= (SELECT CAST(min(month) + INTERVAL '23 months' AS DATE) FROM core.months)
-        AND month >= CAST($as_of - INTERVAL '13 months' AS DATE)
 ),
 years AS (
     SELECT

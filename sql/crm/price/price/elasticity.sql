@@ -6,6 +6,8 @@ formula: "ln(quantity of a week) = a + elasticity · ln(mean price of the week)"
 rules:
   - At least 20 weeks with a sale and 5 different weekly prices; weeks without a sale have no price and are not in it.
   - The price of a week is what was paid on the whole divided by how many were sold.
+  - What was ordered counts, whether it was paid back later or not, since it was asked for at its price all the same; repeat purchases,
+    preferences and baskets leave out what was refunded in full.
   - An observation, no experiment; seasons and stock move both sides.
 reference: "log-log regression; Tellis 1988, J. of Marketing Research 25:331, finds −1.76 in the mean"
 columns:

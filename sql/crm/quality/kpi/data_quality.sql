@@ -2,8 +2,8 @@
 description: One row, for the day before `$as_of`, the score of the worst core table (`quality.tables`), not their mean.
 formula: "min over tables of the mean over dimensions of 1 − failing ÷ checked"
 rules:
-  - Only the present is reckoned; earlier values are kept with the snapshots that published them.
-  - Provisional unless `$as_of` begins a month.
+  - Only the present is reckoned; earlier values are kept with the snapshots that published them. It is a state at the end of a day, which
+    is over, so it is never provisional; having one period, it is compared with none.
 reference: "ISO/IEC 25012; DAMA UK 2013"
 columns:
   numerator: NULL, since it is a mean of shares
@@ -29,6 +29,6 @@ SELECT
     c.n,
     CAST(NULL AS DOUBLE) AS low,
     CAST(NULL AS DOUBLE) AS high,
-    date_part('day', $as_of) <> 1 AS provisional
+    FALSE AS provisional
 FROM worst AS w
 CROSS JOIN checked AS c

@@ -1,45 +1,62 @@
 /* matins
 description: >
-  One row per customer with a valid order in the 12 months before `$as_of`: how the customer buys, by rules that several may
-  meet at once, and whether the last 90 days differ from the 90 before.
+  One row per customer with a valid order in the 12 months before `$as_of`, refunded in full or not: how the customer buys, by rules
+  that several may meet at once, and whether the last 90 days differ from the 90 before.
 rules:
-  - bargain, more than 60 % of what was ordered came on orders with a discount; returner, more than 30 % was paid back;
+  - bargain, more than 60 % of net is that of orders with a discount; returner, more than 30 % of what was ordered was paid back;
     multi_channel, two channels or more; weekend, more than half of the orders on a Saturday or Sunday.
-  - Shares of net are over two orders or more; a single order makes no habit.
+  - Shares are over two orders or more; a single order makes no habit.
+  - An order that was refunded in full is no purchase. It counts for `ordered_times` and `refund_share`, and for nothing else; who sent
+    everything back is here with no orders and no net.
+  - By order, as most companies export discounts; `price.discounts` has them by line where the lines say it. Whether a customer buys
+    of one category only is in `basket.preference`, and who is a company in `segment.corporate`, where the data is there.
   - change is `more` or `less` when the net of the last 90 days is at least 1.5 × that of the 90 before, or at most half of
     it; NULL when both are zero.
 columns:
+  orders: valid orders, less those refunded in full
+  ordered_times: valid orders, those refunded in full included
   net: as originated, in the 12 months
-  discount_share: of what was ordered, that on orders with a discount
-  refund_share: of what was ordered, refunds to date
+  discount_share: of net, that of orders with a discount
+  refund_share: of what was ordered, refunds to date, those in full included
   weekend_share: of orders
   channels: different ones
 key: [customer_key]
 */
-WITH purchases AS (
+WITH order_refunds AS (
+    SELECT order_id, sum(amount) AS refunded
+    FROM core.refunds
+    WHERE order_id IS NOT NULL AND bdate < $as_of
+    GROUP BY order_id
+),
+purchases AS (
     SELECT
-        v.customer_key,
-        v.bdate,
-        v.ordered,
-        v.refunded,
+        o.customer_key,
+        o.bdate,
+        o.net AS ordered,
+        coalesce(r.refunded, 0) AS refunded,
         v.net,
         o.discount > 0 AS discounted,
-        o.channel,
+        CASE WHEN v.order_id IS NOT NULL THEN o.channel END AS channel,
         date_part('dow', v.bdate) IN (0, 6) AS weekend
-    FROM core.valid_orders AS v
-    INNER JOIN core.orders AS o ON o.order_id = v.order_id
-    WHERE v.bdate < $as_of AND v.bdate >= CAST($as_of - INTERVAL '12 months' AS DATE)
+    FROM core.orders AS o
+    LEFT JOIN core.valid_orders AS v ON v.order_id = o.order_id
+    LEFT JOIN order_refunds AS r ON r.order_id = o.order_id
+    WHERE o.valid
+        AND o.customer_key IS NOT NULL
+        AND o.bdate < $as_of
+        AND o.bdate >= CAST($as_of - INTERVAL '12 months' AS DATE)
 ),
 -- One row per customer and channel, so that channels are counted without a set of them for every customer.
 uses AS (
     SELECT
         customer_key,
         channel,
-        count(*) AS orders,
+        count(net) AS orders,
+        count(*) AS ordered_times,
         sum(net) AS net,
         sum(ordered) AS ordered,
         sum(refunded) AS refunded,
-        sum(ordered) FILTER (WHERE discounted) AS discounted,
+        sum(net) FILTER (WHERE discounted) AS discounted,
         count(*) FILTER (WHERE weekend) AS weekend_orders,
         sum(net) FILTER (WHERE bdate >= CAST($as_of - INTERVAL '90 days' AS DATE)) AS net_90,
         sum(net) FILTER (
@@ -53,10 +70,11 @@ habits AS (
     SELECT
         customer_key,
         CAST(sum(orders) AS BIGINT) AS orders,
-        CAST(sum(net) AS DECIMAL(18, 4)) AS net,
-        CAST(coalesce(sum(discounted), 0) AS DOUBLE) / CAST(nullif(sum(ordered), 0) AS DOUBLE) AS discount_share,
+        CAST(sum(ordered_times) AS BIGINT) AS ordered_times,
+        CAST(coalesce(sum(net), 0) AS DECIMAL(18, 4)) AS net,
+        CAST(coalesce(sum(discounted), 0) AS DOUBLE) / CAST(nullif(sum(net), 0) AS DOUBLE) AS discount_share,
         CAST(sum(refunded) AS DOUBLE) / CAST(nullif(sum(ordered), 0) AS DOUBLE) AS refund_share,
-        CAST(sum(weekend_orders) AS DOUBLE) / sum(orders) AS weekend_share,
+        CAST(sum(weekend_orders) AS DOUBLE) / nullif(sum(orders), 0) AS weekend_share,
         count(channel) AS channels,
         CAST(coalesce(sum(net_90), 0) AS DECIMAL(18, 4)) AS net_90,
         CAST(coalesce(sum(net_90_before), 0) AS DECIMAL(18, 4)) AS net_90_before
@@ -66,6 +84,7 @@ habits AS (
 SELECT
     customer_key,
     orders,
+    ordered_times,
     net,
     discount_share,
     refund_share,
@@ -73,10 +92,10 @@ SELECT
     channels,
     net_90,
     net_90_before,
-    orders >= 2 AND discount_share > 0.6 AS bargain,
-    orders >= 2 AND refund_share > 0.3 AS returner,
+    coalesce(orders >= 2 AND discount_share > 0.6, FALSE) AS bargain,
+    coalesce(ordered_times >= 2 AND refund_share > 0.3, FALSE) AS returner,
     channels >= 2 AS multi_channel,
-    orders >= 2 AND weekend_share > 0.5 AS weekend,
+    coalesce(orders >= 2 AND weekend_share > 0.5, FALSE) AS weekend,
     CASE
         WHEN net_90 <= 0 AND net_90_before <= 0 THEN NULL
         WHEN net_90 >= 1.5 * net_90_before THEN 'more'

@@ -8,7 +8,8 @@ rules:
   - The weights are `value_net_weight` (0.5 unless the pipeline says otherwise), `value_tenure_weight` (0.2) and
     `value_repurchase_weight` (0.3).
   - High from the 0.8 quantile of the score on, low below its 0.4 quantile, middle between.
-  - Customers without a valid order are not in the tree.
+  - Customers without a valid order are not in the tree. An order that was refunded in full is no purchase, so nothing was bought again
+    by it.
 columns:
   net: as originated, in the 12 months before `$as_of`
   tenure_months: since the first valid order, in months of 30.4375 days
@@ -23,10 +24,11 @@ checks:
     expression: "abs(net_weight + tenure_weight + repurchase_weight - 1) < 1e-9"
 */
 WITH products AS (
-    SELECT customer_key, product_id, min(bdate) < max(bdate) AS bought_again
-    FROM core.order_lines
-    WHERE valid AND bdate < $as_of
-    GROUP BY customer_key, product_id
+    SELECT v.customer_key, l.product_id, min(v.bdate) < max(v.bdate) AS bought_again
+    FROM core.order_lines AS l
+    INNER JOIN core.valid_orders AS v ON v.order_id = l.order_id
+    WHERE l.valid
+    GROUP BY v.customer_key, l.product_id
 ),
 repurchases AS (
     SELECT customer_key, CAST(count(*) FILTER (WHERE bought_again) AS DOUBLE) / count(*) AS repurchase_share

@@ -2,8 +2,8 @@
 description: "One row per month: complaints for every 1,000 customers with a valid order in the month."
 formula: "1,000 × complaints ÷ active customers"
 rules:
-  - Two complaints of one customer about the same order within 7 days are one. Complaints that name no order count as
-    about one.
+  - Two complaints about the same order within 7 days are one. A complaint that names no order is one of its own, and so it is when
+    nobody knows whose it was.
 columns:
   numerator: complaints opened in the month
   denominator: customers with a valid order in the month
@@ -15,7 +15,9 @@ key: [period]
 WITH complaints AS (
     SELECT
         bdate,
-        lag(bdate) OVER (PARTITION BY customer_key, order_id ORDER BY opened_at, ticket_id) AS before
+        CASE
+            WHEN order_id IS NOT NULL THEN lag(bdate) OVER (PARTITION BY order_id ORDER BY opened_at, ticket_id)
+        END AS before
     FROM core.tickets
     WHERE is_complaint AND bdate < $as_of
 ),

@@ -2,7 +2,7 @@
 description: "One row per month: complaints for every 1,000 valid orders of the month."
 formula: "1,000 × complaints ÷ valid orders"
 rules:
-  - Complaints are those of `kpi.complaint_rate`, where two of one customer about the same order within 7 days are one.
+  - Complaints are those of `kpi.complaint_rate`, where two about the same order within 7 days are one.
   - They lie in the month they were opened in, and may be about an order of a month before.
 columns:
   numerator: complaints opened in the month

@@ -3,7 +3,7 @@ description: >
   One row per month: of the customers who complained in it, the share who had complained before within 90 days.
 formula: "complainants with another complaint in the 90 days before ÷ complainants"
 rules:
-  - Two complaints of one customer about the same order within 7 days are one. Complaints that name no order count as about one.
+  - Two complaints of one customer about the same order within 7 days are one. A complaint that names no order is one of its own.
 columns:
   numerator: of those, with an earlier complaint at most 90 days before
   denominator: customers with a complaint in the month
@@ -18,7 +18,10 @@ WITH cases AS (
         bdate,
         opened_at,
         ticket_id,
-        lag(bdate) OVER (PARTITION BY customer_key, order_id ORDER BY opened_at, ticket_id) AS same_before
+        CASE
+            WHEN order_id IS NOT NULL
+                THEN lag(bdate) OVER (PARTITION BY customer_key, order_id ORDER BY opened_at, ticket_id)
+        END AS same_before
     FROM core.tickets
     WHERE is_complaint AND customer_key IS NOT NULL AND bdate < $as_of
 ),

@@ -5,8 +5,8 @@ description: >
 formula: "Σ clv_12 ÷ customers"
 rules:
   - Margin where costs are known, else net; `value.assumptions` says which.
-  - Only the present is reckoned; earlier values are kept with the snapshots that published them.
-  - Provisional unless `$as_of` begins a month.
+  - Only the present is reckoned; earlier values are kept with the snapshots that published them. It is a state at the end of a day, which
+    is over, so it is never provisional; having one period, it is compared with none.
 reference: "Batislam, Denizel & Filiztekin 2007; Fader & Hardie 2013, note 025"
 columns:
   numerator: what is expected of all of them
@@ -22,5 +22,5 @@ SELECT
     count(*) AS n,
     CAST(NULL AS DOUBLE) AS low,
     CAST(NULL AS DOUBLE) AS high,
-    date_part('day', $as_of) <> 1 AS provisional
+    FALSE AS provisional
 FROM value.scores

@@ -5,8 +5,8 @@ description: >
 formula: "Σ clv_36 + new customers to come · clv of a new one, discounted"
 rules:
   - Margin where costs are known, else net; `value.assumptions` says which.
-  - Only the present is reckoned; earlier values are kept with the snapshots that published them.
-  - Provisional unless `$as_of` begins a month.
+  - Only the present is reckoned; earlier values are kept with the snapshots that published them. It is a state at the end of a day, which
+    is over, so it is never provisional; having one period, it is compared with none.
 reference: "Rust, Lemon & Zeithaml 2004, J. of Marketing 68:109"
 columns:
   numerator: NULL, since it is no ratio
@@ -22,5 +22,5 @@ SELECT
     customers AS n,
     CAST(NULL AS DOUBLE) AS low,
     CAST(NULL AS DOUBLE) AS high,
-    date_part('day', $as_of) <> 1 AS provisional
+    FALSE AS provisional
 FROM value.equity

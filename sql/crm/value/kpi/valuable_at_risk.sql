@@ -5,8 +5,8 @@ description: >
 formula: "customers with alive ≤ 0.5 ÷ customers"
 rules:
   - Alive by MBG/NBD; NULL where the model could not be fitted or knows no loss.
-  - Only the present is reckoned; earlier values are kept with the snapshots that published them.
-  - Provisional unless `$as_of` begins a month.
+  - Only the present is reckoned; earlier values are kept with the snapshots that published them. It is a state at the end of a day, which
+    is over, so it is never provisional; having one period, it is compared with none.
 reference: "Batislam, Denizel & Filiztekin 2007, Int. J. of Research in Marketing 24:201"
 columns:
   numerator: those probably lost
@@ -37,5 +37,5 @@ SELECT
     n,
     wilson_low(k, n) AS low,
     wilson_high(k, n) AS high,
-    date_part('day', $as_of) <> 1 AS provisional
+    FALSE AS provisional
 FROM shares
