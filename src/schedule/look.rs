@@ -8,7 +8,7 @@ use chrono::{DateTime, Duration, Utc};
 use crate::base::{Event, Interval, Observer, Scheduling};
 use crate::config::{Pipeline, Project};
 use crate::lake::lease::{Verdict, Waiting, Watch, observe, set_waiting};
-use crate::lake::{Lake, TakeError};
+use crate::lake::{Lake, Manifest, TakeError};
 use crate::plan::{Agenda, Batch, Cursor, Due, Published, Signals};
 use crate::run::{RunError, open_exports};
 use crate::schedule::accounts::account;
@@ -19,6 +19,8 @@ use crate::system::{Clock, System};
 const WAITING: Duration = Duration::seconds(2);
 /// How often the chains of awaited pipelines are read. What this process publishes itself is known at once.
 const AWAITED: Duration = Duration::seconds(10);
+/// How often one whose last run failed for good is looked at: a person who has mended it runs it, and then it fails no more.
+const MENDING: Duration = Duration::minutes(1);
 /// After this long without its fire accounted for, nobody acts on another version of the schedule any more.
 const ABANDONED: Duration = Duration::hours(1);
 /// Intervals whose exports are asked for in one look.
@@ -34,6 +36,8 @@ pub struct Watched {
     pub look_at: DateTime<Utc>,
     /// Failures in a row that may pass.
     pub failures: u32,
+    /// When its last run failed for good, until somebody has published since.
+    pub failed_at: Option<DateTime<Utc>>,
     /// From when until when it was last seen to run.
     pub busy: Option<(DateTime<Utc>, DateTime<Utc>)>,
     pub holder: Watch,
@@ -61,6 +65,7 @@ impl Watched {
             seen_at: now,
             look_at: now,
             failures: 0,
+            failed_at: None,
             busy: None,
             holder,
             expired: false,
@@ -79,9 +84,10 @@ impl Watched {
         let exports = (!schedule.exports.is_empty() && !schedule.paused)
             .then(|| now + Duration::minutes(i64::from(schedule.look_every_minutes)));
         // A leaping clock has one process, which knows what it published.
-        let awaited = (!schedule.after.is_empty() && !schedule.paused && !matches!(clock, Clock::Leaping { .. }))
-            .then(|| now + AWAITED);
-        let all = [self.agenda.next(now), exports, awaited];
+        let alone = matches!(clock, Clock::Leaping { .. });
+        let awaited = (!schedule.after.is_empty() && !schedule.paused && !alone).then(|| now + AWAITED);
+        let mending = (self.failed_at.is_some() && !alone).then(|| now + MENDING);
+        let all = [self.agenda.next(now), exports, awaited, mending];
         all.into_iter().flatten().min().unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 
@@ -101,6 +107,8 @@ impl Watched {
             if std::mem::replace(&mut self.standing, Standing::Superseded) != Standing::Superseded {
                 self.tell(observer, Scheduling::Superseded);
             }
+            // What it once told of this pipeline is over when the other scheduler has published.
+            self.idle(lake, latest.as_ref(), None, observer).await?;
             self.look_at = self.next_look(now, &system.clock).min(now + Duration::minutes(10));
             return Ok(None);
         }
@@ -109,14 +117,9 @@ impl Watched {
         if due == Due::Nothing {
             self.standing = Standing::Current;
             self.stop_waiting(lake).await;
+            self.idle(lake, latest.as_ref(), self.agenda.next(now), observer).await?;
+            self.failures = 0;
             self.look_at = self.next_look(now, &system.clock);
-            let head = match latest.as_ref().and_then(|link| Some((link.head?, link))) {
-                Some((number, link)) if number == link.number => Some(link.clone()),
-                Some((number, _)) => Some(lake.manifest(&name, number).await?),
-                None => None,
-            };
-            let head = head.and_then(|link| Some((link.publication?.as_of, link.written_at)));
-            self.tell(observer, Scheduling::Idle { next: self.agenda.next(now), head });
             return Ok(None);
         }
         // A run, or a word about the schedule, needs the lease; whoever has it is left in peace.
@@ -169,6 +172,27 @@ impl Watched {
         // What fired meanwhile is looked at with the new cursor.
         self.look_at = now;
         Ok(None)
+    }
+
+    /// Says that nothing is due, and what readers follow.
+    async fn idle(
+        &mut self,
+        lake: &Lake,
+        latest: Option<&Manifest>,
+        next: Option<DateTime<Utc>>,
+        observer: &dyn Observer,
+    ) -> Result<(), RunError> {
+        let head = match latest.and_then(|link| Some((link.head?, link))) {
+            Some((number, link)) if number == link.number => Some(link.clone()),
+            Some((number, _)) => Some(lake.manifest(&self.pipeline.name, number).await?),
+            None => None,
+        };
+        let head = head.and_then(|link| Some((link.publication?.as_of, link.written_at)));
+        if head.as_ref().is_some_and(|(_, published_at)| self.failed_at.is_some_and(|at| *published_at > at)) {
+            self.failed_at = None;
+        }
+        self.tell(observer, Scheduling::Idle { next, head });
+        Ok(())
     }
 
     async fn wait(
