@@ -9,10 +9,10 @@ use crate::base::{Event, Interval, Observer, Scheduling};
 use crate::config::{Pipeline, Project};
 use crate::lake::lease::{Verdict, Waiting, Watch, observe, set_waiting};
 use crate::lake::{Lake, Manifest, TakeError};
-use crate::plan::{Agenda, Batch, Cursor, Due, Published, Signals};
+use crate::plan::{Agenda, Arrived, Batch, Cursor, Due, Published, Signals};
 use crate::run::{RunError, open_exports};
 use crate::schedule::accounts::account;
-use crate::source::has_export_of;
+use crate::source::arrival_of;
 use crate::system::{Clock, System};
 
 /// How often a pipeline that somebody holds is looked at; well within the grace of a backfill that gives way.
@@ -38,6 +38,8 @@ pub struct Watched {
     pub failures: u32,
     /// When its last run failed for good, until somebody has published since.
     pub failed_at: Option<DateTime<Utc>>,
+    /// When exports of the newest interval were last looked for in vain.
+    missing_at: Option<DateTime<Utc>>,
     /// From when until when it was last seen to run.
     pub busy: Option<(DateTime<Utc>, DateTime<Utc>)>,
     pub holder: Watch,
@@ -66,6 +68,7 @@ impl Watched {
             look_at: now,
             failures: 0,
             failed_at: None,
+            missing_at: None,
             busy: None,
             holder,
             expired: false,
@@ -112,7 +115,7 @@ impl Watched {
             self.look_at = self.next_look(now, &system.clock).min(now + Duration::minutes(10));
             return Ok(None);
         }
-        let signals = signals(project, lake, system, &self.pipeline, &self.agenda, cursor.as_ref()).await?;
+        let signals = self.signals(project, lake, system, cursor.as_ref()).await?;
         let due = self.agenda.due(cursor.as_ref(), self.seen_at, now, &signals, self.busy);
         if due == Due::Nothing {
             self.standing = Standing::Current;
@@ -174,6 +177,31 @@ impl Watched {
         Ok(None)
     }
 
+    /// What besides the clock may make it due. Costs nothing for a schedule of cron alone.
+    async fn signals(
+        &mut self,
+        project: &Project,
+        lake: &Lake,
+        system: &System,
+        cursor: Option<&Cursor>,
+    ) -> Result<Signals, RunError> {
+        let agenda = &self.agenda;
+        if agenda.schedule.paused {
+            return Ok(Signals::default());
+        }
+        let published = published(lake, agenda).await?;
+        if agenda.schedule.exports.is_empty() {
+            return Ok(Signals { published, exports: None });
+        }
+        let exports = arrived(project, system, &self.pipeline, agenda, cursor, self.missing_at).await?;
+        let now = system.clock.now();
+        let newest = agenda.cadence.last_closed(now.with_timezone(&agenda.zone)).end.to_utc();
+        if exports.is_none_or(|e| e.until < newest) {
+            self.missing_at = Some(now);
+        }
+        Ok(Signals { published, exports })
+    }
+
     /// Says that nothing is due, and what readers follow.
     async fn idle(
         &mut self,
@@ -230,76 +258,65 @@ impl Watched {
     }
 }
 
-/// What besides the clock may make a pipeline due. Costs nothing for a schedule of cron alone.
-pub async fn signals(
-    project: &Project,
-    lake: &Lake,
-    system: &System,
-    pipeline: &Pipeline,
-    agenda: &Agenda,
-    cursor: Option<&Cursor>,
-) -> Result<Signals, RunError> {
-    if agenda.schedule.paused {
-        return Ok(Signals::default());
-    }
-    let published = published(lake, agenda).await?;
-    let exports_until = exports_until(project, system, pipeline, agenda, cursor).await?;
-    Ok(Signals { published, exports_until })
-}
-
 /// Up to where all the awaited pipelines have published; nothing as long as one of them never has.
 async fn published(lake: &Lake, agenda: &Agenda) -> Result<Option<Published>, RunError> {
     let mut all: Option<Published> = None;
     for (name, _) in &agenda.schedule.after {
         let Some(head) = lake.head(name).await? else { return Ok(None) };
         let Some(publication) = &head.publication else { return Ok(None) };
-        let (at, until) = (head.written_at, publication.end.to_utc());
-        let so_far = all.get_or_insert_with(|| Published { at, until, heads: BTreeMap::new() });
+        let (at, from, until) = (head.written_at, publication.start.to_utc(), publication.end.to_utc());
+        let so_far = all.get_or_insert_with(|| Published { at, from, until, heads: BTreeMap::new() });
         so_far.at = so_far.at.max(at);
-        so_far.until = so_far.until.min(until);
+        if until < so_far.until {
+            (so_far.from, so_far.until) = (from, until);
+        }
         so_far.heads.insert(name.clone(), head.number);
     }
     Ok(all)
 }
 
-/// The end of the newest closed interval, not accounted for, of whose last day every awaited source has an export.
-async fn exports_until(
+/// The newest closed interval, not accounted for, of whose last day every awaited source has an export. A file may be older than
+/// its arrival (copied with its times), so it came no sooner than it was last `missing_at`.
+async fn arrived(
     project: &Project,
     system: &System,
     pipeline: &Pipeline,
     agenda: &Agenda,
     cursor: Option<&Cursor>,
-) -> Result<Option<DateTime<Utc>>, RunError> {
-    if agenda.schedule.exports.is_empty() {
-        return Ok(None);
-    }
-    let mut interval = agenda.cadence.last_closed(system.clock.now().with_timezone(&agenda.zone));
+    missing_at: Option<DateTime<Utc>>,
+) -> Result<Option<Arrived>, RunError> {
+    let now = system.clock.now();
+    let mut interval = agenda.cadence.last_closed(now.with_timezone(&agenda.zone));
     // Of a schedule that is new only the newest interval matters.
     for _ in 0..if cursor.is_some() { LOOK_BACK } else { 1 } {
         if cursor.is_some_and(|c| interval.end <= c.intervals_until) {
             return Ok(None);
         }
-        if all_there(project, system, pipeline, agenda, &interval).await? {
-            return Ok(Some(interval.end.to_utc()));
+        if let Some(came) = all_there(project, system, pipeline, agenda, &interval).await? {
+            let until = interval.end.to_utc();
+            let at = missing_at.map_or(came, |missing| missing.max(came)).max(until).min(now);
+            return Ok(Some(Arrived { at, until }));
         }
         interval = agenda.cadence.previous(&interval);
     }
     Ok(None)
 }
 
+/// When the last of the exports of an interval's last day came; nothing where one is missing.
 async fn all_there(
     project: &Project,
     system: &System,
     pipeline: &Pipeline,
     agenda: &Agenda,
     interval: &Interval,
-) -> Result<bool, RunError> {
+) -> Result<Option<DateTime<Utc>>, RunError> {
+    let mut came = DateTime::<Utc>::MIN_UTC;
     let last_day = (interval.end - Duration::nanoseconds(1)).date_naive();
     for source in agenda.schedule.exports.iter().filter_map(|name| pipeline.sources.get(name)) {
         let store = open_exports(project, &source.store, system)?;
-        if !has_export_of(&store.store, source, last_day).await? {
-            return Ok(false);
-        }
+        let Some(at) = arrival_of(&store.store, source, last_day).await? else { return Ok(None) };
+        // A store that does not know says 1970.
+        came = came.max(if at.timestamp() == 0 { system.clock.now() } else { at });
     }
-    Ok(true)
+    Ok(Some(came))
 }
