@@ -31,7 +31,7 @@ pub async fn serve(cli: &Cli, screen: &Screen, system: &System, args: &ServeArgs
         &system.clock,
         scheduled.iter().map(|(p, schedule)| (p.name.clone(), p.description.clone(), schedule.paused)),
     );
-    let metrics = Metrics::new(scheduled.iter().map(|(p, _)| p.name.clone()));
+    let metrics = Metrics::new(&system.clock, scheduled.iter().map(|(p, _)| p.name.clone()));
     let exports = exports(&project, system)?;
     let line = Line { clock: system.clock.clone(), quiet: screen.quiet, json: screen.json || screen.log_json };
     let observers = {

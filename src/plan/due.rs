@@ -57,8 +57,7 @@ pub struct Skip {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Signals {
     pub published: Option<Published>,
-    /// The end of the newest interval whose exports are all there.
-    pub exports_until: Option<DateTime<Utc>>,
+    pub exports: Option<Arrived>,
 }
 
 /// What the awaited pipelines have published.
@@ -66,9 +65,19 @@ pub struct Signals {
 pub struct Published {
     /// When the last of them did.
     pub at: DateTime<Utc>,
-    /// The end of the newest interval that all have published.
+    /// The newest interval that all have published, of the awaited one that is furthest behind.
+    pub from: DateTime<Utc>,
     pub until: DateTime<Utc>,
     pub heads: BTreeMap<PipelineName, u64>,
+}
+
+/// The newest interval whose exports are all there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrived {
+    /// When the last of them came.
+    pub at: DateTime<Utc>,
+    /// The interval's end.
+    pub until: DateTime<Utc>,
 }
 
 /// What is to be done.
@@ -236,9 +245,10 @@ impl Agenda {
             return Due::Run(skipping(cursor, after, vec![Skip { from: at, until: at, why, decided_at: now }]));
         }
         let published = signals.published.as_ref().filter(|p| p.heads != cursor.after);
-        let exports = signals.exports_until.filter(|until| *until > cursor.intervals_until);
+        let exports = signals.exports.filter(|e| e.until > cursor.intervals_until);
         let clock = fire.map(|at| self.cadence.last_closed(at).end.to_utc());
-        let Some(horizon) = [clock, published.map(|p| p.until), exports].into_iter().flatten().max() else {
+        let Some(horizon) = [clock, published.map(|p| p.until), exports.map(|e| e.until)].into_iter().flatten().max()
+        else {
             return Due::Nothing;
         };
         after.fires_until = fire.map_or(cursor.fires_until, |at| at.to_utc());
@@ -246,14 +256,25 @@ impl Agenda {
         if let Some(published) = published {
             after.after.clone_from(&published.heads);
         }
+        let newest_of = |until: DateTime<Utc>| self.cadence.last_closed(until.with_timezone(&self.zone)).start.to_utc();
+        let signs = [
+            published.map(|p| Sign {
+                cause: Cause::After,
+                from: p.from.min(newest_of(p.until)),
+                until: p.until,
+                at: p.at,
+            }),
+            exports.map(|e| Sign { cause: Cause::Exports, from: newest_of(e.until), until: e.until, at: e.at }),
+        ];
         let due_since = |end: DateTime<Tz>| {
             let clock = self.timetable.next(end.to_utc() - Duration::seconds(1)).filter(|f| f.at <= now);
-            let published = published.filter(|p| end <= p.until).map(|p| p.at.with_timezone(&self.zone));
-            let exports = exports.filter(|until| end <= *until).map(|_| now.with_timezone(&self.zone));
-            [(clock.map(|f| f.at), Cause::Cron), (published, Cause::After), (exports, Cause::Exports)]
-                .into_iter()
-                .filter_map(|(at, cause)| Some((at?, cause)))
-                .min()
+            let clock = clock.map(|f| (f.at, Cause::Cron));
+            let others = signs.iter().flatten().filter(|sign| end <= sign.until);
+            let newest = others.clone().filter(|sign| end > sign.from);
+            let newest = newest.map(|sign| (sign.at.with_timezone(&self.zone), sign.cause));
+            // When an older one could have run nobody wrote down, so it counts as due since it ended.
+            let older = others.map(|sign| (end, sign.cause)).min();
+            clock.into_iter().chain(newest).min().or(older)
         };
         let newest = self.cadence.last_closed(horizon.with_timezone(&self.zone));
         let (groups, skipped) = self.missed(cursor, newest, now, due_since);
@@ -349,7 +370,7 @@ impl Agenda {
         let others = (!self.schedule.after.is_empty()).then(|| closed.end.to_utc());
         // An interval whose exports have not come is still to be run.
         let exports = (!self.schedule.exports.is_empty())
-            .then(|| signals.exports_until.unwrap_or_else(|| closed.start.to_utc()).min(closed.end.to_utc()));
+            .then(|| signals.exports.map_or(closed.start.to_utc(), |e| e.until).min(closed.end.to_utc()));
         let before = old.map(|o| o.intervals_until);
         let until = [clock, others, exports, before].into_iter().flatten().max().unwrap_or(closed.end.to_utc());
         let mut skipped = Vec::new();
@@ -372,6 +393,14 @@ impl Agenda {
             skipped: kept(old, skipped),
         }
     }
+}
+
+/// What besides the clock makes intervals due: those that end in this span since `at`, and earlier ones since before.
+struct Sign {
+    cause: Cause,
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+    at: DateTime<Utc>,
 }
 
 /// Intervals that were due at one instant, newest first.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Duration, Utc};
 use proptest::prelude::*;
 
-use super::{Agenda, Batch, Cause, Cursor, Due, DueRun, Published, Signals};
+use super::{Agenda, Arrived, Batch, Cause, Cursor, Due, DueRun, Published, Signals};
 use crate::base::{AsOf, SourceText};
 use crate::config::load;
 use crate::system::{Environment, ProjectFiles};
@@ -210,17 +210,21 @@ fn a_fire_while_it_runs_waits_or_is_skipped() {
     }
 }
 
+/// That `erp` has published a day, the one that ends at `until`.
+fn published(until: &str, when: &str, head: u64) -> Signals {
+    let (at, until) = (at(when), at(until));
+    let heads = BTreeMap::from([("erp".parse().expect("a name"), head)]);
+    Signals { published: Some(Published { at, from: until - Duration::days(1), until, heads }), exports: None }
+}
+
+/// That the exports of the day that ends at `until` came at an instant.
+fn arrived(until: &str, when: &str) -> Signals {
+    Signals { published: None, exports: Some(Arrived { at: at(when), until: at(until) }) }
+}
+
 #[test]
 fn it_waits_for_other_pipelines() {
     let agenda = agenda("{after: erp}");
-    let published = |until: &str, when: &str, head: u64| Signals {
-        published: Some(Published {
-            at: at(when),
-            until: at(until),
-            heads: [("erp".parse().expect("a name"), head)].into(),
-        }),
-        exports_until: None,
-    };
     let see =
         |cursor: Option<&Cursor>, now: &str, signals: &Signals| agenda.due(cursor, at(now), at(now), signals, None);
     let before = published("2027-01-04", "2027-01-04T02:00", 3);
@@ -238,17 +242,86 @@ fn it_waits_for_other_pipelines() {
 #[test]
 fn it_waits_for_exports_and_cron_is_the_last_word() {
     let agenda = agenda("{exports: orders, cron: \"0 6 * * *\"}");
-    let there = |until: &str| Signals { published: None, exports_until: Some(at(until)) };
     let cursor = adopted(&agenda, None, "2027-01-04T10:00");
     let see = |cursor: &Cursor, now: &str, signals: &Signals| agenda.due(Some(cursor), at(now), at(now), signals, None);
     assert_eq!(see(&cursor, "2027-01-05T01:00", &Signals::default()), Due::Nothing);
-    let early = batch(see(&cursor, "2027-01-05T01:05", &there("2027-01-05")));
+    let early = batch(see(&cursor, "2027-01-05T01:05", &arrived("2027-01-05", "2027-01-05T01:02")));
     assert_eq!((runs(&early), early.runs[0].cause), (vec!["2027-01-04 report".to_owned()], Cause::Exports));
     // At six it looks again, which costs nothing; and where they never came, it runs without them.
     let again = batch(see(&done(&early), "2027-01-05T06:00", &Signals::default()));
     assert_eq!((runs(&again), again.runs[0].cause), (vec!["2027-01-04 report".to_owned()], Cause::Cron));
     let without = batch(see(&done(&again), "2027-01-06T06:00", &Signals::default()));
     assert_eq!(runs(&without), ["2027-01-05 report"]);
+}
+
+/// Nobody was there for five nights, and the others were.
+#[test]
+fn catching_up_is_the_same_whatever_makes_a_run_due() {
+    let missed = |which: &str, policy: &str, until: &str, now: &str| {
+        let agenda = agenda(&format!("{{{which}, catch_up: {policy}}}"));
+        let signals = |until: &str, head: u64| match which {
+            "after: erp" => published(until, &format!("{until}T02:00"), head),
+            _ => arrived(until, &format!("{until}T02:00")),
+        };
+        let first = at("2027-01-04T10:00");
+        let Due::Adopt(cursor) = agenda.due(None, first, first, &signals("2027-01-04", 3), None) else {
+            panic!("it is new")
+        };
+        let batch = batch(agenda.due(Some(&cursor), at(now), at(now), &signals(until, 13), None));
+        let cause = if which == "after: erp" { Cause::After } else { Cause::Exports };
+        assert!(batch.runs.iter().all(|run| run.cause == cause), "{which}");
+        let skipped: Vec<String> = batch
+            .skipped
+            .iter()
+            .map(|s| format!("{}..{} {}", s.from.date_naive(), s.until.date_naive(), s.why))
+            .collect();
+        (runs(&batch), skipped)
+    };
+    for which in ["after: erp", "exports: orders"] {
+        let late = |days: std::ops::RangeInclusive<u32>, report: &str| -> Vec<String> {
+            days.map(|d| format!("2027-01-{d:02} late{report}")).collect()
+        };
+        let (ran, skipped) = missed(which, "{}", "2027-01-09", "2027-01-09T09:00");
+        assert_eq!(ran, [late(4..=7, ""), late(8..=8, " report")].concat(), "{which}");
+        assert!(skipped.is_empty());
+        let (ran, _) = missed(which, "{}", "2027-01-09", "2027-01-09T02:05");
+        assert_eq!(
+            ran,
+            [late(4..=7, ""), vec!["2027-01-08 report".to_owned()]].concat(),
+            "{which}: the last is on time"
+        );
+        let (ran, _) = missed(which, "{reports: all}", "2027-01-09", "2027-01-09T09:00");
+        assert_eq!(ran, late(4..=8, " report"), "{which}");
+        let (ran, _) = missed(which, "{reports: none}", "2027-01-09", "2027-01-09T09:00");
+        assert_eq!(ran, late(4..=8, ""), "{which}");
+        let (ran, skipped) = missed(which, "{data: latest}", "2027-01-09", "2027-01-09T09:00");
+        assert_eq!(ran, late(8..=8, " report"), "{which}");
+        assert_eq!(skipped, ["2027-01-04..2027-01-08 it was missed, and `catch_up.data` is `latest`"]);
+        let (ran, skipped) = missed(which, "{data: none}", "2027-01-09", "2027-01-09T09:00");
+        assert_eq!((ran.len(), skipped.len()), (0, 1), "{which}");
+        let (ran, skipped) = missed(which, "{data: none}", "2027-01-09", "2027-01-09T02:05");
+        assert_eq!((ran, skipped.len()), (vec!["2027-01-08 report".to_owned()], 1), "{which}");
+        let (ran, skipped) = missed(which, "{}", "2027-02-20", "2027-02-20T09:00");
+        assert_eq!((ran.len(), ran[0].as_str()), (31, "2027-01-20 late"), "{which}");
+        let why = "2027-01-04..2027-01-20 more than 31 runs were missed; `matins backfill` makes up for them";
+        assert_eq!(skipped, [why], "{which}");
+    }
+}
+
+/// A day of an awaited pipeline makes its hours due at once, as a fire does: nothing is missed.
+#[test]
+fn what_one_publication_makes_due_is_one_run() {
+    let agenda = agenda_in("Europe/London", "hour", "{after: erp, catch_up: {data: latest}}");
+    let first = at("2027-01-05");
+    let before = published("2027-01-05", "2027-01-05T00:00", 3);
+    let Due::Adopt(cursor) = agenda.due(None, first, first, &before, None) else { panic!("it is new") };
+    let now = at("2027-01-06T02:01");
+    let day = published("2027-01-06", "2027-01-06T02:00", 5);
+    let hours = batch(agenda.due(Some(&cursor), now, now, &day, None));
+    assert_eq!((hours.runs.len(), hours.skipped.len()), (24, 0));
+    assert_eq!(hours.runs.iter().filter(|run| run.report).count(), 1);
+    assert!(hours.runs[23].report && hours.runs.iter().all(|run| !run.late));
+    assert_eq!(done(&hours).intervals_until, at("2027-01-06"));
 }
 
 const SCHEDULES: [(&str, &str); 6] = [

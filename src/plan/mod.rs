@@ -16,7 +16,9 @@ mod timetable;
 mod timetable_tests;
 mod wanted;
 
-pub use due::{Agenda, Batch, Cause, Cursor, Due, DueRun, Published, Signals, Skip, first_after, intervals_of};
+pub use due::{
+    Agenda, Arrived, Batch, Cause, Cursor, Due, DueRun, Published, Signals, Skip, first_after, intervals_of,
+};
 pub use export::{Export, Inventory, contract_fingerprint, raw_fingerprint};
 pub use graph::{Graph, Node, graph, graph_of};
 pub use handbook::{handbook, statement};

@@ -8,6 +8,7 @@ use std::time::Duration;
 use object_store::memory::InMemory;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 use super::outbox::{self, Post, deliver_due, enqueue, resend, suppress};
 use super::{Keeper, RunError};
@@ -36,6 +37,8 @@ enum Act {
     /// Goes away without a word.
     Reset,
     Stall,
+    /// Says that it was reached, and goes on as usual when it is told to.
+    Hold,
 }
 
 /// What a server was told, and what it does next.
@@ -47,6 +50,8 @@ struct Server {
     asked: Mutex<usize>,
     /// Recipient and text of what it took.
     took: Mutex<Vec<(String, String)>>,
+    reached: Notify,
+    go_on: Notify,
 }
 
 async fn serve(server: Arc<Server>) -> u16 {
@@ -81,6 +86,12 @@ async fn talk(server: &Server, plan: Option<(Point, Act)>, stream: tokio::net::T
                 Some(Act::Stall) => {
                     tokio::time::sleep(Duration::from_mins(1)).await;
                     return;
+                }
+                Some(Act::Hold) => {
+                    server.reached.notify_one();
+                    server.go_on.notified().await;
+                    let _ = write.write_all(format!("{}\r\n", $usual).as_bytes()).await;
+                    true
                 }
                 Some(Act::Say(words)) => {
                     let _ = write.write_all(format!("{words}\r\n").as_bytes()).await;
@@ -122,7 +133,7 @@ async fn talk(server: &Server, plan: Option<(Point, Act)>, stream: tokio::net::T
             }
             let taken = match act(Point::End) {
                 // It keeps the message, and its answer never arrives.
-                Some(Act::Reset | Act::Stall) | None => true,
+                Some(Act::Reset | Act::Stall | Act::Hold) | None => true,
                 Some(Act::Say(_)) => false,
             };
             if taken {
@@ -289,6 +300,39 @@ async fn what_a_dead_process_left_in_sending_is_unknown_and_only_a_person_sends_
     assert_eq!(server.took.lock().expect("took").len(), 1);
     assert!(matches!(resend(&post, "nothing").await, Err(RunError::Usage(_))));
     assert!(matches!(suppress(&post, &again.id, None).await, Err(RunError::Usage(_))), "accepted stays accepted");
+}
+
+/// A sender that stands still in the middle of the dialogue, while another finds the same message.
+#[tokio::test]
+async fn of_two_senders_of_one_message_the_frozen_one_sends_it_only_if_the_mark_is_its_own() {
+    use MessageState::{Accepted, Sending, Unknown};
+    // Before its mark and after it; what the other makes of the message at once, and two hours later.
+    for (point, at_once, later) in [(Point::Rcpt, Accepted, Accepted), (Point::Data, Sending, Unknown)] {
+        let server = Arc::new(Server::default());
+        server.plans.lock().expect("plans").push((point, Act::Hold));
+        let port = serve(Arc::clone(&server)).await;
+        let (post, clock) = to_server(port, "");
+        let ids = enqueue(&post, messages(&post, &["board@example.com"])).await.expect("kept");
+        let meanwhile = async {
+            server.reached.notified().await;
+            let other = post.clone();
+            deliver_due(&other, Duration::ZERO).await.expect("looked");
+            let first = state(&other, &ids[0]).await;
+            clock.fetch_add(7_200_000, Ordering::SeqCst);
+            deliver_due(&other, Duration::ZERO).await.expect("looked");
+            let second = state(&other, &ids[0]).await;
+            server.go_on.notify_one();
+            (first, second)
+        };
+        let (woken, found) = tokio::join!(deliver_due(&post, Duration::ZERO), meanwhile);
+        woken.expect("it ends well");
+        assert_eq!(found, (at_once, later), "{point:?}");
+        assert_eq!(state(&post, &ids[0]).await, later, "{point:?}: what stands is not written over");
+        assert_eq!(server.took.lock().expect("took").len(), 1, "{point:?}: one delivery");
+        clock.fetch_add(90_000_000, Ordering::SeqCst);
+        assert!(deliver_due(&post, Duration::ZERO).await.expect("nothing").is_empty(), "{point:?}: settled");
+        assert_eq!(*server.asked.lock().expect("asked"), 1, "{point:?}: one DATA");
+    }
 }
 
 #[tokio::test]

@@ -10,14 +10,12 @@ use crate::schedule::accounts::account;
 /// How a batch ended.
 #[derive(Debug)]
 pub enum Ended {
-    Done,
+    /// All of it was tried; `failed` where the last one failed for good.
+    Done { failed: bool },
     /// Somebody else holds the pipeline; what is left is still due.
     Held,
     /// It may pass: what is left is still due.
-    Failed {
-        as_of: String,
-        error: RunError,
-    },
+    Failed { as_of: String, error: RunError },
 }
 
 /// Runs what is due. A run that fails for good is accounted for, with its reason; the ones after it do not need it.
@@ -31,6 +29,7 @@ pub async fn work(shop: &Workshop, mut batch: Batch, wait: bool) -> Result<Ended
         let (cause, since) = (first.cause.to_string(), first.due.to_utc());
         tell(Scheduling::Due { runs: batch.runs.len(), cause, since, late: first.late });
     }
+    let mut failed = false;
     for at in 0..batch.runs.len() {
         let run = batch.runs[at].clone();
         let cursor = batch.accounted(at);
@@ -52,6 +51,7 @@ pub async fn work(shop: &Workshop, mut batch: Batch, wait: bool) -> Result<Ended
                 }
                 let (snapshot, published) = (night.snapshot, night.published);
                 tell(Scheduling::Ended { as_of, snapshot, published });
+                failed = false;
             }
             Err(RunError::Taken(TakeError::HeldBy { .. }) | RunError::Chain(ChainError::Fenced { .. })) => {
                 return Ok(Ended::Held);
@@ -66,10 +66,11 @@ pub async fn work(shop: &Workshop, mut batch: Batch, wait: bool) -> Result<Ended
                 }
                 account(&shop.lake, name, &shop.system, Some(version), batch.accounted(at)).await?;
                 tell(Scheduling::Failed { as_of, why, again: None });
+                failed = true;
             }
         }
     }
-    Ok(Ended::Done)
+    Ok(Ended::Done { failed })
 }
 
 /// A message that could not even be kept is said aloud, and changes nothing about the run.

@@ -8,17 +8,19 @@ use chrono::{DateTime, Duration, Utc};
 use crate::base::{Event, Interval, Observer, Scheduling};
 use crate::config::{Pipeline, Project};
 use crate::lake::lease::{Verdict, Waiting, Watch, observe, set_waiting};
-use crate::lake::{Lake, TakeError};
-use crate::plan::{Agenda, Batch, Cursor, Due, Published, Signals};
+use crate::lake::{Lake, Manifest, TakeError};
+use crate::plan::{Agenda, Arrived, Batch, Cursor, Due, Published, Signals};
 use crate::run::{RunError, open_exports};
 use crate::schedule::accounts::account;
-use crate::source::has_export_of;
+use crate::source::arrival_of;
 use crate::system::{Clock, System};
 
 /// How often a pipeline that somebody holds is looked at; well within the grace of a backfill that gives way.
 const WAITING: Duration = Duration::seconds(2);
 /// How often the chains of awaited pipelines are read. What this process publishes itself is known at once.
 const AWAITED: Duration = Duration::seconds(10);
+/// How often one whose last run failed for good is looked at: a person who has mended it runs it, and then it fails no more.
+const MENDING: Duration = Duration::minutes(1);
 /// After this long without its fire accounted for, nobody acts on another version of the schedule any more.
 const ABANDONED: Duration = Duration::hours(1);
 /// Intervals whose exports are asked for in one look.
@@ -34,6 +36,10 @@ pub struct Watched {
     pub look_at: DateTime<Utc>,
     /// Failures in a row that may pass.
     pub failures: u32,
+    /// When its last run failed for good, until somebody has published since.
+    pub failed_at: Option<DateTime<Utc>>,
+    /// When exports of the newest interval were last looked for in vain.
+    missing_at: Option<DateTime<Utc>>,
     /// From when until when it was last seen to run.
     pub busy: Option<(DateTime<Utc>, DateTime<Utc>)>,
     pub holder: Watch,
@@ -61,6 +67,8 @@ impl Watched {
             seen_at: now,
             look_at: now,
             failures: 0,
+            failed_at: None,
+            missing_at: None,
             busy: None,
             holder,
             expired: false,
@@ -79,9 +87,10 @@ impl Watched {
         let exports = (!schedule.exports.is_empty() && !schedule.paused)
             .then(|| now + Duration::minutes(i64::from(schedule.look_every_minutes)));
         // A leaping clock has one process, which knows what it published.
-        let awaited = (!schedule.after.is_empty() && !schedule.paused && !matches!(clock, Clock::Leaping { .. }))
-            .then(|| now + AWAITED);
-        let all = [self.agenda.next(now), exports, awaited];
+        let alone = matches!(clock, Clock::Leaping { .. });
+        let awaited = (!schedule.after.is_empty() && !schedule.paused && !alone).then(|| now + AWAITED);
+        let mending = (self.failed_at.is_some() && !alone).then(|| now + MENDING);
+        let all = [self.agenda.next(now), exports, awaited, mending];
         all.into_iter().flatten().min().unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 
@@ -101,22 +110,19 @@ impl Watched {
             if std::mem::replace(&mut self.standing, Standing::Superseded) != Standing::Superseded {
                 self.tell(observer, Scheduling::Superseded);
             }
+            // What it once told of this pipeline is over when the other scheduler has published.
+            self.idle(lake, latest.as_ref(), None, observer).await?;
             self.look_at = self.next_look(now, &system.clock).min(now + Duration::minutes(10));
             return Ok(None);
         }
-        let signals = signals(project, lake, system, &self.pipeline, &self.agenda, cursor.as_ref()).await?;
+        let signals = self.signals(project, lake, system, cursor.as_ref()).await?;
         let due = self.agenda.due(cursor.as_ref(), self.seen_at, now, &signals, self.busy);
         if due == Due::Nothing {
             self.standing = Standing::Current;
             self.stop_waiting(lake).await;
+            self.idle(lake, latest.as_ref(), self.agenda.next(now), observer).await?;
+            self.failures = 0;
             self.look_at = self.next_look(now, &system.clock);
-            let head = match latest.as_ref().and_then(|link| Some((link.head?, link))) {
-                Some((number, link)) if number == link.number => Some(link.clone()),
-                Some((number, _)) => Some(lake.manifest(&name, number).await?),
-                None => None,
-            };
-            let head = head.and_then(|link| Some((link.publication?.as_of, link.written_at)));
-            self.tell(observer, Scheduling::Idle { next: self.agenda.next(now), head });
             return Ok(None);
         }
         // A run, or a word about the schedule, needs the lease; whoever has it is left in peace.
@@ -171,6 +177,52 @@ impl Watched {
         Ok(None)
     }
 
+    /// What besides the clock may make it due. Costs nothing for a schedule of cron alone.
+    async fn signals(
+        &mut self,
+        project: &Project,
+        lake: &Lake,
+        system: &System,
+        cursor: Option<&Cursor>,
+    ) -> Result<Signals, RunError> {
+        let agenda = &self.agenda;
+        if agenda.schedule.paused {
+            return Ok(Signals::default());
+        }
+        let published = published(lake, agenda).await?;
+        if agenda.schedule.exports.is_empty() {
+            return Ok(Signals { published, exports: None });
+        }
+        let exports = arrived(project, system, &self.pipeline, agenda, cursor, self.missing_at).await?;
+        let now = system.clock.now();
+        let newest = agenda.cadence.last_closed(now.with_timezone(&agenda.zone)).end.to_utc();
+        if exports.is_none_or(|e| e.until < newest) {
+            self.missing_at = Some(now);
+        }
+        Ok(Signals { published, exports })
+    }
+
+    /// Says that nothing is due, and what readers follow.
+    async fn idle(
+        &mut self,
+        lake: &Lake,
+        latest: Option<&Manifest>,
+        next: Option<DateTime<Utc>>,
+        observer: &dyn Observer,
+    ) -> Result<(), RunError> {
+        let head = match latest.and_then(|link| Some((link.head?, link))) {
+            Some((number, link)) if number == link.number => Some(link.clone()),
+            Some((number, _)) => Some(lake.manifest(&self.pipeline.name, number).await?),
+            None => None,
+        };
+        let head = head.and_then(|link| Some((link.publication?.as_of, link.written_at)));
+        if head.as_ref().is_some_and(|(_, published_at)| self.failed_at.is_some_and(|at| *published_at > at)) {
+            self.failed_at = None;
+        }
+        self.tell(observer, Scheduling::Idle { next, head });
+        Ok(())
+    }
+
     async fn wait(
         &mut self,
         lake: &Lake,
@@ -206,76 +258,65 @@ impl Watched {
     }
 }
 
-/// What besides the clock may make a pipeline due. Costs nothing for a schedule of cron alone.
-pub async fn signals(
-    project: &Project,
-    lake: &Lake,
-    system: &System,
-    pipeline: &Pipeline,
-    agenda: &Agenda,
-    cursor: Option<&Cursor>,
-) -> Result<Signals, RunError> {
-    if agenda.schedule.paused {
-        return Ok(Signals::default());
-    }
-    let published = published(lake, agenda).await?;
-    let exports_until = exports_until(project, system, pipeline, agenda, cursor).await?;
-    Ok(Signals { published, exports_until })
-}
-
 /// Up to where all the awaited pipelines have published; nothing as long as one of them never has.
 async fn published(lake: &Lake, agenda: &Agenda) -> Result<Option<Published>, RunError> {
     let mut all: Option<Published> = None;
     for (name, _) in &agenda.schedule.after {
         let Some(head) = lake.head(name).await? else { return Ok(None) };
         let Some(publication) = &head.publication else { return Ok(None) };
-        let (at, until) = (head.written_at, publication.end.to_utc());
-        let so_far = all.get_or_insert_with(|| Published { at, until, heads: BTreeMap::new() });
+        let (at, from, until) = (head.written_at, publication.start.to_utc(), publication.end.to_utc());
+        let so_far = all.get_or_insert_with(|| Published { at, from, until, heads: BTreeMap::new() });
         so_far.at = so_far.at.max(at);
-        so_far.until = so_far.until.min(until);
+        if until < so_far.until {
+            (so_far.from, so_far.until) = (from, until);
+        }
         so_far.heads.insert(name.clone(), head.number);
     }
     Ok(all)
 }
 
-/// The end of the newest closed interval, not accounted for, of whose last day every awaited source has an export.
-async fn exports_until(
+/// The newest closed interval, not accounted for, of whose last day every awaited source has an export. A file may be older than
+/// its arrival (copied with its times), so it came no sooner than it was last `missing_at`.
+async fn arrived(
     project: &Project,
     system: &System,
     pipeline: &Pipeline,
     agenda: &Agenda,
     cursor: Option<&Cursor>,
-) -> Result<Option<DateTime<Utc>>, RunError> {
-    if agenda.schedule.exports.is_empty() {
-        return Ok(None);
-    }
-    let mut interval = agenda.cadence.last_closed(system.clock.now().with_timezone(&agenda.zone));
+    missing_at: Option<DateTime<Utc>>,
+) -> Result<Option<Arrived>, RunError> {
+    let now = system.clock.now();
+    let mut interval = agenda.cadence.last_closed(now.with_timezone(&agenda.zone));
     // Of a schedule that is new only the newest interval matters.
     for _ in 0..if cursor.is_some() { LOOK_BACK } else { 1 } {
         if cursor.is_some_and(|c| interval.end <= c.intervals_until) {
             return Ok(None);
         }
-        if all_there(project, system, pipeline, agenda, &interval).await? {
-            return Ok(Some(interval.end.to_utc()));
+        if let Some(came) = all_there(project, system, pipeline, agenda, &interval).await? {
+            let until = interval.end.to_utc();
+            let at = missing_at.map_or(came, |missing| missing.max(came)).max(until).min(now);
+            return Ok(Some(Arrived { at, until }));
         }
         interval = agenda.cadence.previous(&interval);
     }
     Ok(None)
 }
 
+/// When the last of the exports of an interval's last day came; nothing where one is missing.
 async fn all_there(
     project: &Project,
     system: &System,
     pipeline: &Pipeline,
     agenda: &Agenda,
     interval: &Interval,
-) -> Result<bool, RunError> {
+) -> Result<Option<DateTime<Utc>>, RunError> {
+    let mut came = DateTime::<Utc>::MIN_UTC;
     let last_day = (interval.end - Duration::nanoseconds(1)).date_naive();
     for source in agenda.schedule.exports.iter().filter_map(|name| pipeline.sources.get(name)) {
         let store = open_exports(project, &source.store, system)?;
-        if !has_export_of(&store.store, source, last_day).await? {
-            return Ok(false);
-        }
+        let Some(at) = arrival_of(&store.store, source, last_day).await? else { return Ok(None) };
+        // A store that does not know says 1970.
+        came = came.max(if at.timestamp() == 0 { system.clock.now() } else { at });
     }
-    Ok(true)
+    Ok(Some(came))
 }

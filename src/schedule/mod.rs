@@ -10,5 +10,4 @@ mod serve;
 mod ticks;
 mod upkeep;
 
-pub use look::signals;
 pub use serve::{Observers, Serving, serve};

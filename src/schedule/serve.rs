@@ -214,8 +214,9 @@ impl<'a> House<'a> {
         let now = self.serving.system.clock.now();
         one.busy = Some((since, now));
         match how {
-            Ok(Ok(Ended::Done)) => {
+            Ok(Ok(Ended::Done { failed })) => {
                 one.failures = 0;
+                one.failed_at = failed.then_some(now);
                 one.look_at = now;
                 for other in self.watched.values_mut() {
                     if other.agenda.schedule.after.iter().any(|(awaited, _)| *awaited == name) {

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
@@ -47,13 +47,13 @@ pub async fn find(store: &Arc<dyn ObjectStore>, store_url: &str, source: &Source
     Ok(Inventory { source: Some(source.name.clone()), store_url: store_url.to_owned(), exports })
 }
 
-/// Whether the source has an export of a date: one request where the date is all that its name leaves open, otherwise one
-/// listing of its folder.
-pub async fn has_export_of(
+/// Since when the source has an export of a date, as its store says; nothing where it has none. One request where the date is
+/// all that its name leaves open, otherwise one listing of its folder.
+pub async fn arrival_of(
     store: &Arc<dyn ObjectStore>,
     source: &Source,
     date: NaiveDate,
-) -> Result<bool, SourceError> {
+) -> Result<Option<DateTime<Utc>>, SourceError> {
     let pattern = Pattern::new(&source.pattern);
     let failed = |path: &str, cause| SourceError::Store {
         of: source.name.clone(),
@@ -63,15 +63,16 @@ pub async fn has_export_of(
     };
     let looked = match pattern.name_on(date) {
         Some(path) => match Path::parse(&path) {
-            Ok(parsed) => store.head(&parsed).await.map(|_| true),
+            Ok(parsed) => store.head(&parsed).await.map(|meta| Some(meta.last_modified)),
             Err(cause) => return Err(failed(&path, cause.into())),
         },
-        None => list(store, &pattern)
-            .await
-            .map(|all| all.iter().any(|meta| pattern.matches(meta.location.as_ref()).flatten() == Some(date))),
+        None => list(store, &pattern).await.map(|all| {
+            let dated = all.iter().filter(|meta| pattern.matches(meta.location.as_ref()).flatten() == Some(date));
+            dated.map(|meta| meta.last_modified).min()
+        }),
     };
     match looked {
-        Err(object_store::Error::NotFound { .. }) => Ok(false),
+        Err(object_store::Error::NotFound { .. }) => Ok(None),
         Err(cause) => Err(failed(&pattern.folder, cause)),
         Ok(found) => Ok(found),
     }

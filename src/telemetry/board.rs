@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::base::{Event, Observer, PipelineName, RunEnd, Scheduling, StepOutcome};
 use crate::system::Clock;
+use crate::telemetry::is_over;
 
 /// Lines kept for the page.
 const LINES: usize = 200;
@@ -41,7 +42,7 @@ pub struct PipelineState {
     /// The interval that should have been published by now.
     pub late: Option<String>,
     pub run: Option<RunState>,
-    /// The last failure since the last publication.
+    /// The last failure since the last publication, of this scheduler or of anybody else.
     pub failure: Option<Failure>,
 }
 
@@ -197,7 +198,11 @@ impl PipelineState {
                         self.late = None;
                     }
                 }
-                if matches!(self.state, State::Starting | State::Waiting) {
+                if self.failure.as_ref().is_some_and(|f| is_over(f.at, f.again.is_some(), head.as_ref())) {
+                    self.failure = None;
+                }
+                let mended = self.state == State::Failed && self.failure.is_none();
+                if mended || matches!(self.state, State::Starting | State::Waiting) {
                     self.state = State::Idle;
                 }
             }

@@ -1,5 +1,6 @@
 //! Figures for Prometheus, in the `OpenMetrics` text format. Names and labels are an interface: docs/operations.md lists them.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,7 +16,8 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::base::{Event, Observer, PipelineName, Scheduling, StepOutcome};
-use crate::system::Usage;
+use crate::system::{Clock, Usage};
+use crate::telemetry::is_over;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Of {
@@ -48,9 +50,21 @@ struct MessageState {
 
 type Instants = Family<Of, Gauge<f64, AtomicU64>>;
 
+/// What is wrong with a pipeline, until a good run of anybody ends it.
+#[derive(Default)]
+struct Trouble {
+    /// When its last run failed, and whether it is tried again by itself.
+    failed: Option<(DateTime<Utc>, bool)>,
+    /// The interval that should have been published.
+    late: Option<String>,
+}
+
 /// Every figure, counted since the process began.
 #[derive(Clone)]
 pub struct Metrics {
+    clock: Clock,
+    /// By pipeline: each has several observers.
+    troubles: Arc<Mutex<BTreeMap<String, Trouble>>>,
     registry: Arc<Registry>,
     running: Gauge,
     runs: Family<Ended, Counter>,
@@ -77,9 +91,11 @@ fn from_a_second() -> Histogram {
 }
 
 impl Metrics {
-    pub fn new(pipelines: impl IntoIterator<Item = PipelineName>) -> Self {
+    pub fn new(clock: &Clock, pipelines: impl IntoIterator<Item = PipelineName>) -> Self {
         let mut registry = Registry::default();
         let all = Self {
+            clock: clock.clone(),
+            troubles: Arc::default(),
             registry: Arc::new(Registry::default()),
             running: Gauge::default(),
             runs: Family::default(),
@@ -229,6 +245,8 @@ impl Observer for Counting {
 impl Counting {
     fn scheduled(&self, what: &Scheduling) {
         let (all, of) = (&self.all, &self.of);
+        let mut troubles = all.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        let trouble = troubles.entry(of.pipeline.clone()).or_default();
         match what {
             Scheduling::Adopted { next: Some(next) } => {
                 all.next_fire.get_or_create(of).set(seconds(*next));
@@ -237,18 +255,24 @@ impl Counting {
                 if let Some(next) = next {
                     all.next_fire.get_or_create(of).set(seconds(*next));
                 }
-                if let Some((_, at)) = head {
+                if let Some((as_of, at)) = head {
                     all.published_at.get_or_create(of).set(seconds(*at));
+                    self.in_time(trouble, as_of);
+                }
+                if trouble.failed.is_some_and(|(at, again)| is_over(at, again, head.as_ref())) {
+                    self.mended(trouble);
                 }
             }
-            Scheduling::Ended { .. } => {
-                all.failures.get_or_create(of).set(0);
-                all.late.get_or_create(of).set(0);
+            Scheduling::Ended { as_of, .. } => {
+                self.mended(trouble);
+                self.in_time(trouble, as_of);
             }
-            Scheduling::Failed { .. } => {
+            Scheduling::Failed { again, .. } => {
+                trouble.failed = Some((all.clock.now(), again.is_some()));
                 all.failures.get_or_create(of).inc();
             }
-            Scheduling::Late { .. } => {
+            Scheduling::Late { as_of } => {
+                trouble.late = Some(as_of.clone());
                 all.late.get_or_create(of).set(1);
             }
             Scheduling::Skipped { .. } => {
@@ -258,6 +282,19 @@ impl Counting {
             | Scheduling::Superseded
             | Scheduling::Due { .. }
             | Scheduling::Waiting { .. } => {}
+        }
+    }
+
+    fn mended(&self, trouble: &mut Trouble) {
+        trouble.failed = None;
+        self.all.failures.get_or_create(&self.of).set(0);
+    }
+
+    /// What is published up to here is late no more.
+    fn in_time(&self, trouble: &mut Trouble, as_of: &str) {
+        if trouble.late.as_deref().is_some_and(|late| as_of >= late) {
+            trouble.late = None;
+            self.all.late.get_or_create(&self.of).set(0);
         }
     }
 }

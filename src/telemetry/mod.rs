@@ -13,6 +13,8 @@ mod traces;
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+
 use crate::base::{Observer, PipelineName, Tee};
 use crate::config::Project;
 use crate::system::System;
@@ -27,6 +29,12 @@ pub use traces::Traces;
 pub struct TelemetryError {
     pub variable: &'static str,
     pub why: String,
+}
+
+/// Whether a failure is over, seen when nothing is due: it was to be tried again, and somebody has accounted for it since; or
+/// what readers follow was published after it, by whomever.
+fn is_over(failed_at: DateTime<Utc>, again: bool, head: Option<&(String, DateTime<Utc>)>) -> bool {
+    again || head.is_some_and(|(_, published_at)| *published_at > failed_at)
 }
 
 /// What is sent elsewhere while a process works, where that is asked for.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use super::{Board, Metrics, State};
 use crate::base::{Event, PipelineName, RunEnd, Scheduling, StepOutcome};
 use crate::system::{Clock, Usage};
@@ -34,7 +36,8 @@ fn scheduled(what: Scheduling) -> Event {
 
 #[test]
 fn metrics_count_what_happens() {
-    let metrics = Metrics::new([name()]);
+    let clock: Clock = "2024-01-03T02:30:00Z..2024-01-04T00:00:00Z".parse().expect("a clock");
+    let metrics = Metrics::new(&clock, [name()]);
     let text = |metrics: &Metrics| metrics.text(Usage { resident_bytes: 5, cpu_ms: 1500, started_s: 9 }).expect("text");
     let first = text(&metrics);
     for zero in [
@@ -79,6 +82,63 @@ fn metrics_count_what_happens() {
     ] {
         assert!(all.contains(line), "{line} in {all}");
     }
+}
+
+/// A failure or a missing publication as this process learns of it, and then what it sees of the chain.
+#[test]
+fn what_another_process_publishes_ends_a_failure_and_a_lateness() {
+    let clock: Clock = "2024-01-03T02:30:00Z..2024-01-04T00:00:00Z".parse().expect("a clock");
+    let at = |text: &str| text.parse::<DateTime<Utc>>().expect("an instant");
+    let (old, again) = (at("2024-01-02T02:31:00Z"), at("2024-01-03T03:00:00Z"));
+    for (again, before, after) in [(None, old, again), (Some(again), old, old)] {
+        let metrics = Metrics::new(&clock, [name()]);
+        let board = Board::new(&clock, [(name(), String::new(), false)]);
+        let see = |what: Scheduling| {
+            // Each look and each upkeep has observers of its own.
+            metrics.observer(Some(&name())).see(&scheduled(what.clone()));
+            board.observer(Some(&name())).see(&scheduled(what));
+        };
+        let idle = |as_of: &str, at| see(Scheduling::Idle { next: None, head: Some((as_of.to_owned(), at)) });
+        let stands = || {
+            let state = board.pipelines().remove(&name()).expect("the pipeline");
+            let usage = Usage { resident_bytes: 5, cpu_ms: 1500, started_s: 9 };
+            let text = metrics.text(usage).expect("text");
+            let figure = |metric: &str| {
+                let line = text.lines().find_map(|l| l.strip_prefix(&format!("{metric}{{pipeline=\"shop\"}} ")));
+                line.expect("the metric").to_owned()
+            };
+            let figures = (figure("matins_consecutive_failures"), figure("matins_late"));
+            (state.state, state.failure.is_some(), state.late.is_some(), figures)
+        };
+        let failures = |failures: &str, late: &str| (failures.to_owned(), late.to_owned());
+        let (as_of, why) = ("2024-01-03".to_owned(), "the disk is full".to_owned());
+        see(Scheduling::Late { as_of: as_of.clone() });
+        see(Scheduling::Failed { as_of: as_of.clone(), why: why.clone(), again });
+        see(Scheduling::Failed { as_of, why, again });
+        assert_eq!(stands(), (State::Failed, true, true, failures("2", "1")));
+        if again.is_none() {
+            idle("2024-01-02", before);
+            assert_eq!(stands(), (State::Failed, true, true, failures("2", "1")), "it stood before the failure");
+        }
+        idle("2024-01-02", after);
+        assert_eq!(stands(), (State::Idle, false, true, failures("0", "1")), "the interval is still missing");
+        idle("2024-01-03", after);
+        assert_eq!(stands(), (State::Idle, false, false, failures("0", "0")));
+    }
+}
+
+/// Catching up ends the intervals before the late one first.
+#[test]
+fn a_run_of_an_earlier_interval_leaves_the_late_one_late() {
+    let clock: Clock = "2024-01-03T07:00:00Z..2024-01-04T00:00:00Z".parse().expect("a clock");
+    let metrics = Metrics::new(&clock, [name()]);
+    let observer = metrics.observer(Some(&name()));
+    let late = || metrics.text(Usage::default()).expect("text").contains("matins_late{pipeline=\"shop\"} 1");
+    observer.see(&scheduled(Scheduling::Late { as_of: "2024-01-03".to_owned() }));
+    observer.see(&scheduled(Scheduling::Ended { as_of: "2024-01-02".into(), snapshot: 2, published: true }));
+    assert!(late());
+    observer.see(&scheduled(Scheduling::Ended { as_of: "2024-01-03".into(), snapshot: 3, published: true }));
+    assert!(!late());
 }
 
 #[test]

@@ -267,6 +267,30 @@ fn those_who_look_after_it_are_told_once_that_it_fails_and_once_that_it_works_ag
     assert_eq!(subjects(&project)[1..], ["shop works again, as of 2024-01-03", "shop works again, as of 2024-01-04"]);
 }
 
+/// The metrics and the page are of this scheduler, and what is wrong may be mended by anybody.
+#[test]
+fn a_failure_is_over_when_a_person_has_published_since() {
+    let project = shop("{cron: \"30 2 * * *\"}");
+    live(&project, "2024-01-01T10:00:00Z", "2024-01-02T12:00:00Z");
+    project.write("exports/orders/2024-01-02.csv", format!("{HEADER}x,2024-01-02,10.00,a\nx,2024-01-02,20.00,b\n"));
+    // A minute is a second, and the next fire far away.
+    let clock = format!("2024-01-03T02:29:00Z x60 since {}", seconds_ago(0));
+    let serving = Serving::by_clock(&project, Some(&clock), &[]);
+    let failures = || {
+        let (.., metrics) = serving.get("/metrics");
+        let line = metrics.lines().find_map(|l| l.strip_prefix("matins_consecutive_failures{pipeline=\"shop\"} "));
+        line.expect("the metric").to_owned()
+    };
+    let failed = serving.until("it fails", |s| !s["pipelines"]["shop"]["failure"].is_null());
+    assert_eq!((&failed["pipelines"]["shop"]["failure"]["again"], failures().as_str()), (&Value::Null, "1"));
+    project.write("exports/orders/2024-01-02.csv", format!("{HEADER}x,2024-01-02,10.00,a\ny,2024-01-02,20.00,b\n"));
+    project.matins(&["run", "--as-of", "2024-01-03"]).ok();
+    let mended = serving.until("it is mended", |s| s["pipelines"]["shop"]["failure"].is_null());
+    let shop = &mended["pipelines"]["shop"];
+    assert_eq!((shop["state"].as_str(), shop["as_of"].as_str()), (Some("idle"), Some("2024-01-03")));
+    assert_eq!(failures(), "0");
+}
+
 /// What fails may be the very place of the exports, so telling must not need it.
 #[test]
 fn it_is_told_although_the_exports_cannot_be_reached() {
