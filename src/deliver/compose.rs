@@ -11,7 +11,7 @@ use super::{DeliverError, Signer};
 use crate::base::{AsOf, Fingerprint, PipelineName, Recipe};
 use crate::config::{Destination, Mail};
 use crate::lake::{Envelope, MessageKind};
-use crate::report::Rendered;
+use crate::report::{Rendered, UNSUBSCRIBE};
 
 /// What a message is about: two letters with the same one are the same message, sent again.
 #[derive(Debug, Clone)]
@@ -127,7 +127,11 @@ pub fn compose(
         }
     }
     let mime = match content {
-        Content::Report { rendered, files } => head.multipart(parts(&id, rendered, files)),
+        Content::Report { rendered, files } => {
+            // A person who follows a link wants a page more than a mail to write.
+            let way = ways.iter().find(|way| way.starts_with("https:")).or(ways.first());
+            head.multipart(parts(&id, rendered, way.map(String::as_str), files))
+        }
         Content::Plain { text, .. } => {
             head.singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(text.to_owned()))
         }
@@ -154,9 +158,12 @@ pub fn compose(
     Ok(Message { envelope, bytes: mime.formatted() })
 }
 
-fn parts(id: &str, rendered: &Rendered, files: &[Attached]) -> MultiPart {
-    let text = SinglePart::builder().header(ContentType::TEXT_PLAIN).body(rendered.text.clone());
-    let html = SinglePart::builder().header(ContentType::TEXT_HTML).body(rendered.mail_html.clone());
+/// `way` is the recipient's own to leave the list.
+fn parts(id: &str, rendered: &Rendered, way: Option<&str>, files: &[Attached]) -> MultiPart {
+    let with = |text: &str, way: Option<String>| way.map_or_else(|| text.to_owned(), |w| text.replace(UNSUBSCRIBE, &w));
+    let in_html = way.map(|w| w.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;"));
+    let text = SinglePart::builder().header(ContentType::TEXT_PLAIN).body(with(&rendered.text, way.map(str::to_owned)));
+    let html = SinglePart::builder().header(ContentType::TEXT_HTML).body(with(&rendered.mail_html, in_html));
     let alternative = MultiPart::alternative().boundary(format!("matins-a-{id}")).singlepart(text);
     let alternative = if rendered.images.is_empty() {
         alternative.singlepart(html)

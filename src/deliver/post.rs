@@ -12,6 +12,7 @@ use super::{DeliverError, Fault};
 use crate::base::ChannelName;
 use crate::config::ChannelKind;
 use crate::lake::Envelope;
+use crate::report::UNSUBSCRIBE;
 
 /// Slack cuts a header at 150 characters and refuses a section of more than 3000.
 const HEADER: usize = 150;
@@ -44,8 +45,10 @@ pub fn compose_post(
         Content::Plain { subject, text } => (subject, text),
     };
     let subject = subject.replace(['\r', '\n'], " ");
+    // Nobody leaves a channel by a link in it.
+    let text: String = text.split_inclusive('\n').filter(|line| !line.contains(UNSUBSCRIBE)).collect();
     let body = match kind {
-        ChannelKind::Slack => slack(&subject, text, links),
+        ChannelKind::Slack => slack(&subject, &text, links),
         ChannelKind::Webhook { .. } => json!({
             "version": 1,
             "id": id,

@@ -1,6 +1,8 @@
 //! The pages around reports: an index by date, and for each figure a page that says why it is what it is. Their templates are
 //! the program's own, because what they say is the same for every project.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use tera::{Context, Tera};
 
@@ -125,6 +127,12 @@ pub fn with_sources(html: &str, locale: Locale, input: &ReportInput) -> String {
     }
 }
 
+/// The names of the figures whose explanation a page leads to.
+pub fn explained(html: &str) -> BTreeSet<String> {
+    let links = html.split("href=\"../why/").skip(1).filter_map(|rest| rest.split_once(".html\""));
+    links.map(|(name, _)| name.to_owned()).collect()
+}
+
 /// The newest day first.
 pub fn index_page(pipeline: &str, all: &[Archived]) -> Result<String, tera::Error> {
     let mut sorted: Vec<&Archived> = all.iter().collect();
@@ -201,6 +209,7 @@ mod tests {
                 && page.ends_with("</nav>\n</body></html>"),
             "{page}"
         );
+        assert_eq!(explained(&page).into_iter().collect::<Vec<_>>(), ["net"]);
         assert!(with_sources("<p>a part</p>", Locale::ZhHans, &input).contains("这些数字从何而来？"));
     }
 

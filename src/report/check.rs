@@ -1,6 +1,7 @@
 //! Finds a template's mistakes before the night does, by rendering it on made-up rows: many, none, and too few to show.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::{Months, NaiveDate};
 
@@ -10,10 +11,10 @@ use crate::base::{AsOf, Diagnostic, Diagnostics, Fingerprint, Place, SourceText,
 use crate::config::{Kpi, Locale, Report, Severity, Unit};
 use crate::lake::{Alert, AlertKind, Balance, CheckOutcome, CheckStatus};
 
-/// Mail readers cut a message off at about a hundred thousand bytes.
-const TOO_LARGE: usize = 95_000;
+/// Bytes of HTML. Mail readers cut a message off at about a hundred thousand.
+pub const LARGEST_MAIL: usize = 95_000;
 /// What `context` makes, and nothing else (a test holds the two together).
-pub(super) const KNOWN: [&str; 25] = [
+pub(super) const KNOWN: [&str; 27] = [
     "lang",
     "medium",
     "theme",
@@ -39,6 +40,8 @@ pub(super) const KNOWN: [&str; 25] = [
     "kpi",
     "data",
     "quality",
+    "page",
+    "unsubscribe",
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,8 +104,11 @@ fn check_with(
     for (fill, locale) in fills.iter().flat_map(|fill| tongues.iter().map(move |locale| (fill, *locale))) {
         let input = fixture(kpis, schemas, *fill);
         match render(templates, report, &input, locale) {
-            Ok(rendered) if *fill == Fill::Full && locale == Locale::default() => {
-                found.extend(about(templates, report, source, kpis, schemas, &rendered));
+            Ok(rendered) if *fill == Fill::Full => {
+                if locale == Locale::default() {
+                    found.extend(repeatable(templates, report, source, &input, &rendered));
+                }
+                found.extend(size(source, locale, &rendered));
             }
             Ok(_) => {}
             Err(ReportError::Render { mistakes, .. }) => {
@@ -125,26 +131,32 @@ fn check_with(
     found
 }
 
-/// What can be said of a page that renders: is it the same each time, and does it fit into a mail?
-fn about(
+/// A page that renders is the same each time.
+fn repeatable(
     templates: &Templates,
     report: &Report,
-    source: &std::sync::Arc<SourceText>,
-    kpis: &[Kpi],
-    schemas: &BTreeMap<String, Vec<TableColumn>>,
+    source: &Arc<SourceText>,
+    input: &ReportInput,
     rendered: &Rendered,
 ) -> Diagnostics {
     let mut found = Diagnostics::default();
-    let again = render(templates, report, &fixture(kpis, schemas, Fill::Full), Locale::default());
-    if again.is_ok_and(|again| again.html != rendered.html) {
+    if render(templates, report, input, Locale::default()).is_ok_and(|again| again.html != rendered.html) {
         let message = "the template gives another page for the same figures";
         let help = "a map has no order of its own: loop over `map | keys | sort`, or over a list";
         found.push(Diagnostic::error("template-not-repeatable", message).at(Place::file(source)).help(help));
     }
-    if rendered.mail_html.len() > TOO_LARGE {
-        let size = rendered.mail_html.len();
-        let message = format!("the mail has {size} bytes of HTML on a small fixture; readers cut at about 100,000");
-        let help = format!("show fewer rows or tables: at most {TOO_LARGE} bytes");
+    found
+}
+
+/// And fits into a mail, in the language it was rendered in.
+fn size(source: &Arc<SourceText>, locale: Locale, rendered: &Rendered) -> Diagnostics {
+    let mut found = Diagnostics::default();
+    let size = rendered.mail_html.len();
+    if size > LARGEST_MAIL {
+        let language = locale.tag();
+        let message =
+            format!("the mail in {language} has {size} bytes of HTML on a small fixture; readers cut at about 100,000");
+        let help = format!("show fewer rows or tables: at most {LARGEST_MAIL} bytes");
         found.push(Diagnostic::error("large-report", message).at(Place::file(source)).help(help));
     }
     found
@@ -234,6 +246,8 @@ pub(super) fn fixture(kpis: &[Kpi], schemas: &BTreeMap<String, Vec<TableColumn>>
         alerts: kpis.iter().filter(|_| fill == Fill::Full).map(alert).collect(),
         restatements: kpis.iter().filter(|_| fill != Fill::Empty).map(restatement).collect(),
         tables: schemas.iter().map(|(name, columns)| (name.clone(), table(columns, fill))).collect(),
+        page: (fill == Fill::Full).then(|| "https://reports.example.com/page.html".to_owned()),
+        unsubscribe: fill == Fill::Full,
     }
 }
 

@@ -3,7 +3,8 @@
 //! `lang`, `medium` (`web` or `mail`), `theme`, `title`, `pipeline`, `report`, `as_of`, `through` (the last day in the figures), `interval`, `time_zone`, `content`,
 //! `reproducible`, `currency`, `period_text`, `preheader`, `changes`, `alerts`,
 //! `restatements`, `kpis` (the ones the pipeline names), `headline` (the
-//! first six), `others`, `kpi.<name>` (of any KPI), `data.<name>.columns` and `.rows`, `quality`, `template` (its file).
+//! first six), `others`, `kpi.<name>` (of any KPI), `data.<name>.columns` and `.rows`, `quality`, `template` (its file); `page` and
+//! `unsubscribe`, which a page has none of.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,7 @@ use tera::{Context, Value};
 use super::alerts::{gravest, said};
 use super::changes::what_changed;
 use super::headline::{Headline, TOO_FEW, headline, relative, rests_on_people};
-use super::input::{Cell, ColumnType, ReportInput, Restatement, Table};
+use super::input::{Cell, ColumnType, ReportInput, Restatement, Table, UNSUBSCRIBE};
 use super::number::{NOTHING, in_unit, long_date, short_date, tame};
 use super::theme::Theme;
 use super::words::Words;
@@ -192,6 +193,10 @@ pub(super) fn context(
         input.tables.iter().map(|(name, table)| (name.clone(), value_of(table))).collect();
     context.insert_value("data", Value::from(data));
     context.insert("quality", &view.quality);
+    // The page is the same wherever it is shown: only what leaves the house says where it lies and how to get no more of it.
+    let leaves = medium != "web";
+    context.insert("page", &input.page.as_deref().filter(|_| leaves));
+    context.insert("unsubscribe", &(leaves && input.unsubscribe).then_some(UNSUBSCRIBE));
     context
 }
 

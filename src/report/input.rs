@@ -29,7 +29,14 @@ pub struct ReportInput {
     pub restatements: Vec<Restatement>,
     /// By the names the report's `data` gives them.
     pub tables: BTreeMap<String, Table>,
+    /// Where its page is read, when the project names a site. Messages lead there; the page does not say it of itself.
+    pub page: Option<String>,
+    /// Whether people can leave the list. A mail says how, and has `UNSUBSCRIBE` where the recipient's own way is put.
+    pub unsubscribe: bool,
 }
+
+/// Stands in a rendered mail and its text for what only the message to one recipient can say.
+pub const UNSUBSCRIBE: &str = "{unsubscribe}";
 
 /// What came in from one source.
 #[derive(Debug, Clone)]

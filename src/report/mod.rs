@@ -26,10 +26,12 @@ mod workbook;
 
 pub use alerts::alerts;
 pub use archive::{
-    Archived, Link, WhyCheck, WhyPage, WhyPart, WhySource, WhyTable, index_page, why_page, with_sources,
+    Archived, Link, WhyCheck, WhyPage, WhyPart, WhySource, WhyTable, explained, index_page, why_page, with_sources,
 };
-pub use check::{check, check_without_rows, made_up};
-pub use input::{Cell, ColumnType, KpiPoint, KpiSeries, ReportInput, Restatement, SourceLine, Table, TableColumn};
+pub use check::{LARGEST_MAIL, check, check_without_rows, made_up};
+pub use input::{
+    Cell, ColumnType, KpiPoint, KpiSeries, ReportInput, Restatement, SourceLine, Table, TableColumn, UNSUBSCRIBE,
+};
 pub use late::late;
 pub use number::of_unit;
 pub use template::{Image, Rendered, ReportError, Templates, compile, render};

@@ -377,6 +377,8 @@ fn input() -> ReportInput {
         ],
         kpis,
         tables,
+        page: None,
+        unsubscribe: false,
     }
 }
 
@@ -489,6 +491,62 @@ fn a_mail_holds_only_what_mail_programs_show() {
         assert!(mail.images.iter().all(|i| i.png.len() < 200_000));
         assert!(!html.contains("alt=\"\""), "every picture says what it shows");
         assert_eq!(render(&templates, &report(), &input(), locale).expect("again"), mail, "byte for byte");
+    }
+}
+
+/// One link to the archived page where there is one, and one out of the list where there is a way; the page has neither.
+#[test]
+fn a_mail_leads_to_its_page_and_out_of_the_list() {
+    let templates = compile(&shipped()).expect("templates");
+    let address = "https://reports.example.com/reports/customer-health/all.en.html";
+    for locale in Locale::ALL {
+        let alone = render(&templates, &report(), &input(), locale).expect("a report");
+        let told = ReportInput { page: Some(address.into()), unsubscribe: true, ..input() };
+        let told = render(&templates, &report(), &told, locale).expect("a report");
+        keep(&format!("links.{}.html", locale.tag()), &told.mail_html);
+        assert_eq!(told.html, alone.html, "the page is the same wherever it is shown");
+        assert_eq!(told.mail_html.matches("href=").count(), 2);
+        for link in [format!("href=\"{address}\""), format!("href=\"{UNSUBSCRIBE}\"")] {
+            let (_, tag) = told.mail_html.split_once(&link).unwrap_or_else(|| panic!("no {link}"));
+            let (tag, _) = tag.split_once('>').expect("the end of a tag");
+            assert!(tag.contains("style=\"color:#00639c\""), "Outlook wants its colour in the element: {tag}");
+        }
+        assert!(told.text.contains(address) && told.text.contains(UNSUBSCRIBE), "{}", told.text);
+        assert!(!alone.text.contains("https://") && !alone.text.contains(UNSUBSCRIBE));
+    }
+}
+
+/// The company's own colours are where the shipped ones were, in the page and in the mail.
+#[test]
+fn a_theme_of_ones_own_is_in_page_and_mail() {
+    let own = [
+        ("accent", "#5b2a86", "#14324d"),
+        ("page", "#fffefa", "#fdfdfb"),
+        ("around", "#ece7f2", "#f0efea"),
+        ("panel", "#f6f2fa", "#f4f6f7"),
+        ("ink", "#20182a", "#1c2126"),
+        ("muted", "#5d5468", "#59636d"),
+        ("good", "#006b5b", "#00639c"),
+        ("bad", "#9b3d12", "#a04a00"),
+        ("up", "#00806c", "#0072b2"),
+        ("down", "#c26a1b", "#c97500"),
+        ("dark_page", "#1b1622", "#191d21"),
+        ("dark_accent", "#cbb1e8", "#9cc9ec"),
+    ];
+    let lines: Vec<String> = own.iter().map(|(name, colour, _)| format!("{name}: \"{colour}\"\n")).collect();
+    let mut files = shipped();
+    let theme = format!("brand: Hartwell & Finch\nlogo: H & F\n{}", lines.concat());
+    files.insert("theme.yaml".into(), SourceText::new("report-templates/theme.yaml", theme));
+    let templates = compile(&files).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
+    let page = render(&templates, &report(), &input(), Locale::En).expect("a report");
+    keep("theme.html", &page.html);
+    keep("theme.mail.html", &page.mail_html);
+    for (medium, html) in [("page", &page.html), ("mail", &page.mail_html)] {
+        assert!(html.contains("H &amp; F") && !html.contains("Matins"), "the brand in the {medium}");
+        for (name, colour, shipped) in own {
+            assert!(html.contains(colour), "`{name}` in the {medium}");
+            assert!(!html.contains(shipped), "the shipped `{name}` is still in the {medium}");
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The archive of reports in the lake: beside the pages an index by date, and for each figure shown why it is what it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::human_count;
 use crate::config::Report;
@@ -18,7 +18,8 @@ pub async fn archived(shop: &Workshop) -> Result<Vec<Archived>, RunError> {
     Ok(bytes.and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or_default())
 }
 
-/// Writes the pages that explain the figures of a snapshot, and lists a report of it. All of it can be written again at any
+/// Writes the pages that explain the figures of a snapshot, those its reports list and those they lead to besides, and lists a
+/// report of it. All of it can be written again at any
 /// time from what the lake holds, so nothing here decides anything.
 pub(super) async fn keep(
     shop: &Workshop,
@@ -26,10 +27,11 @@ pub(super) async fn keep(
     number: u64,
     values: &[KpiValue],
     reports: &[&Report],
+    led_to: &BTreeSet<String>,
 ) -> Result<(), RunError> {
     let why = paths::why(&shop.pipeline.name, &publication.as_of.replace(':', ""), number);
     let mut figures = Vec::new();
-    for found in explain_all(shop, number, publication, values).await? {
+    for found in explain_all(shop, number, publication, values, led_to).await? {
         let (name, path) = (found.kpi.label.clone(), format!("{why}/{}.html", found.kpi.name));
         let html = report::why_page(&page_of(shop, &found)).map_err(|e| failed(&e))?;
         shop.lake.put(&path, html.into_bytes()).await?;

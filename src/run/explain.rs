@@ -91,16 +91,17 @@ pub async fn explain(
     Ok(Explained { page, ..told(kpi, &node.stage, (snapshot, &publication), values, restated, tables, &sources) })
 }
 
-/// The last closed period of every KPI that reports show, all from one snapshot; what is restated is what this snapshot says
+/// The last closed period of every KPI that reports list or are `led_to` by name, all from one snapshot; what is restated is what this snapshot says
 /// otherwise than the one before it.
 pub(super) async fn explain_all(
     shop: &Workshop,
     snapshot: u64,
     publication: &Publication,
     all: &[KpiValue],
+    led_to: &BTreeSet<String>,
 ) -> Result<Vec<Explained>, RunError> {
     let mut lines = Vec::new();
-    for kpi in shop.pipeline.kpis.iter().filter(|k| k.shown) {
+    for kpi in shop.pipeline.kpis.iter().filter(|k| k.shown || led_to.contains(k.name.as_str())) {
         let of_kpi = || all.iter().filter(|v| v.kpi == kpi.name);
         let closed = of_kpi().filter(|v| !v.point.provisional && v.dimension.is_none()).map(|v| v.point.period).max();
         let (Some(node), Some(period)) = (node(shop, &kpi.table), closed) else { continue };

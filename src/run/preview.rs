@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::base::{Cadence, Diagnostic, start_of_day};
 use crate::config::{Locale, Report};
+use crate::lake::paths;
 use crate::plan::Graph;
 use crate::report::{self, ReportInput, TableColumn};
 use crate::run::burst::Group;
@@ -29,11 +30,12 @@ pub async fn preview(shop: &Workshop, named: Option<&str>, locale: Locale, made_
     let head = if made_up { None } else { shop.lake.head(&shop.pipeline.name).await? };
     let published = head.as_ref().and_then(|m| Some((m.number, m.publication.as_ref()?)));
     let input = match published {
-        Some((_, publication)) => {
+        Some((number, publication)) => {
             let everything = BTreeMap::new();
             let group = Group { locale, filter: &everything, recipients: vec![] };
             let sheets = Sheets::of(shop, publication, std::slice::from_ref(one)).await?;
-            view(shop, one, publication, &sheets, &group).await?
+            let folder = paths::report(&shop.pipeline.name, &publication.as_of.replace(':', ""), number, &one.name);
+            view(shop, one, publication, &sheets, &group, &format!("{folder}/{}", group.stem())).await?
         }
         None => fixture(shop, one).await?,
     };

@@ -42,7 +42,7 @@ pub async fn report(
 ) -> Result<Vec<Rendered>, RunError> {
     let mut all = Vec::new();
     let mut sheets: Option<Sheets<'_>> = None;
-    let mut new = Vec::new();
+    let (mut new, mut led_to) = (Vec::new(), BTreeSet::new());
     let mut addressed = Vec::new();
     for one in &shop.pipeline.reports {
         addressed.push(burst::addressed(shop, publication, one).await?);
@@ -61,13 +61,14 @@ pub async fn report(
             Some(sheets) => sheets,
             None => sheets.insert(Sheets::of(shop, publication, &addressed).await?),
         };
-        let ids = pages(shop, one, publication, sheets, &folder, mail, late).await?;
+        let (ids, explained) = pages(shop, one, publication, sheets, &folder, mail, late).await?;
+        led_to.extend(explained);
         new.push(one);
         shop.lake.put(&done, serde_json::to_vec(&ids).unwrap_or_default()).await?;
         all.push((one.name.to_string(), path, ids));
     }
     if let Some(sheets) = sheets.filter(|_| !new.is_empty())
-        && let Err(error) = archive::keep(shop, publication, number, &sheets.values, &new).await
+        && let Err(error) = archive::keep(shop, publication, number, &sheets.values, &new, &led_to).await
     {
         // The reports stand, and the next one lists itself.
         let message = format!("the archive of reports is not up to date: {}", describe(&error));
@@ -87,7 +88,8 @@ pub async fn report(
     Ok(reports)
 }
 
-/// The pages of one report, one for all who see the same, and with `mail` their messages; gives back the messages' ids.
+/// The pages of one report, one for all who see the same, and with `mail` their messages; gives back the messages' ids, and
+/// which figures' explanations the pages lead to.
 async fn pages(
     shop: &Workshop,
     one: &Report,
@@ -96,19 +98,20 @@ async fn pages(
     folder: &str,
     mail: bool,
     late: Option<DateTime<Utc>>,
-) -> Result<Vec<String>, RunError> {
+) -> Result<(Vec<String>, BTreeSet<String>), RunError> {
     let templates = Arc::new(compile(shop)?);
     let groups = groups(one);
     let each = groups.iter().map(|group| {
         let templates = Arc::clone(&templates);
         async move {
-            let view = Arc::new(view(shop, one, publication, sheets, group).await?);
-            let rendered = draw(Arc::clone(&templates), one, &view, group.locale).await?;
             let stem = format!("{folder}/{}", group.stem());
+            let view = Arc::new(view(shop, one, publication, sheets, group, &stem).await?);
+            let rendered = draw(Arc::clone(&templates), one, &view, group.locale).await?;
             let page = report::with_sources(&rendered.html, group.locale, &view);
+            let explained = report::explained(&page);
             shop.lake.put(&format!("{stem}.html"), page.into_bytes()).await?;
             if !mail || group.recipients.is_empty() || !worth_sending(one, publication) {
-                return Ok(vec![]);
+                return Ok::<_, RunError>((vec![], explained));
             }
             let files = files(shop, &templates, one, &view, &rendered, group.locale).await?;
             for file in &files {
@@ -121,15 +124,33 @@ async fn pages(
                 Some(due) => report::late(rendered, group.locale, &due.with_timezone(&shop.pipeline.time_zone)),
                 None => rendered,
             };
+            tell_size(shop, one, group, &rendered);
             let letters: Vec<Letter<'_>> =
                 group.recipients.iter().map(|r| letter(shop, one, &view.as_of, &r.to)).collect();
             let post = Post::of(shop);
             let content = Content::Report { rendered: &rendered, files: &files };
-            outbox::enqueue(&post, outbox::composed(&post, &letters, content, &links)?).await
+            let ids = outbox::enqueue(&post, outbox::composed(&post, &letters, content, &links)?).await?;
+            Ok((ids, explained))
         }
     });
-    let ids: Vec<Vec<String>> = futures::stream::iter(each).buffered(shop.engine.cores().max(1)).try_collect().await?;
-    Ok(ids.concat())
+    let made: Vec<(Vec<String>, BTreeSet<String>)> =
+        futures::stream::iter(each).buffered(shop.engine.cores().max(1)).try_collect().await?;
+    let (ids, explained): (Vec<_>, Vec<_>) = made.into_iter().unzip();
+    Ok((ids.concat(), explained.into_iter().flatten().collect()))
+}
+
+/// By night a table may be longer than any that `check` makes up. The mail goes out whole; who cuts it is its reader.
+fn tell_size(shop: &Workshop, one: &Report, group: &Group<'_>, rendered: &report::Rendered) {
+    let size = rendered.mail_html.len();
+    if size <= report::LARGEST_MAIL || !group.recipients.iter().any(|r| matches!(r.to, Destination::Address(_))) {
+        return;
+    }
+    let message = format!(
+        "report `{}` ({}) is a mail of {size} bytes of HTML, of which readers such as Gmail show about 100,000: show fewer rows or tables",
+        one.name,
+        group.stem()
+    );
+    shop.observer.see(&Event::Warning { message });
 }
 
 /// Whether a publication of a report is one that its recipients asked for.
@@ -357,12 +378,14 @@ impl<'p> Sheets<'p> {
     }
 }
 
+/// What one group of recipients sees. `stem` is where its page lies in the lake, without the ending.
 pub(super) async fn view(
     shop: &Workshop,
     one: &Report,
     publication: &Publication,
     sheets: &Sheets<'_>,
     group: &Group<'_>,
+    stem: &str,
 ) -> Result<ReportInput, RunError> {
     let zone = shop.pipeline.time_zone;
     let start = AsOf(publication.start.with_timezone(&zone));
@@ -394,6 +417,8 @@ pub(super) async fn view(
         alerts: if dimensions.is_none() { publication.alerts.clone() } else { vec![] },
         restatements: kpis::restatements(shop, &sheets.values, dimensions.as_ref()),
         tables,
+        page: shop.project.site.as_ref().map(|site| format!("{site}/{stem}.html")),
+        unsubscribe: !shop.project.mail.unsubscribe.is_empty(),
     })
 }
 
