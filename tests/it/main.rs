@@ -9,6 +9,7 @@
     reason = "a test says what it means"
 )]
 
+mod basket;
 mod burst;
 mod check;
 mod churn;
