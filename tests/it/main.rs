@@ -16,6 +16,7 @@ mod churn;
 mod cli;
 mod crm;
 mod faults;
+mod growth;
 mod hostile;
 mod incremental;
 mod kpis;
