@@ -198,3 +198,115 @@ fn a_contract_that_was_renewed_once_ends_with_the_next() {
         ]
     );
 }
+
+/// bob comes back after a pause of ten days and pays more, dan renews and pays less, cid leaves, eve is new, fay has renewed by the
+/// source's word alone, and nobody knows what hal pays.
+const RECURRING: &str = "
+    SELECT concat(who, starts_on) AS contract_id, who AS customer_key, CAST(starts_on AS DATE) AS starts_on,
+           CAST(ends_on AS DATE) AS ends_on, CASE WHEN who = 'fay' THEN TRUE END AS renewed,
+           CAST(monthly AS DECIMAL(18, 4)) AS monthly
+    FROM (VALUES ('ann', '2024-01-01', NULL, 100), ('bob', '2024-01-01', '2024-03-01', 50), ('bob', '2024-03-11', NULL, 70),
+                 ('cid', '2024-01-01', '2024-03-01', 80), ('dan', '2024-01-01', '2024-04-01', 60), ('dan', '2024-04-01', NULL, 40),
+                 ('eve', '2024-02-10', NULL, 30), ('fay', '2024-01-01', '2024-04-01', 10),
+                 ('hal', '2024-01-01', '2024-03-01', NULL))
+         AS t (who, starts_on, ends_on, monthly)";
+
+#[test]
+fn what_contracts_bring_and_which_are_renewed() {
+    let project = unmade(
+        &[
+            "churn/churn/recurring.sql",
+            "churn/kpi/contract_retention.sql",
+            "churn/kpi/revenue_churn.sql",
+            "churn/kpi/recurring_gross_retention.sql",
+            "churn/kpi/recurring_net_retention.sql",
+        ],
+        &[("core/contracts", RECURRING.to_owned())],
+    );
+    let figures = |as_of: &str, kpi: &str| {
+        project.matins(&["run", "--as-of", as_of]).ok();
+        let columns = "period; round(value, 4); numerator; denominator; provisional";
+        lines(&project, columns, &format!("FROM kpi.{kpi} ORDER BY period"))
+    };
+    // Due with February were bob, cid and hal, and bob came back within 15 days; with March dan and fay.
+    assert_eq!(figures("2024-04-16", "contract_retention")[2], "2024-03-01 null 2 2 true");
+    assert_eq!(figures("2024-04-17", "contract_retention")[2], "2024-03-01 1.0 2 2 false");
+    assert_eq!(
+        figures("2024-05-20", "contract_retention"),
+        [
+            "2024-01-01 null 0 0 false",
+            "2024-02-01 0.3333 1 3 false",
+            "2024-03-01 1.0 2 2 false",
+            "2024-04-01 null 0 0 false",
+            "2024-05-01 null 0 0 true",
+        ]
+    );
+    // 300 less cid's 80 and more by eve's 30; then bob pays 20 more and dan 20 less.
+    assert_eq!(
+        lines(
+            &project,
+            "month; customers; at_start; new; expansion; contraction; lost; at_end; provisional",
+            "FROM churn.recurring WHERE month IN (DATE '2024-02-01', DATE '2024-03-01', DATE '2024-05-01') ORDER BY month"
+        ),
+        [
+            "2024-02-01 5 300.0000 30.0000 0.0000 0.0000 80.0000 250.0000 false",
+            "2024-03-01 5 250.0000 0.0000 20.0000 20.0000 0.0000 250.0000 false",
+            "2024-05-01 5 250.0000 0.0000 0.0000 0.0000 0.0000 250.0000 true",
+        ]
+    );
+    assert_eq!(figures("2024-05-20", "revenue_churn")[1], "2024-02-01 0.2667 80.0000 300.0000 false");
+    assert_eq!(
+        figures("2024-05-20", "recurring_gross_retention")[1..3],
+        ["2024-02-01 0.7333 220.0000 300.0000 false", "2024-03-01 0.92 230.0000 250.0000 false"]
+    );
+    assert_eq!(
+        figures("2024-05-20", "recurring_net_retention")[1..],
+        [
+            "2024-02-01 0.7333 220.0000 300.0000 false",
+            "2024-03-01 1.0 250.0000 250.0000 false",
+            "2024-04-01 1.0 250.0000 250.0000 false",
+            "2024-05-01 null 250.0000 250.0000 true",
+        ]
+    );
+}
+
+/// Why, how many, and when their only term ended.
+const WILLS: &str = "
+    SELECT concat(who, n) AS contract_id, concat(who, n) AS customer_key, DATE '2024-01-01' AS starts_on,
+           CAST(ends_on AS DATE) AS ends_on, FALSE AS renewed, reason
+    FROM (SELECT who, ends_on, reason, unnest(generate_series(1, customers)) AS n
+          FROM (VALUES ('a', 20, NULL, NULL), ('b', 6, '2024-03-01', 'price'), ('c', 5, '2024-03-01', 'Payment failed'),
+                       ('d', 1, '2024-03-01', NULL), ('e', 4, '2024-04-01', 'moved'), ('f', 3, '2024-04-01', 'price'),
+                       ('g', 5, '2024-04-01', 'insolvent'))
+               AS t (who, customers, ends_on, reason)) AS each";
+
+#[test]
+fn who_left_and_who_had_to() {
+    let project = unmade(
+        &["churn/churn/contracts.sql", "churn/kpi/contract_churn.sql", "churn/kpi/contract_churn_by_will.sql"],
+        &[("core/contracts", WILLS.to_owned())],
+    );
+    let kinds = || {
+        project.matins(&["run", "--as-of", "2024-07-01"]).ok();
+        lines(
+            &project,
+            "period; dimension; round(value, 4); numerator; denominator",
+            "FROM kpi.contract_churn_by_will ORDER BY period, dimension",
+        )
+    };
+    // The one of whom nobody knows is with the five whose payment failed.
+    assert_eq!(
+        kinds(),
+        [
+            "2024-02-01 few 0.1364 6 44",
+            "2024-02-01 voluntary 0.1364 6 44",
+            "2024-03-01 involuntary 0.1563 5 32",
+            "2024-03-01 voluntary 0.2188 7 32",
+        ]
+    );
+    project.edit("pipelines/shop.yaml", "packs:", "params: {involuntary_reasons: \"Price, insolvent\"}\npacks:");
+    assert_eq!(
+        kinds(),
+        ["2024-02-01 few 0.1364 6 44", "2024-02-01 involuntary 0.1364 6 44", "2024-03-01 few 0.375 12 32"]
+    );
+}

@@ -449,6 +449,9 @@ fn ten_tickets_at_their_forty_eighth_hour() {
         lines(&project, "age; tickets", "FROM service.backlog ORDER BY position"),
         ["0-1 0", "1-3 3", "3-7 0", "7-14 0", ">14 0"]
     );
+    // After 2 hours three of ten are resolved, after 4 one of seven, after 8 one of six: with the three that wait, half need 8.
+    assert_eq!(lines(&project, "value; n", "FROM kpi.resolution_time"), ["4.0 7"]);
+    assert_eq!(lines(&project, "value; n", "FROM kpi.resolution_time_with_open"), ["8.0 10"]);
 }
 
 /// ann complains twice within a week about her first order and once more a fortnight later; bob in the month after his order.

@@ -9,12 +9,14 @@
     reason = "a test says what it means"
 )]
 
+mod basket;
 mod burst;
 mod check;
 mod churn;
 mod cli;
 mod crm;
 mod faults;
+mod growth;
 mod hostile;
 mod incremental;
 mod kpis;

@@ -1,0 +1,54 @@
+/* matins
+description: >
+  One row per month: by how much revenue has grown a year in the mean since the company's first twelve months (compound annual growth
+  rate).
+formula: "(revenue of the last 12 months ÷ revenue of the first 12)^(1 ÷ years between) − 1"
+rules:
+  - Both are whole twelve months, as originated, and the years between are those from the end of one to the end of the other. A value takes
+    two years of orders.
+  - A month that is not over has no value, nor has a base of zero or less.
+columns:
+  numerator: revenue of the twelve months that end with this one
+  denominator: revenue of the first twelve months
+  n: months between the two
+  low: NULL, since it is no share of a count
+  high: NULL, since it is no share of a count
+key: [period]
+*/
+WITH sums AS (
+    SELECT
+        month,
+        provisional,
+        row_number() OVER (ORDER BY month) AS nth,
+        sum(revenue) OVER (ORDER BY month ROWS BETWEEN 11 PRECEDING AND CURRENT ROW) AS last_twelve
+    FROM growth.revenue
+),
+bases AS (
+    SELECT max(last_twelve) AS first_twelve
+    FROM sums
+    WHERE nth = 12
+),
+windows AS (
+    SELECT
+        s.month,
+        s.provisional,
+        s.nth - 12 AS months_between,
+        CASE WHEN s.nth >= 24 THEN CAST(s.last_twelve AS DECIMAL(18, 4)) END AS last_twelve,
+        CASE WHEN s.nth >= 24 THEN CAST(b.first_twelve AS DECIMAL(18, 4)) END AS first_twelve
+    FROM sums AS s
+    CROSS JOIN bases AS b
+)
+SELECT
+    month AS period,
+    CASE
+        WHEN NOT provisional AND first_twelve > 0 AND last_twelve >= 0
+            THEN power(CAST(last_twelve AS DOUBLE) / CAST(first_twelve AS DOUBLE), 12.0 / months_between) - 1
+    END AS value,
+    last_twelve AS numerator,
+    first_twelve AS denominator,
+    CASE WHEN first_twelve IS NULL THEN 0 ELSE months_between END AS n,
+    CAST(NULL AS DOUBLE) AS low,
+    CAST(NULL AS DOUBLE) AS high,
+    provisional
+FROM windows
+ORDER BY period
