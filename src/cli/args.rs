@@ -135,7 +135,7 @@ pub struct ScheduleArgs {
     /// A whole year; the next fires when not given.
     #[arg(long)]
     pub year: Option<i32>,
-    /// Fires shown of each pipeline [default: 400 of a year, else 10, or 1 of many pipelines].
+    /// Fires shown of each pipeline [default: 400 of a year and with --json all, else 10, or 1 of many pipelines].
     #[arg(long)]
     pub limit: Option<usize>,
 }

@@ -4,7 +4,7 @@ use chrono::DateTime;
 use chrono_tz::Tz;
 use serde_json::{Value, json};
 
-use crate::base::{AsOf, Cadence, Interval};
+use crate::base::{AsOf, Cadence, Interval, human_count};
 use crate::cli::args::{Cli, ScheduleArgs};
 use crate::cli::project::{pipeline, project};
 use crate::cli::screen::Screen;
@@ -15,6 +15,10 @@ use crate::run::{RunError, open_lake};
 use crate::system::System;
 
 const OF_A_YEAR: usize = 400;
+/// A program gets all fires of a year: one a minute are half as many.
+const OF_A_YEAR_AS_JSON: usize = 1_000_000;
+/// Fires beyond those shown are counted up to here.
+const COUNTED: usize = 1_000_000;
 const NEXT: usize = 10;
 
 /// What of one pipeline is shown.
@@ -23,7 +27,8 @@ struct Listing<'a> {
     agenda: Agenda,
     cursor: Option<Cursor>,
     fires: Vec<(Fire, Vec<Interval>)>,
-    more: bool,
+    /// Fires of the year that are not shown.
+    more: usize,
 }
 
 pub async fn schedule(cli: &Cli, screen: &Screen, system: &System, args: &ScheduleArgs) -> Result<(), RunError> {
@@ -33,6 +38,7 @@ pub async fn schedule(cli: &Cli, screen: &Screen, system: &System, args: &Schedu
         None => project.pipelines.values().filter(|p| p.schedule.is_some()).collect(),
     };
     let usual = match (args.year, chosen.len()) {
+        (Some(_), _) if screen.json => OF_A_YEAR_AS_JSON,
         (Some(_), _) => OF_A_YEAR,
         (None, 0 | 1) => NEXT,
         (None, _) => 1,
@@ -74,22 +80,25 @@ async fn listing<'a>(
         let date = date.ok_or_else(|| RunError::Usage(format!("{year} is not a year: write it like 2027")));
         date.map(|date| crate::base::start_of_day(date, agenda.zone).to_utc())
     };
-    let now = system.clock.now();
-    let (from, until) = match year {
-        // The first fire may be at the year's first instant.
-        Some(year) => (first_of(year)? - chrono::Duration::seconds(1), Some(first_of(year + 1)?)),
-        None => (now, None),
-    };
-    let mut fires = Vec::new();
-    let mut before = agenda.timetable.last(from).map(|fire| fire.at);
-    let mut at = from;
-    let mut more = false;
-    while let Some(fire) = agenda.timetable.next(at).filter(|f| until.is_none_or(|until| f.at < until)) {
-        if fires.len() == limit {
-            more = year.is_some();
-            break;
+    let (from, mut found) = match year {
+        Some(year) => {
+            // The first fire may be at the year's first instant.
+            let second = chrono::Duration::seconds(1);
+            let (from, until) = (first_of(year)? - second, first_of(year + 1)? - second);
+            (from, agenda.timetable.between(from, until, limit.saturating_add(COUNTED)))
         }
-        at = fire.at.to_utc();
+        None => {
+            let now = system.clock.now();
+            let first = agenda.timetable.next(now);
+            let all = std::iter::successors(first, |fire| agenda.timetable.next(fire.at.to_utc()));
+            (now, all.take(limit).collect())
+        }
+    };
+    let more = found.len().saturating_sub(limit);
+    found.truncate(limit);
+    let mut before = agenda.timetable.last(from).map(|fire| fire.at);
+    let mut fires = Vec::with_capacity(found.len());
+    for fire in found {
         let intervals = match before {
             Some(before) => intervals_of(agenda.cadence, before, fire.at),
             None => vec![agenda.cadence.last_closed(fire.at)],
@@ -176,8 +185,10 @@ fn show(screen: &Screen, one: &Listing<'_>) {
         ]
     });
     screen.table(&header, &[false; 4], body.collect());
-    if one.more {
-        screen.say(&format!("there are more; `--limit {}` shows more", one.fires.len() * 10));
+    if one.more > 0 {
+        let over = if one.more >= COUNTED { "more than " } else { "" };
+        let (more, all) = (human_count(one.more as u64), one.fires.len() + one.more);
+        screen.say(&format!("and {over}{more} more: `--limit {all}` shows them, `--json` has all of a year"));
     }
 }
 
@@ -223,6 +234,6 @@ fn as_json(one: &Listing<'_>) -> Value {
         "version": one.agenda.version,
         "cursor": one.cursor,
         "fires": fires,
-        "more": one.more,
+        "more": one.more > 0,
     })
 }

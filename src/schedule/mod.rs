@@ -7,6 +7,8 @@ mod accounts;
 mod batch;
 mod look;
 mod serve;
+#[cfg(test)]
+mod serve_tests;
 mod ticks;
 mod upkeep;
 

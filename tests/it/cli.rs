@@ -305,3 +305,41 @@ fn two_pipelines_share_a_lake_and_the_tables_that_are_equal() {
     assert_eq!(twin["steps_run"], 0, "{twin}");
     assert_eq!(twin["published"], true);
 }
+
+#[test]
+fn the_fires_of_a_year_stand_with_their_intervals_and_what_clock_changes_do() {
+    let project = Project::shop();
+    // At half past one clocks go forward over it in spring, and back over it in autumn.
+    let nightly = "time_zone: Europe/London\ninterval: day\nschedule: {cron: \"30 1 * * *\"}\n";
+    project.edit("pipelines/shop.yaml", "interval: day\n", nightly);
+    let said = project.matins(&["schedule", "shop", "--year", "2027"]).ok();
+    let fires: Vec<&str> = said.out.lines().filter(|line| line.contains('Z')).collect();
+    assert_eq!(fires.len(), 365, "{}", said.out);
+    assert!(fires[0].contains("Fri 2027-01-01 01:30:00 GMT") && fires[0].contains(" 2026-12-31"), "{}", fires[0]);
+    for (utc, parts) in [
+        ("2027-03-28T01:00:00Z", ["02:00:00 BST", " 2027-03-27 ", "clocks go forward: there is no 01:30"]),
+        ("2027-03-29T00:30:00Z", ["01:30:00 BST", " 2027-03-28 ", "2027-03-28 has 23 hours"]),
+        ("2027-10-31T00:30:00Z", ["01:30:00 BST", " 2027-10-30 ", "clocks go back: the first of two"]),
+        ("2027-11-01T01:30:00Z", ["01:30:00 GMT", " 2027-10-31 ", "2027-10-31 has 25 hours"]),
+    ] {
+        let line = fires.iter().find(|line| line.contains(utc)).expect(utc);
+        assert!(parts.iter().all(|part| line.contains(part)), "{line}");
+    }
+    let of_a_year = |project: &Project| project.matins(&["schedule", "shop", "--year", "2027", "--json"]).ok().json();
+    let all = of_a_year(&project);
+    let spring = &all[0]["fires"][87];
+    assert_eq!(spring["at"], "2027-03-29T01:30:00+01:00");
+    assert_eq!(spring["intervals"][0]["start"], "2027-03-28T00:00:00+00:00");
+    assert_eq!(spring["notes"], serde_json::json!(["2027-03-28 has 23 hours"]));
+    assert_eq!((all[0]["fires"].as_array().map(Vec::len), &all[0]["more"]), (Some(365), &Value::Bool(false)));
+    // More than a person reads: so many are shown, and a program has them all.
+    project.edit("pipelines/shop.yaml", "interval: day\n", "interval: hour\n");
+    project.edit("pipelines/shop.yaml", "30 1 * * *", "0 * * * *");
+    let said = project.matins(&["schedule", "shop", "--year", "2027"]).ok();
+    assert_eq!(said.out.lines().filter(|line| line.contains('Z')).count(), 400, "{}", said.out);
+    said.says("and 8,360 more: `--limit 8760` shows them");
+    let all = of_a_year(&project);
+    let fires = all[0]["fires"].as_array().expect("fires");
+    let again = fires.iter().filter(|fire| fire["notes"][0] == "clocks go back: the same hour again").count();
+    assert_eq!((fires.len(), again), (8760, 1));
+}
