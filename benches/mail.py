@@ -2,7 +2,7 @@
 """Bursts one report to a thousand recipients through a real mail server, in peace, with faults, and with `kill -9`.
 
     cargo build --release
-    pip install aiosmtpd
+    pip install aiosmtpd dkimpy pynacl          # without dkimpy the part `dkim` is left out
     python3 benches/mail.py                     # all parts, about three minutes; installs npm's maildev into a temporary folder
 
 Each recipient may see the rows of one region. What arrived is read with Python's `email`, workbooks are unpacked, and every
@@ -10,6 +10,8 @@ message must hold its own region's mark and no other's. All of it stays on this 
 
   secure  STARTTLS and TLS, each with a login: everybody got one; with a wrong password, an unknown certificate or a server that
           offers no STARTTLS nothing leaves, and the outbox says why
+  dkim    messages signed with an RSA key and with an Ed25519 key verify with dkimpy as they arrived, and with a subject or a word of
+          the body changed they do not; DNS is a function of this process
   calm    everybody got exactly one message; messages a second are printed
   maildev the same through npm's maildev, and what its reading API says arrived
   faults  nobody listens at first, then a server that says 4xx or 5xx, stalls, and resets the connection before, during and after
@@ -20,6 +22,7 @@ The exit code is 1 when anything of that is not so. It is the long form of `src/
 """
 import argparse
 import asyncio
+import base64
 import collections
 import email
 import email.policy
@@ -45,6 +48,10 @@ try:
     from aiosmtpd.smtp import SMTP, AuthResult
 except ImportError:
     sys.exit("needs `pip install aiosmtpd`")
+try:
+    import dkim
+except ImportError:
+    dkim = None
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LIMIT = 300  # seconds; no command takes so long
@@ -85,7 +92,7 @@ def arguments():
     p.add_argument("--kills", type=int, default=100, help="how often it is killed (default 100)")
     p.add_argument("--seed", type=int, default=1, help="chooses faults and instants (default 1)")
     p.add_argument("--connections", type=int, default=4)
-    p.add_argument("--parts", default="secure,calm,maildev,faults,kills")
+    p.add_argument("--parts", default="secure,dkim,calm,maildev,faults,kills")
     p.add_argument("--matins", default=os.path.join(ROOT, "target", "release", "matins"), help="the release build")
     return p.parse_args()
 
@@ -196,12 +203,13 @@ class Ground:
         self.write("report-templates/regional.txt", TEXT)
         self.aim(port)
 
-    def aim(self, port, security="security: none"):
+    def aim(self, port, security="security: none", more=""):
+        """`more` is whole lines of `mail:`."""
         self.write(
             "matins.yaml",
             "lake: lake\ntime_zone: UTC\nmemory: 256MiB\ndefault_pipeline: shop\nstores: {exports: exports}\n"
             "mail:\n  from: Matins <matins@example.com>\n  transport: {smtp: {host: 127.0.0.1, "
-            f"port: {port}, {security}, connections: {self.options.connections}, timeout_s: 2}}}}\n",
+            f"port: {port}, {security}, connections: {self.options.connections}, timeout_s: 2}}}}\n{more}",
         )
 
     def write(self, path, text):
@@ -354,6 +362,58 @@ def secure(options, work):
     return wrong
 
 
+def keys(folder):
+    """Signing keys as Matins takes them, each with what DNS says of it. `openssl` tells the public half, and nothing of Matins."""
+    def public(kind, private):
+        asked = ["openssl", "pkey", "-inform", kind, "-pubout", "-outform", "DER"]
+        return subprocess.run(asked, input=private, check=True, capture_output=True).stdout
+
+    rsa = subprocess.run(["openssl", "genrsa", "-traditional", "2048"], check=True, capture_output=True).stdout
+    seed = os.urandom(32)
+    # PKCS#8 of an Ed25519 key is these bytes and the seed; its public half ends with the 32 bytes of the key (RFC 8410, RFC 8463).
+    edwards = public("DER", bytes.fromhex("302e020100300506032b657004220420") + seed)[-32:]
+    for kind, private, half in [("rsa", rsa, public("PEM", rsa)), ("ed25519", base64.b64encode(seed), edwards)]:
+        path = os.path.join(folder, f"{kind}.key")
+        with open(path, "wb") as file:
+            file.write(private)
+        yield kind, path, f"v=DKIM1; k={kind}; p={base64.b64encode(half).decode()}".encode()
+
+
+def signed(options, work):
+    if dkim is None:
+        print("dkim    left out: there is no dkimpy")
+        return []
+    few = argparse.Namespace(**{**vars(options), "recipients": 10, "regions": 5})
+    ground = Ground(few, work, 1)
+    ground.run("run", "--as-of", "2024-02-01", "--no-mail")
+    wrong = []
+    for kind, path, record in keys(work):
+        ground.forget()
+        server = Server()
+        try:
+            more = f"  dkim: {{domain: example.com, selector: night, key_file: {path}}}\n  unsubscribe: [\"https://example.com/stop?who={{recipient}}\"]\n"
+            ground.aim(server.port, more=more)
+            ground.night()
+        finally:
+            server.stop()
+
+        def verifies(content):
+            asked = lambda name, timeout=5: record if name == b"night._domainkey.example.com." else None
+            return dkim.verify(content, dnsfunc=asked)
+
+        took = [content for _, content in server.took]
+        good = sum(verifies(content) for content in took)
+        covered = all(b"list-unsubscribe-post" in content.split(b"DKIM-Signature:")[1].split(b"bh=")[0].lower() for content in took)
+        changes = [(b"Subject: ", b"Subject: Re: "), (b"mark-of-region", b"mark-of-reg1on")]
+        for old, new in changes:
+            assert all(old in content for content in took), old
+        forged = sum(verifies(content.replace(old, new, 1)) for content in took for old, new in changes)
+        print(f"dkim    {kind}: {good} of {len(took)} verify, {forged} of {len(took) * len(changes)} that were changed; unsubscribing is covered: {covered}")
+        if len(took) != 10 or good != 10 or forged or not covered:
+            wrong.append(f"{kind}: {good} of {len(took)} verify, {forged} that were changed")
+    return wrong
+
+
 def faulty(ground, seed):
     ground.forget()
     port = free_port()
@@ -468,6 +528,9 @@ def main():
     if "secure" in parts:
         with tempfile.TemporaryDirectory(prefix="matins-mail-") as work:
             wrong += secure(options, work)
+    if "dkim" in parts:
+        with tempfile.TemporaryDirectory(prefix="matins-mail-") as work:
+            wrong += signed(options, work)
     with tempfile.TemporaryDirectory(prefix="matins-mail-") as work:
         server = Server()
         ground = Ground(options, work, server.port)

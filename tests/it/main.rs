@@ -21,6 +21,7 @@ mod hostile;
 mod incremental;
 mod kpis;
 mod marketplace;
+mod messages;
 mod moments;
 mod nights;
 mod notices;

@@ -121,6 +121,12 @@ fn mail_can_be_read(project: &Project) {
         page.contains("<svg") && page.contains("href=\"../why/net_revenue.html\""),
         "the page leads to its sources"
     );
+    // So does each row of service, and none of the links is dead.
+    assert!(page.contains("href=\"../why/first_response.html\"") && page.contains("nine of ten within"), "{page}");
+    let there: BTreeSet<String> = project.files("lake/reports").into_keys().collect();
+    for link in page.split("href=\"../").skip(1).filter_map(|rest| rest.split('"').next()) {
+        assert!(link.starts_with("../") || there.iter().any(|path| path.ends_with(&format!("/{link}"))), "{link}");
+    }
 }
 
 /// The same company month by month, with no more packs than it takes.
