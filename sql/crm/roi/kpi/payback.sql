@@ -1,8 +1,7 @@
 /* matins
 description: >
   One row per month: after how many months the customers who first bought in it had brought back what it cost to win them, by
-  margin
-  (payback of the cost of acquisition).
+  margin (payback of the cost of acquisition).
 formula: "the first month of life up to which Σ margin ÷ customers ≥ acquisition costs ÷ customers"
 rules:
   - Month 1 is that of the first order. NULL where it has not come back yet, so the latest months are filled later.

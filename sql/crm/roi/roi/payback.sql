@@ -1,15 +1,13 @@
 /* matins
 description: >
   One row per month in which customers bought for the first time: what it cost to win them, and after how many months they had
-  brought
-  that back.
+  brought that back.
 formula: "the first month of life up to which Σ margin ÷ customers ≥ acquisition costs ÷ customers"
 rules:
   - Costs of acquisition of the same month; or, lagged, those that were spent 30 days before a day of it. For costs that are
-    written on the
-    first of a month that makes nearly no difference.
-  - Month 1 is that of the first order. The margin is to date, as originated, and a month that is not over counts with what it
-    has brought.
+    written on the first of a month that makes nearly no difference.
+  - Month 1 is that of the first order. The margin is to date, as originated, and a month that is not over counts with what it has
+    brought.
   - Margin where the cost of every order is known, else net, which pays back too soon.
   - No payback where the customers have not brought it back yet, where nobody was won, or nothing was spent.
 columns:

@@ -1,12 +1,12 @@
 /* matins
 description: >
-  One row per month and score, 1 to 5: the share of customers who gave it, from the latest answer of each to the transactional survey in
-  the month. The distribution behind `kpi.csat_mean` and `kpi.csat`.
+  One row per month and score, 1 to 5: the share of customers who gave it, from the latest answer of each to the transactional
+  survey in the month. The distribution behind `kpi.csat_mean` and `kpi.csat`.
 formula: "customers who gave the score ÷ customers who answered"
 rules:
   - A score that nobody gave is a row of nought; a month without answers has no row.
-  - Scores of less than 5 customers are one, `few`, with the next smallest where they are still less than 5 together. A month with less
-    than 5 answers has no row.
+  - Scores of less than 5 customers are one, `few`, with the next smallest where they are still less than 5 together. A month with
+    less than 5 answers has no row.
 columns:
   dimension: the score, or few
   numerator: customers who gave it

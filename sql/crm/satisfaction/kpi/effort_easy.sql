@@ -1,7 +1,7 @@
 /* matins
 description: >
-  One row per month: the share of customers who agree that the company made it easy (a 5, 6 or 7 of 7, CES 2.0), from the latest answer
-  of each in the month.
+  One row per month: the share of customers who agree that the company made it easy (a 5, 6 or 7 of 7, CES 2.0), from the latest
+  answer of each in the month.
 formula: "customers who gave a 5, 6 or 7 ÷ customers who answered"
 rules: The mean is `kpi.effort`.
 reference: "Dixon, Freeman & Toman 2010, Harvard Business Review 88(7):116; CES 2.0: CEB 2013"

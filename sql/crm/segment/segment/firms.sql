@@ -1,12 +1,11 @@
 /* matins
 description: >
   One row per industry, and one per size, of the companies that customers are: how many they are, and what they brought in the
-  12 months
-  before `$as_of` (firmographic segments).
+  12 months before `$as_of` (firmographic segments).
 rules:
-  - "Of each of the two cuts values with less than 5 customers are put together as `few`, with the next smallest where they
-    are still less than 5 together, so that nobody can be singled out. A cut of less than 5 customers has no rows, and there is no cut by both, from which and the two
-    others a small one could be reckoned."
+  - "Of each of the two cuts values with less than 5 customers are put together as `few`, with the next smallest where they are
+    still less than 5 together, so that nobody can be singled out. A cut of less than 5 customers has no rows. There is no cut by
+    both, from which and the two others a small one could be reckoned."
   - Customers of whom neither is known, as people are, are not in it; where one of the two is not known it is `unknown`.
 columns:
   cut: industry or size

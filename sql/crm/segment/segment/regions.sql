@@ -1,12 +1,10 @@
 /* matins
 description: >
   One row per region of customers: how many they are, and what they brought in the 12 months before `$as_of`. Countries and
-  cities are in
-  `segment.attributes`.
+  cities are in `segment.attributes`.
 rules:
   - Regions with less than 5 customers are put together as `few`, with the next smallest where they are still less than 5
-    together, so that
-    nobody can be singled out. No rows for less than 5 customers in all.
+    together, so that nobody can be singled out. No rows for less than 5 customers in all.
   - A customer whose region is not known is `unknown`.
 columns:
   customers: known ones, with an order or without

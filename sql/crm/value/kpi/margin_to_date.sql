@@ -1,8 +1,7 @@
 /* matins
 description: >
   One row per month: at its end, what a customer has brought so far in the mean less what the goods cost (historical customer
-  lifetime
-  value, by margin).
+  lifetime value, by margin).
 formula: "Σ (net − cost) to date ÷ customers to date"
 rules:
   - As originated, so a refund lies in the month of its order; what was paid back still cost its goods.

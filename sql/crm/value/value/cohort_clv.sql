@@ -1,19 +1,17 @@
 /* matins
 description: >
   One row per month of a customer's life, 0 (that of the first order) to 35: what a customer brings in it, by the table of
-  cohorts as far
-  as that goes and by a fitted curve of survival beyond, and what that adds up to (cohort-table lifetime value).
+  cohorts as far as that goes and by a fitted curve of survival beyond, and what that adds up to (cohort-table lifetime value).
 formula: "clv = Σ value of month k ÷ (1 + monthly rate)^k"
 rules:
-  - Up to the last month that cohorts of at least 30 customers together have completed, the value is what they brought in it,
-    a customer.
-    After that it is what a customer who is left brings a month, in the mean of months 1 to 12, times the share that is left.
-  - "The share left is fitted (shifted beta-geometric) to cohorts whose first 12 months ended at least six months ago: a
-    customer is left
-    after k months when a purchase lies in month k or later. Ours, since without a contract nobody says when a customer left."
-  - Margin where the cost of every order is known, else net, as `value.assumptions` says. Fewer than 100 such customers give
-    no fit, and
-    then there is a value only where there is a cohort.
+  - Up to the last month that cohorts of at least 30 customers together have completed, the value is what they brought in it, a
+    customer. After that it is what a customer who is left brings a month, in the mean of months 1 to 12, times the share that is
+    left.
+  - "The share left is fitted (shifted beta-geometric) to cohorts whose first 12 months ended at least six months ago: a customer
+    is left after k months when a purchase lies in month k or later. Ours, since without a contract nobody says when a customer
+    left."
+  - Margin where the cost of every order is known, else net, as `value.assumptions` says. Fewer than 100 such customers give no
+    fit, and then there is a value only where there is a cohort.
 reference: "Fader & Hardie 2007, J. of Interactive Marketing 21:76"
 columns:
   month: of life

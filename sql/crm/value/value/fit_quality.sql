@@ -1,16 +1,13 @@
 /* matins
 description: >
   One row per model of `value.models`: how far what it expected of the last 26 weeks is from what came, and how far its
-  parameters are
-  from those of a fit to what was known a month earlier, at `$prev_as_of`.
+  parameters are from those of a fit to what was known a month earlier, at `$prev_as_of`.
 rules:
   - The tracking error is of `value.backtest`, all classes together; the model of spend has none.
-  - "The drift is that of the parameter that moved most: a ÷ b and r ÷ alpha stay where a, b, r and alpha move together, so
-    look at
-    `loss_change` too before doubting a forecast."
-  - A drift of more than a quarter is a warning. The parameters in use are those of `value.models` all the same, as nothing of
-    an earlier
-    run is read here.
+  - "The drift is that of the parameter that moved most: a ÷ b and r ÷ alpha stay where a, b, r and alpha move together, so look
+    at `loss_change` too before doubting a forecast."
+  - A drift of more than a quarter is a warning. The parameters in use are those of `value.models` all the same, as nothing of an
+    earlier run is read here.
   - "Only the models whose values are published are fitted again: MBG/NBD and Gamma-Gamma."
 reference: "Fader, Hardie & Lee 2005, Marketing Science 24:275, tracking plots"
 columns:
