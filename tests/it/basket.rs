@@ -18,8 +18,7 @@ const CATEGORIES: &str = "
 
 #[test]
 fn the_next_category_is_one_that_was_never_bought() {
-    let project =
-        stages(&["basket/basket/next_category.sql"], &[("core/order_lines", CATEGORIES.to_owned())]);
+    let project = stages(&["basket/basket/next_category.sql"], &[("core/order_lines", CATEGORIES.to_owned())]);
     // Of 50 with beds 40 went on, 36 of them to lamps and 12 to rugs; the four with cups are too few, and so are the 20 who went on
     // from lamps, who count among all 60.
     assert_eq!(

@@ -729,6 +729,7 @@ fn a_zone_a_whole_day_away_moves_dates_and_no_distance() {
         [
             "core.refunds",
             "growth.kept_revenue",
+            "growth.seasonality",
             "purchase.gaps",
             "retention.lifetimes",
             "retention.medians",

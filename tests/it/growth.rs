@@ -22,7 +22,8 @@ fn the_month_so_far_stands_beside_as_many_days() {
     let figures = |as_of: &str| {
         project.matins(&["run", "--as-of", as_of]).ok();
         let so_far = "measure; month; days; value; provisional";
-        let before = "days_before; month_before; round(month_change, 4); days_year_before; year_before; round(year_change, 4)";
+        let before =
+            "days_before; month_before; round(month_change, 4); days_year_before; year_before; round(year_change, 4)";
         lines(&project, &format!("{so_far}; {before}"), "FROM growth.to_date ORDER BY measure")
     };
     assert_eq!(

@@ -406,3 +406,43 @@ fn the_r_package_passes_a_cut_at_the_cut_and_one_and_never_meets_the_new() {
         ]
     );
 }
+
+/// Many customers alike: their industry, size and region.
+const FIRMS: &str = "
+    SELECT concat(who, n) AS customer_key, industry, company_size, region
+    FROM (SELECT who, industry, company_size, region, unnest(generate_series(1, customers)) AS n
+          FROM (VALUES ('a', 12, 'retail', 'large', 'north'), ('b', 8, 'retail', 'small', 'north'),
+                       ('c', 6, 'steel', 'small', 'south'), ('d', 3, 'farming', 'small', 'east'), ('e', 2, 'steel', NULL, NULL),
+                       ('f', 50, NULL, NULL, 'west'))
+               AS t (who, customers, industry, company_size, region)) AS each";
+
+#[test]
+fn customers_by_region_industry_and_size() {
+    let orders = "
+        SELECT concat('o', customer_key) AS order_id, customer_key, DATE '2024-03-01' AS bdate, CAST(10 AS DECIMAL(18, 4)) AS net
+        FROM core.customers
+        WHERE ends_with(customer_key, '1') AND customer_key <> 'f1'";
+    let project = stages(
+        &["segment/segment/regions.sql", "segment/segment/firms.sql"],
+        &[("core/customers", FIRMS.to_owned()), ("core/valid_orders", orders.to_owned())],
+    );
+    // a1, a11, b1, c1, d1, e1 and four of f bought. The three of the east are with the two of whom nobody knows.
+    assert_eq!(
+        lines(&project, "region; customers; active; net; round(net_share, 4)", "FROM segment.regions ORDER BY region"),
+        ["few 5 2 20.0000 0.2", "north 20 3 30.0000 0.3", "south 6 1 10.0000 0.1", "west 50 4 40.0000 0.4"]
+    );
+    // The three farms are with the eight of steel, the two of unknown size with the twelve large ones; f are no firms.
+    assert_eq!(
+        lines(
+            &project,
+            "cut; place; customers; active; net; round(net_share, 4)",
+            "FROM segment.firms ORDER BY cut, place"
+        ),
+        [
+            "industry few 11 3 30.0000 0.5",
+            "industry retail 20 3 30.0000 0.5",
+            "size few 14 3 30.0000 0.5",
+            "size small 17 3 30.0000 0.5",
+        ]
+    );
+}

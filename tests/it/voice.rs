@@ -55,3 +55,49 @@ fn a_survey_that_some_customers_leave_to_others_is_flagged() {
         ]
     );
 }
+
+/// The scores of many customers alike, of the contact and of the effort; seven of May answer twice.
+const SCORES: &str = "
+    SELECT concat(day, who, n) AS response_id, concat(who, n) AS customer_key, CAST(day AS DATE) AS bdate,
+           CAST(day AS TIMESTAMP) AS answered_at, 'transactional' AS survey, CAST(csat AS BIGINT) AS csat, CAST(ces AS BIGINT) AS ces
+    FROM (SELECT day, who, csat, ces, unnest(generate_series(1, customers)) AS n
+          FROM (VALUES ('2024-04-10', 'a', 40, 5, 7), ('2024-04-10', 'b', 30, 4, 5), ('2024-04-10', 'c', 6, 2, 4),
+                       ('2024-04-10', 'd', 3, 1, 1), ('2024-05-10', 'a', 10, 5, 6), ('2024-05-10', 'b', 6, 4, 5),
+                       ('2024-05-10', 'c', 5, 3, NULL), ('2024-05-20', 'a', 7, 1, 2), ('2024-06-10', 'a', 4, 5, 7))
+               AS t (day, who, customers, csat, ces)) AS each";
+
+#[test]
+fn what_scores_a_mean_is_made_of() {
+    let project = stages(
+        &[
+            "satisfaction/kpi/csat_by_score.sql",
+            "satisfaction/kpi/csat.sql",
+            "satisfaction/kpi/effort_easy.sql",
+            "satisfaction/satisfaction/months.sql",
+        ],
+        &[("core/survey_responses", SCORES.to_owned())],
+    );
+    // In April the three with a 1 are with the six with a 2. In May seven took their 5 back, and the three left are with the five with a
+    // 3. Of June's four nothing is told.
+    assert_eq!(
+        lines(
+            &project,
+            "period; dimension; round(value, 4); numerator; n",
+            "FROM kpi.csat_by_score ORDER BY period, dimension"
+        ),
+        [
+            "2024-04-01 3 0.0 0 79",
+            "2024-04-01 4 0.3797 30 79",
+            "2024-04-01 5 0.5063 40 79",
+            "2024-04-01 few 0.1139 9 79",
+            "2024-05-01 1 0.3333 7 21",
+            "2024-05-01 2 0.0 0 21",
+            "2024-05-01 4 0.2857 6 21",
+            "2024-05-01 few 0.381 8 21",
+        ]
+    );
+    assert_eq!(
+        lines(&project, "period; round(value, 4); numerator; n", "FROM kpi.effort_easy ORDER BY period"),
+        ["2024-04-01 0.8861 70 79", "2024-05-01 0.5625 9 16", "2024-06-01 1.0 4 4"]
+    );
+}

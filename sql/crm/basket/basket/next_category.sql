@@ -1,11 +1,10 @@
 /* matins
 description: >
-  One row per category and place 1 to 3: which other category the customers who bought of it go on to, among those they had never
-  bought of.
+  One row per category and place 1 to 3: which other category the customers who bought of it go on to, among those they had
+  never bought of.
 rules:
-  - "Of each customer and category the first purchase day: the next category is the one, or each of those, whose first day
-    follows it. A
-    category that was bought on the same day, or before, is not next."
+  - "Of each customer and category the first purchase day: the next category is the one, or each of those, whose first day follows
+    it. A category that was bought on the same day, or before, is not next."
   - At least 30 customers who went on from the category, and at least 5 who went on to the next.
 columns:
   place: 1 is the one most went on to

@@ -1,15 +1,12 @@
 /* matins
 description: >
   One row per product sold on at least 30 orders in the 12 months before `$as_of`: how much of it came back in them, by units
-  and by
-  value.
+  and by value.
 rules:
   - "`lines`: where the company's lines go back too, with a quantity below zero, units and value are theirs, by the day of the
-    line. A
-    product that did not come back has noughts."
-  - "`refunds`: where no line does, the value is the refunds to date of the orders sold in the 12 months, spread over the
-    lines of their
-    order by net. How many units came back is not known then."
+    line. A product that did not come back has noughts."
+  - "`refunds`: where no line does, the value is the refunds to date of the orders sold in the 12 months, spread over the lines of
+    their order by net. How many units came back is not known then."
   - A refund of more than its order counts up to the order's net.
   - Notable when the lower Wilson bound of the share of units exceeds twice that of all products, those of few orders included.
 columns:

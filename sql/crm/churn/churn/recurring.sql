@@ -1,14 +1,12 @@
 /* matins
 description: >
   One row per month: how the recurring revenue of contracts got from what it was on the month's first day to what it was on that
-  of
-  the next.
+  of the next.
 rules:
-  - What a customer's terms bring a month (`monthly`), those beside each other together. Terms of which that is not known are
-    left out.
-  - A term counts until the next one where that begins within `contract_grace_days` (15 unless the pipeline says otherwise),
-    so that a
-    pause is no loss; until whatever comes where the source says that it was renewed.
+  - What a customer's terms bring a month (`monthly`), those beside each other together. Terms of which that is not known are left
+    out.
+  - A term counts until the next one where that begins within `contract_grace_days` (15 unless the pipeline says otherwise), so
+    that a pause is no loss; until whatever comes where the source says that it was renewed.
   - Who comes back after a time without a contract counts as new.
   - A month is closed when the days of grace after it are over.
 columns:

@@ -1,16 +1,13 @@
 /* matins
 description: >
   One row per month and kind of loss: of the customers under contract on the month's first day, the share lost in it by their
-  own will
-  (voluntary), without it (involuntary), or nobody knows how.
+  own will (voluntary), without it (involuntary), or nobody knows how.
 formula: "ended and not renewed in this way ÷ under contract on the first day"
 rules:
-  - Involuntary are the reasons in `involuntary_reasons`, a list with commas that the pipeline can replace; in any letter
-    case. Every
-    other reason is voluntary, and `unknown` is where nobody wrote one down.
-  - Kinds of less than 5 customers are one, `few`, with the next smallest where they are still less than 5 together. A month
-    in which
-    less than 5 were lost has no rows.
+  - Involuntary are the reasons in `involuntary_reasons`, a list with commas that the pipeline can replace; in any letter case.
+    Every other reason is voluntary, and `unknown` is where nobody wrote one down.
+  - Kinds of less than 5 customers are one, `few`, with the next smallest where they are still less than 5 together. A month in
+    which less than 5 were lost has no rows.
   - Months that `kpi.contract_churn` has no value of are not in it.
 columns:
   dimension: voluntary, involuntary, unknown or few

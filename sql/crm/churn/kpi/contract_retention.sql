@@ -6,8 +6,7 @@ rules:
   - A term is due in the month of the last day it covers. One that has no end is never due, and a contract of three terms is due
     three times, so this is no complement of `kpi.contract_churn`, which counts customers.
   - Renewed by the source's word, or because a term of the same customer begins within `contract_grace_days` (15 unless the
-    pipeline
-    says otherwise) before or after its end.
+    pipeline says otherwise) before or after its end.
   - A month has a value when the days of grace after it are over.
 reference: "MASB, marketing-dictionary.org: the ratio of the number retained to the number at risk"
 columns:

@@ -3,10 +3,10 @@ description: >
   One row per month of the year: how much more or less is sold in it than in a month of the year around it (seasonality index).
 formula: "index = mean of revenue ÷ centred mean of 12 months over the years, scaled so that the twelve have a mean of 1"
 rules:
-  - Closed months, as originated. Around a month lie the six before and the six after it, the outermost by half, so a history of n months
-    has n − 12 such ratios.
-  - NULL until every month of the year has a ratio, which takes two years. From one ratio each it holds what that year had by chance too,
-    so look at `years`.
+  - Closed months, as originated. Around a month lie the six before and the six after it, the outermost by half, so a history of n
+    months has n − 12 such ratios.
+  - NULL until every month of the year has a ratio, which takes two years. From one ratio each it holds what that year had by
+    chance too, so look at `years`.
 reference: "Ratio to moving average, as in R's decompose(type = \"multiplicative\"): Macaulay 1931"
 columns:
   month_of_year: 1 to 12

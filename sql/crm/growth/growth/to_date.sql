@@ -1,11 +1,12 @@
 /* matins
 description: >
-  One row per measure, net revenue and active customers: what the month of the day before `$as_of` has brought so far, beside as many
-  days of the month before and of the same month a year before.
+  One row per measure, net revenue and active customers: what the month of the day before `$as_of` has brought so far, beside as
+  many days of the month before and of the same month a year before.
 rules:
-  - As many days from the first of the month as have gone by. A shorter month counts up to its end, so that 31 March stands beside all of
-    February, and 29 February beside 28.
-  - "Revenue is that of `kpi.net_revenue`: a refund lies on the day it was paid. A customer is active with a valid order in the days."
+  - As many days from the first of the month as have gone by. A shorter month counts up to its end, so that 31 March stands beside
+    all of February, and 29 February beside 28.
+  - "Revenue is that of `kpi.net_revenue`: a refund lies on the day it was paid. A customer is active with a valid order in the
+    days."
   - NULL where the company's orders do not reach back to that month; a change is against a base above zero.
 columns:
   month: the month

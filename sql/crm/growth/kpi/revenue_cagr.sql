@@ -1,11 +1,11 @@
 /* matins
 description: >
-  One row per month: by how much revenue has grown a year in the mean since the company's first twelve months (compound annual growth
-  rate).
+  One row per month: by how much revenue has grown a year in the mean since the company's first twelve months (compound annual
+  growth rate).
 formula: "(revenue of the last 12 months ÷ revenue of the first 12)^(1 ÷ years between) − 1"
 rules:
-  - Both are whole twelve months, as originated, and the years between are those from the end of one to the end of the other. A value takes
-    two years of orders.
+  - Both are whole twelve months, as originated, and the years between are those from the end of one to the end of the other. A
+    value takes two years of orders.
   - A month that is not over has no value, nor has a base of zero or less.
 columns:
   numerator: revenue of the twelve months that end with this one
@@ -46,7 +46,7 @@ SELECT
     END AS value,
     last_twelve AS numerator,
     first_twelve AS denominator,
-    CASE WHEN first_twelve IS NULL THEN 0 ELSE months_between END AS n,
+    CAST(CASE WHEN first_twelve IS NULL THEN 0 ELSE months_between END AS BIGINT) AS n,
     CAST(NULL AS DOUBLE) AS low,
     CAST(NULL AS DOUBLE) AS high,
     provisional

@@ -1,11 +1,11 @@
 /* matins
 description: >
-  One row per month: how long it takes to resolve half of the tickets opened in it, those included that are still open at `$as_of` and
-  have waited so long already (Kaplan–Meier).
+  One row per month: how long it takes to resolve half of the tickets opened in it, those included that are still open at
+  `$as_of` and have waited so long already (Kaplan–Meier).
 formula: "the smallest t with S(t) ≤ 0.5, S(t) = Π (1 − resolved after t ÷ watched for at least t)"
 rules:
-  - By the month of opening, so the latest months go on changing while their tickets are resolved. `kpi.resolution_time` is of those
-    resolved in the month, and so of none that stays open.
+  - By the month of opening, so the latest months go on changing while their tickets are resolved. `kpi.resolution_time` is of
+    those resolved in the month, and so of none that stays open.
   - Tickets resolved on a known day at an unknown moment are not in it.
   - NULL while fewer than half are resolved.
 reference: "Kaplan & Meier 1958, JASA 53:457"

@@ -1,0 +1,53 @@
+/* matins
+description: >
+  One row per region of customers: how many they are, and what they brought in the 12 months before `$as_of`. Countries and
+  cities are in `segment.attributes`.
+rules:
+  - Regions with less than 5 customers are put together as `few`, with the next smallest where they are still less than 5
+    together, so that nobody can be singled out. No rows for less than 5 customers in all.
+  - A customer whose region is not known is `unknown`.
+columns:
+  customers: known ones, with an order or without
+  active: with a valid order in the 12 months
+  net: as originated, in the 12 months
+  net_share: of all regions
+key: [region]
+*/
+WITH spending AS (
+    SELECT customer_key, sum(net) AS net
+    FROM core.valid_orders
+    WHERE bdate >= CAST($as_of - INTERVAL '12 months' AS DATE) AND bdate < $as_of
+    GROUP BY customer_key
+),
+-- From the smallest on: `smaller` counts the customers of those before.
+sizes AS (
+    SELECT
+        *,
+        coalesce(sum(customers) OVER (
+            ORDER BY customers, region ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ), 0) AS smaller
+    FROM (
+        SELECT coalesce(c.region, 'unknown') AS region, count(*) AS customers, count(s.customer_key) AS active, sum(s.net) AS net
+        FROM core.customers AS c
+        LEFT JOIN spending AS s ON s.customer_key = c.customer_key
+        GROUP BY 1
+    ) AS regions
+),
+groups AS (
+    SELECT
+        CASE WHEN customers < 5 OR smaller BETWEEN 1 AND 4 THEN 'few' ELSE region END AS region,
+        CAST(sum(customers) AS BIGINT) AS customers,
+        CAST(sum(active) AS BIGINT) AS active,
+        coalesce(sum(net), 0) AS net
+    FROM sizes
+    GROUP BY 1
+)
+SELECT
+    region,
+    customers,
+    active,
+    CAST(net AS DECIMAL(18, 4)) AS net,
+    CAST(net AS DOUBLE) / CAST(nullif(sum(net) OVER (), 0) AS DOUBLE) AS net_share
+FROM groups
+WHERE customers >= 5
+ORDER BY customers DESC, region
