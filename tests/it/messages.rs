@@ -45,16 +45,14 @@ fn channel() -> (u16, Taken) {
     let kept = Arc::clone(&taken);
     std::thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
-            if let Some(post) = take(stream) {
-                kept.lock().expect("taken").push(post);
-            }
+            take(stream, &kept);
         }
     });
     (port, taken)
 }
 
-/// One request, which is answered when it is whole.
-fn take(mut stream: TcpStream) -> Option<(String, Value)> {
+/// One request, which is answered when it is whole and kept.
+fn take(mut stream: TcpStream, taken: &Taken) -> Option<()> {
     let mut read = Vec::new();
     loop {
         let mut some = [0; 4096];
@@ -66,9 +64,8 @@ fn take(mut stream: TcpStream) -> Option<(String, Value)> {
         let body = &read[end + 4..];
         if body.len() >= length {
             let path = head.split(' ').nth(1)?.to_owned();
-            let said = serde_json::from_slice(body).ok()?;
-            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok").ok()?;
-            return Some((path, said));
+            taken.lock().expect("taken").push((path, serde_json::from_slice(body).ok()?));
+            return stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok").ok();
         }
     }
 }
