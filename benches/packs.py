@@ -9,11 +9,12 @@ The fictional company's exports are generated once a size into the cache folder.
 one by one: since a run makes only what is not there, each run is one process that makes one pack, and its wall time and
 peak memory are the pack's, planning and publishing included. DuckDB gets the same statements, parameters written out, over
 the same Parquet files that the lake holds, one process a pack, results written as Parquet, and its
-whole process counts too. A stage that calls a function of ours for what plain SQL can say too is given to it in plain SQL
-(`benches/plain`). What it cannot run (models, calendars, masks) it is not timed on, and a ratio stands only where it ran all stages of a pack. Intervals and
-scores are given to it as macros. Nothing is built here.
+whole process counts too. Parameters are those that the packs, the pipeline and `matins.yaml` say. A function of ours for
+what plain SQL can say too is a macro, or its stage is given to DuckDB in plain SQL (`benches/plain`). What it cannot run (fits
+and forecasts, and what hangs on them) it is not timed on, and a ratio stands only where it ran all stages of a pack. Nothing is built here.
 """
 import argparse
+import datetime
 import glob
 import json
 import os
@@ -23,23 +24,48 @@ import subprocess
 import sys
 import tempfile
 import time
+import zoneinfo
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 PIPELINE = "customer-health"
-PARAMETERS = {"as_of": "2025-01-01", "end": "2025-01-01", "start": "2024-12-31", "prev_as_of": "2024-12-01"}
+AS_OF = "2025-01-01"
+MOMENTS = {"as_of": AS_OF, "end": AS_OF, "start": "2024-12-31", "prev_as_of": "2024-12-01"}
 
-MACROS = """
-CREATE MACRO wilson_low(k, n) AS greatest(0, (k + 1.9207294103 - 1.959963985 * sqrt(k * (n - k) / n + 0.9603647051)) / (n + 3.8414588207));
-CREATE MACRO wilson_high(k, n) AS least(1, (k + 1.9207294103 + 1.959963985 * sqrt(k * (n - k) / n + 0.9603647051)) / (n + 3.8414588207));
-CREATE MACRO quantile_score(v, a, b, c, d) AS 1 + (v > a)::INT + (v > b)::INT + (v > c)::INT + (v > d)::INT;
-CREATE MACRO normal_quantile(p) AS 1.959963985;
-CREATE MACRO mask_name(n) AS left(n, 1) || '**';
+MACROS = r"""
+CREATE MACRO wilson_low(k, n) AS CASE WHEN k IS NOT NULL AND n > 0
+    THEN greatest(0, (k + 1.9207294103 - 1.959963985 * sqrt(k * (n - k) / n + 0.9603647051)) / (n + 3.8414588207)) END;
+CREATE MACRO wilson_high(k, n) AS CASE WHEN k IS NOT NULL AND n > 0
+    THEN least(1, (k + 1.9207294103 + 1.959963985 * sqrt(k * (n - k) / n + 0.9603647051)) / (n + 3.8414588207)) END;
+CREATE MACRO newcombe_low(k1, n1, k2, n2) AS k1 / n1 - k2 / n2 - sqrt(power(k1 / n1 - wilson_low(k1, n1), 2) + power(wilson_high(k2, n2) - k2 / n2, 2));
+CREATE MACRO newcombe_high(k1, n1, k2, n2) AS k1 / n1 - k2 / n2 + sqrt(power(wilson_high(k1, n1) - k1 / n1, 2) + power(k2 / n2 - wilson_low(k2, n2), 2));
 CREATE MACRO nps_se(p, d, n) AS sqrt(((p + d + 1.5) / (n + 3) - power((p - d) / (n + 3), 2)) / (n + 3));
 CREATE MACRO nps_low(p, d, n) AS 100 * ((p - d) / (n + 3) - 1.959963985 * nps_se(p, d, n));
 CREATE MACRO nps_high(p, d, n) AS 100 * ((p - d) / (n + 3) + 1.959963985 * nps_se(p, d, n));
+CREATE MACRO normal_quantile(p) AS 1.959963985;
+CREATE MACRO quantile_score(v, a, b, c, d) AS 1 + (v > a)::INT + (v > b)::INT + (v > c)::INT + (v > d)::INT;
+CREATE MACRO quantile_score_rfm(v, a, b, c, d) AS 1 + (v >= a + 1)::INT + (v >= b + 1)::INT + (v >= c + 1)::INT + (v >= d + 1)::INT;
 CREATE MACRO clv_multiple(r, i) AS r / (1 + i - r);
+CREATE MACRO gamma_gamma_mean(p, q, gamma, x, m) AS CASE WHEN x = 0 THEN p * gamma / (q - 1) ELSE p * (gamma + x * m) / (p * x + q - 1) END;
+CREATE MACRO mask_name(n) AS left(n, 1) || '**';
+CREATE MACRO to_local_time(t) AS t;
+CREATE MACRO erfc_above(z) AS (0.254829592 / (1 + 0.3275911 * z) - 0.284496736 / power(1 + 0.3275911 * z, 2)
+    + 1.421413741 / power(1 + 0.3275911 * z, 3) - 1.453152027 / power(1 + 0.3275911 * z, 4)
+    + 1.061405429 / power(1 + 0.3275911 * z, 5)) * exp(-z * z);
+CREATE MACRO chi_squared_tail(x, degrees) AS CASE
+    WHEN degrees % 2 = 0
+        THEN exp(-x / 2) * list_sum(list_transform(range(0, (degrees // 2)::BIGINT), lambda i: power(x / 2, i) / gamma(i + 1)))
+    ELSE erfc_above(sqrt(x / 2)) + exp(-x / 2)
+        * coalesce(list_sum(list_transform(range(0, (degrees // 2)::BIGINT), lambda i: power(x / 2, i + 0.5) / gamma(i + 1.5))), 0)
+END;
 """
+# What UTF-8's later bytes look like in Windows-1252, and the signs of a wrong encoding in the order they are looked for.
+LATER = r"[\x{80}-\x{bf}€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]"
+MOJIBAKE = "|".join([
+    r"[\x{fffd}\x{80}-\x{9f}]", rf"[\x{{c2}}-\x{{df}}]{LATER}", rf"[\x{{e0}}-\x{{ef}}]{LATER}{{2}}",
+    rf"[\x{{f0}}-\x{{f4}}]{LATER}{{3}}", "锟斤拷|烫烫|屯屯|[锛銆鈥鐨]",
+])
+WEEKDAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
 def timed(command, **environment):
@@ -91,16 +117,66 @@ def published(lake):
     }
 
 
+def settings(text):
+    """The values below `params:`, as SQL writes them; a `${VARIABLE:-default}` is its default."""
+    block = re.search(r"^params:\n((?: .*\n)*)", text, flags=re.M)
+    values = {}
+    for name, value in re.findall(r"^  (\w+): *(.*?) *$", block.group(1) if block else "", flags=re.M):
+        quoted = re.fullmatch(r"([\"'])(.*)\1", value)
+        if quoted or not re.fullmatch(r"-?[0-9.]+|true|false", value):
+            value = re.sub(r"\$\{\w+:-(.*?)\}", r"\1", quoted.group(2) if quoted else value)
+            value = "'" + value.replace("'", "''") + "'"
+        values[name] = value
+    return values
+
+
+def parameters():
+    """Name → SQL, of every parameter that stages of `sql/crm` may use."""
+    zone = re.search(r"^time_zone: *(\S+)", open(os.path.join(ROOT, "matins.yaml")).read(), flags=re.M).group(1)
+    midnight = datetime.datetime.fromisoformat(AS_OF).replace(tzinfo=zoneinfo.ZoneInfo(zone))
+    found = {name: f"DATE '{day}'" for name, day in MOMENTS.items()}
+    found["as_of_utc"] = f"TIMESTAMP '{midnight.astimezone(datetime.timezone.utc):%Y-%m-%d %H:%M:%S}'"
+    found["time_zone"] = f"'{zone}'"
+    for path in sorted(glob.glob(os.path.join(ROOT, "sql", "crm", "*", "pack.yaml"))):
+        found.update(settings(open(path).read()))
+    found.update(settings(open(os.path.join(ROOT, "pipelines", f"{PIPELINE}.yaml")).read()))
+    return found
+
+
+def macros(given):
+    """MACROS, and those that take what a parameter says for granted: whose key it is, and when somebody is there."""
+    key = given["pseudonym_key"].strip("'").encode()
+    inner, outer = (bytes(b ^ pad for b in key.ljust(64, b"\0")).hex() for pad in (0x36, 0x5C))
+    hmac = f"sha256(unhex('{outer}') || unhex(sha256(unhex('{inner}') || encode(v))))"
+    spans = []
+    for part in given["service_hours"].strip("'").split(","):
+        days, hours = part.split()
+        first, *last = [WEEKDAYS.index(day.lower()) + 1 for day in days.split("-")]
+        opens, closes = ("d + to_hours({}) + to_minutes({})".format(*time.split(":")) for time in hours.split("-"))
+        overlap = f"greatest(0, epoch(least(b, {closes})) - epoch(greatest(a, {opens})))"
+        spans.append(f"CASE WHEN isodow(d) BETWEEN {first} AND {(last or [first])[0]} THEN {overlap} ELSE 0 END")
+    holidays = ", ".join(f"DATE '{day.strip()}'" for day in given["service_holidays"].strip("'").split(",") if day.strip())
+    closed = f"d::DATE IN ({holidays})" if holidays else "FALSE"
+    return MACROS + f"""
+CREATE MACRO mojibake_score(t) AS 1 - length(regexp_replace(t, '{MOJIBAKE}', '', 'g')) / nullif(length(t), 0);
+CREATE MACRO pseudonym(v, key) AS left({hmac}, 10);
+CREATE MACRO worked(a, b) AS list_sum(list_transform(
+    generate_series(date_trunc('day', a)::TIMESTAMP, date_trunc('day', b)::TIMESTAMP, INTERVAL 1 DAY),
+    lambda d: CASE WHEN {closed} THEN 0 ELSE {" + ".join(spans)} END));
+CREATE MACRO business_seconds(a, b, hours, holidays) AS CASE WHEN b < a THEN -worked(b, a) ELSE worked(a, b) END;
+"""
+
+
 def statements(pack):
     """Table → its statement with the parameters written out, for the stages of a pack."""
+    given = parameters()
     found = {}
     for path in glob.glob(os.path.join(ROOT, "sql", pack, "*", "*.sql")):
         schema, file = path.split(os.sep)[-2:]
         plain = os.path.join(HERE, "plain", f"{schema}.{file}")
         path = plain if os.path.exists(plain) else path
         sql = re.sub(r"/\* matins.*?\*/", "", open(path).read(), count=1, flags=re.S)
-        for name, value in PARAMETERS.items():
-            sql = re.sub(rf"\${name}\b", f"DATE '{value}'", sql)
+        sql = re.sub(r"\$(\w+)", lambda use: given.get(use.group(1), use.group(0)), sql)
         found[f"{schema}.{file[:-4]}"] = sql
     return found
 
@@ -111,7 +187,7 @@ def duckdb(pack, files):
 
     connection = peer.connect()
     connection.execute("SET threads = 2")
-    connection.execute(MACROS)
+    connection.execute(macros(parameters()))
     for table, paths in files.items():
         schema, name = table.split(".")
         connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
@@ -153,7 +229,7 @@ def main():
     lake, project = os.path.join(work, "lake"), os.path.join(work, "project")
     os.mkdir(project)
     environment = {"MATINS_LAKE": lake, "MATINS_EXPORTS": exports}
-    command = [matins, "-C", project, "run", "--no-mail", "--as-of", PARAMETERS["as_of"], "-q"]
+    command = [matins, "-C", project, "run", "--no-mail", "--as-of", AS_OF, "-q"]
     packs, so_far, total = packs_of_pipeline(), [], [0.0, 0.0]
     print("| pack | stages | Matins | peak | DuckDB | peak | stages it ran | ratio |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
