@@ -3,8 +3,8 @@ description: >
   One row per product sold on at least 30 orders in the 12 months before `$as_of`: how much of it came back in them, by units
   and by value.
 rules:
-  - "`lines`: where the company's lines go back too, with a quantity below zero, units and value are theirs, by the day of the
-    line. A product that did not come back has noughts."
+  - "`lines`: where the company's lines go back too, with a quantity and a net below zero, units and value are theirs, by the day of
+    the line. A product that did not come back has noughts; goods written off, without money, are none that came back."
   - "`refunds`: where no line does, the value is the refunds to date of the orders sold in the 12 months, spread over the lines of
     their order by net. How many units came back is not known then."
   - A refund of more than its order counts up to the order's net.
@@ -29,7 +29,7 @@ checks:
 WITH movements AS (
     SELECT order_id, product_id, valid, quantity, net
     FROM core.order_lines
-    WHERE bdate < $as_of AND bdate >= CAST($as_of - INTERVAL '12 months' AS DATE) AND (valid OR quantity < 0)
+    WHERE bdate < $as_of AND bdate >= CAST($as_of - INTERVAL '12 months' AS DATE) AND (valid OR (quantity < 0 AND net < 0))
 ),
 bases AS (
     SELECT CASE WHEN bool_or(quantity < 0) THEN 'lines' ELSE 'refunds' END AS basis

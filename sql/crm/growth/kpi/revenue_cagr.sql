@@ -8,8 +8,8 @@ rules:
     value takes two years of orders.
   - A month that is not over has no value, nor has a base of zero or less.
 columns:
-  numerator: revenue of the twelve months that end with this one
-  denominator: revenue of the first twelve months
+  numerator: NULL, since it is no plain ratio
+  denominator: NULL, since it is no plain ratio
   n: months between the two
   low: NULL, since it is no share of a count
   high: NULL, since it is no share of a count
@@ -33,8 +33,8 @@ windows AS (
         s.month,
         s.provisional,
         s.nth - 12 AS months_between,
-        CASE WHEN s.nth >= 24 THEN CAST(s.last_twelve AS DECIMAL(18, 4)) END AS last_twelve,
-        CASE WHEN s.nth >= 24 THEN CAST(b.first_twelve AS DECIMAL(18, 4)) END AS first_twelve
+        CASE WHEN s.nth >= 24 THEN CAST(s.last_twelve AS DOUBLE) END AS last_twelve,
+        CASE WHEN s.nth >= 24 THEN CAST(b.first_twelve AS DOUBLE) END AS first_twelve
     FROM sums AS s
     CROSS JOIN bases AS b
 )
@@ -42,10 +42,10 @@ SELECT
     month AS period,
     CASE
         WHEN NOT provisional AND first_twelve > 0 AND last_twelve >= 0
-            THEN power(CAST(last_twelve AS DOUBLE) / CAST(first_twelve AS DOUBLE), 12.0 / months_between) - 1
+            THEN power(last_twelve / first_twelve, 12.0 / months_between) - 1
     END AS value,
-    last_twelve AS numerator,
-    first_twelve AS denominator,
+    CAST(NULL AS DOUBLE) AS numerator,
+    CAST(NULL AS DOUBLE) AS denominator,
     CAST(CASE WHEN first_twelve IS NULL THEN 0 ELSE months_between END AS BIGINT) AS n,
     CAST(NULL AS DOUBLE) AS low,
     CAST(NULL AS DOUBLE) AS high,
