@@ -578,6 +578,7 @@ pub(super) static KPI: Object = object(
             "with a smaller sample it is shown in grey, and no alert rests on it (default 30)",
         ),
         may("target", Shape::Number, "the value to reach"),
+        may("gate", Shape::Number, "below it reports say that their figures are not reliable, and strike them"),
         may("alert", Shape::Object(&ALERT), "when people must be told"),
     ],
 );

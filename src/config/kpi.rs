@@ -138,6 +138,7 @@ fn one(reading: &mut Reading<'_>, fields: Fields<'_>, name: KpiName, base: Optio
             comparison: Comparison::Previous,
             minimum_n: MINIMUM_N,
             target: None,
+            gate: None,
             alerts: Vec::new(),
             shown: false,
             named: false,
@@ -169,6 +170,7 @@ fn one(reading: &mut Reading<'_>, fields: Fields<'_>, name: KpiName, base: Optio
         },
         minimum_n: fields.whole("minimum_n").unwrap_or(base.minimum_n),
         target: fields.whole("target").or(base.target),
+        gate: fields.whole("gate").or(base.gate),
         unit,
         alerts,
         ..base

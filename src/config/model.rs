@@ -556,6 +556,8 @@ pub struct Kpi {
     /// A smaller sample is shown in grey, and no alert rests on it.
     pub minimum_n: i64,
     pub target: Option<f64>,
+    /// Below it reports say that their figures are not reliable, and strike them.
+    pub gate: Option<f64>,
     pub alerts: Vec<AlertRule>,
     /// Whether reports show it: the ones a pipeline names, or all where it names none. History and alerts have all.
     pub shown: bool,

@@ -134,6 +134,33 @@ mod tests {
         assert!(error.to_string().contains("newer Matins (manifest version 2, this one reads up to 1)"), "{error}");
     }
 
+    /// No kind has a second version yet, so the step to one is tried on a kind of this test's own.
+    #[test]
+    fn an_older_version_is_upgraded_or_refused_with_the_reason() {
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        struct Span {
+            seconds: u64,
+        }
+        impl Stored for Span {
+            const KIND: &'static str = concat!("sp", "an");
+            const VERSION: u32 = 3;
+            fn upgrade(from: u32, mut data: serde_json::Value) -> Result<serde_json::Value, String> {
+                if from == 1 {
+                    let minutes = data["minutes"].as_u64().ok_or("it has no `minutes`")?;
+                    data = serde_json::json!({ "seconds": minutes * 60 });
+                }
+                Ok(data)
+            }
+        }
+        let read = |text: &str| decode::<Span>("spans/1.json", text.as_bytes());
+        let minute = Span { seconds: 60 };
+        assert_eq!(read(r#"{"version": 1, "kind": "span", "data": {"minutes": 1}}"#).expect("the first"), minute);
+        assert_eq!(read(r#"{"version": 2, "kind": "span", "data": {"seconds": 60}}"#).expect("the second"), minute);
+        assert_eq!(decode::<Span>("x", &encode("x", &minute).expect("written")).expect("this one"), minute);
+        let wrong = read(r#"{"version": 1, "kind": "span", "data": {"hours": 1}}"#).expect_err("refused").to_string();
+        assert!(wrong.contains("spans/1.json") && wrong.contains("it has no `minutes`"), "{wrong}");
+    }
+
     #[test]
     fn another_kind_is_refused() {
         let other = br#"{"version": 1, "kind": "landed", "data": {}}"#;

@@ -196,6 +196,7 @@ mod tests {
             comparison: Comparison::Previous,
             minimum_n: 30,
             target: None,
+            gate: None,
             alerts: vec![],
             shown: true,
             named: true,

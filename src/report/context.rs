@@ -14,8 +14,8 @@ use tera::{Context, Value};
 
 use super::alerts::{gravest, said};
 use super::changes::what_changed;
-use super::headline::{Headline, TOO_FEW, headline, relative, rests_on_people};
-use super::input::{Cell, ColumnType, ReportInput, Restatement, Table, UNSUBSCRIBE};
+use super::headline::{Headline, TOO_FEW, headline, is_below_gate, relative, rests_on_people};
+use super::input::{Cell, ColumnType, KpiSeries, ReportInput, Restatement, Table, UNSUBSCRIBE};
 use super::number::{NOTHING, in_unit, long_date, short_date, tame};
 use super::theme::Theme;
 use super::words::Words;
@@ -55,8 +55,8 @@ pub(super) struct AlertView {
 /// Whether the figures can be trusted, in words.
 #[derive(Debug, Serialize)]
 pub(super) struct Quality {
-    /// `good`, `remarks`, `failed`.
-    state: &'static str,
+    /// `good`, `remarks`, `failed`, `unreliable`.
+    pub state: &'static str,
     badge: String,
     pub sentence: String,
     sources: Vec<SourceView>,
@@ -90,15 +90,21 @@ pub(super) fn view(report: &Report, input: &ReportInput, words: &Words) -> View 
     // The interval's end is exclusive: what is shown is the day that was last in it.
     let last = (input.as_of.0 - Duration::nanoseconds(1)).date_naive();
     let (shown, unlisted): (Vec<_>, Vec<_>) = input.kpis.iter().partition(|k| k.kpi.shown);
+    let unreliable = input.kpis.iter().any(is_below_gate);
+    let of = |series: &KpiSeries| {
+        let figure = headline(series, words);
+        // What says that nothing can be relied on can be relied on.
+        if unreliable && series.kpi.gate.is_none() { figure.strike(words) } else { figure }
+    };
     View {
         title: of_report(report, input, words, "title").unwrap_or_else(|| tame(&report.title)),
-        changes: what_changed(&shown, words),
-        kpis: shown.into_iter().map(|k| headline(k, words)).collect(),
-        unlisted: unlisted.into_iter().map(|k| headline(k, words)).collect(),
+        changes: if unreliable { vec![] } else { what_changed(&shown, words) },
+        kpis: shown.into_iter().map(of).collect(),
+        unlisted: unlisted.into_iter().map(of).collect(),
         alerts: input.alerts.iter().map(|a| alert(a, input, words)).collect(),
         gravest: gravest(&input.alerts, &input.kpis, words),
         restatements: restatements(&input.restatements, words),
-        quality: quality(input, words),
+        quality: quality(input, unreliable, words),
         through: long_date(last, words.locale),
     }
 }
@@ -242,7 +248,7 @@ fn cell_value(cell: &Cell) -> Value {
     }
 }
 
-fn quality(input: &ReportInput, words: &Words) -> Quality {
+fn quality(input: &ReportInput, unreliable: bool, words: &Words) -> Quality {
     let failed = input.checks.iter().filter(|c| c.status == CheckStatus::Failed).count();
     let told = |c: &&CheckOutcome| c.status != CheckStatus::Passed || c.bad_rows > 0;
     let remarks: Vec<Remark> = input.checks.iter().filter(told).map(|c| remark(c, words)).collect();
@@ -250,6 +256,7 @@ fn quality(input: &ReportInput, words: &Words) -> Quality {
     let totals = input.sources.iter().fold(Balance::default(), |all, s| all + s.balance);
     let balanced = input.sources.iter().all(|s| s.balance.holds());
     let state = match () {
+        () if unreliable => "unreliable",
         () if failed > 0 || !balanced => "failed",
         () if grave > 0 || totals.quarantined > 0 || !input.reproducible => "remarks",
         () => "good",

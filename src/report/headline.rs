@@ -35,7 +35,7 @@ pub(super) struct Headline {
     pub period_text: String,
     value: Option<f64>,
     pub text: String,
-    /// `shown`, `greyed`, `suppressed`, `missing`.
+    /// `shown`, `greyed`, `suppressed`, `missing`; `struck` where the data behind all figures is not reliable.
     state: &'static str,
     /// Why it is not simply shown.
     note: Option<String>,
@@ -253,6 +253,22 @@ pub(super) fn headline(series: &KpiSeries, words: &Words) -> Headline {
         summary,
         period_text,
         label,
+    }
+}
+
+/// Whether a KPI that others stand on is below its gate.
+pub(super) fn is_below_gate(series: &KpiSeries) -> bool {
+    let value = Walk::of(series).latest().and_then(|p| p.value);
+    series.kpi.gate.zip(value).is_some_and(|(gate, value)| value < gate)
+}
+
+impl Headline {
+    /// What is simply shown is struck; what has a reason of its own not to be keeps it.
+    pub(super) fn strike(self, words: &Words) -> Self {
+        if !matches!(self.state, "shown" | "greyed") {
+            return self;
+        }
+        Self { state: "struck", note: Some(words.say("note.unreliable", &[])), ..self }
     }
 }
 

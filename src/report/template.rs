@@ -189,6 +189,9 @@ pub fn render(
 fn subject(report: &Report, input: &ReportInput, view: &View, words: &Words) -> String {
     let named = of_report(report, input, words, "subject").unwrap_or_else(|| tame(&report.subject));
     let mut parts = vec![named, tame(&input.interval)];
+    if view.quality.state == "unreliable" {
+        parts.push(words.say("subject.unreliable", &[]));
+    }
     // A subject names one figure: the one people must be told of, else how the first has changed.
     match (&view.gravest, view.kpis.first().filter(|k| k.prior.known)) {
         (Some(gravest), _) => parts.push(gravest.clone()),

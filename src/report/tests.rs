@@ -44,6 +44,7 @@ pub(super) fn kpi(name: &str, label: &str, unit: Unit, direction: Direction, tar
         comparison: Comparison::Previous,
         minimum_n: 30,
         target,
+        gate: None,
         alerts: vec![],
         shown: true,
         named: true,
@@ -826,4 +827,25 @@ fn what_the_author_of_a_template_may_use_is_what_the_check_knows() {
     for name in super::check::KNOWN {
         assert!(context.contains_key(name), "{name}");
     }
+}
+
+#[test]
+fn below_its_gate_every_figure_is_struck_and_nothing_is_said_of_it() {
+    let mut input = input();
+    let mut trust =
+        series(kpi("data_quality", "Data quality", Unit::Share, Direction::Up, Some(0.95)), |_| 0.79, 900, None);
+    trust.kpi.gate = Some(0.8);
+    input.kpis.push(trust);
+    let page = rendered(&input);
+    assert!(page.subject.contains(" · figures not reliable"), "{}", page.subject);
+    for html in [&page.html, &page.mail_html] {
+        assert!(html.contains("Data quality: not reliable"));
+        assert!(html.contains("<s>") && html.contains("the data behind it is not reliable"));
+        assert!(html.contains("Nothing can be said") && !html.contains("Net revenue rose"));
+    }
+    assert!(page.text.contains("the data behind it is not reliable") && page.text.contains("Nothing can be said"));
+    // At the gate it is not below it.
+    let last = input.kpis.last_mut().expect("the one above");
+    last.points.iter_mut().for_each(|p| p.value = Some(0.8));
+    assert!(!rendered(&input).mail_html.contains("<s>"));
 }
