@@ -31,12 +31,14 @@ pub struct Inventory {
 }
 
 impl Export {
-    /// The name of what is landed from it: reader, contract, where it lies, and which bytes these are.
+    /// The name of what is landed from it: for whom, reader, contract, where it lies, and which bytes these are. Two sources may
+    /// read one export by one contract, and each lands it.
     ///
     /// A store's entity tag says which bytes they are; a folder's is made of the modified time.
-    pub fn fingerprint(&self, contract: &Fingerprint, store_url: &str) -> Fingerprint {
+    pub fn fingerprint(&self, source: &SourceName, contract: &Fingerprint, store_url: &str) -> Fingerprint {
         let version = self.e_tag.clone().unwrap_or_else(|| self.modified.to_rfc3339());
-        Recipe::new("landed/1")
+        Recipe::new("landed/2")
+            .text("source", source.as_str())
             .text("reader", READER)
             .made_from("contract", contract)
             .text("store", store_url)
@@ -72,7 +74,8 @@ pub fn contract_fingerprint(source: &Source) -> Fingerprint {
 
 /// The name of `raw.<source>`: the key and keep rule, and the landed exports it is made of, in order.
 pub fn raw_fingerprint(source: &Source, landed: &[Fingerprint]) -> Fingerprint {
-    let mut recipe = Recipe::new("raw/1").text("key", &source.key.join("\u{1f}"));
+    let recipe = Recipe::new("raw/2").text("source", source.name.as_str());
+    let mut recipe = recipe.text("key", &source.key.join("\u{1f}"));
     if !source.key.is_empty() {
         recipe = recipe.text("keep", &format!("{:?}", source.keep));
     }

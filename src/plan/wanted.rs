@@ -169,7 +169,7 @@ fn see(
         .map(|export| WantedExport {
             path: export.path.clone(),
             date: export.date,
-            landed: export.fingerprint(&contract, &inventory.store_url),
+            landed: export.fingerprint(&source.name, &contract, &inventory.store_url),
             listed: Some(export.clone()),
         })
         .collect();
@@ -250,7 +250,9 @@ fn want(
     for name in node.query.params.keys() {
         made_from.insert(format!("${name}"), bindings.0.get(name).map(value_text).unwrap_or_default());
     }
-    let mut recipe = Recipe::new("table/1")
+    // With its name, because two stages may say the same.
+    let mut recipe = Recipe::new("table/2")
+        .text("table", &node.table().to_string())
         .text("sql", &node.query.canonical)
         .made_from("head", &head_meaning(node, &moving))
         .text("zone", pipeline.time_zone.name())

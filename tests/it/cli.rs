@@ -306,6 +306,26 @@ fn two_pipelines_share_a_lake_and_the_tables_that_are_equal() {
     assert_eq!(twin["published"], true);
 }
 
+/// What is made is named by what it is made from; two that are made from the same are still two.
+#[test]
+fn two_sources_of_one_export_and_two_stages_of_one_statement_are_all_there() {
+    let project = Project::shop_of_days(2);
+    let (head, source) = SHOP.split_once("  orders:\n").expect("a source");
+    let (source, packs) = source.split_once("packs:").expect("packs");
+    project.write("pipelines/shop.yaml", format!("{head}  orders:\n{source}  again:\n{source}packs:{packs}"));
+    project.write("sql/shop/core/twin.sql", ORDERS);
+    project.write("sql/shop/mart/more.sql", "SELECT count(*) AS n FROM raw.again");
+    for as_of in ["2024-01-03", "2024-01-04"] {
+        let night = project.night(as_of);
+        assert_eq!(night["rows"]["landed"], 12, "{night}");
+        for table in ["raw.orders", "raw.again", "core.orders", "core.twin"] {
+            assert_eq!(project.value(&format!("SELECT count(*) FROM {table}")), "6", "{table}");
+        }
+        assert_eq!(project.value("SELECT n FROM mart.more"), "6");
+    }
+    assert_eq!(project.night("2024-01-04")["steps_run"], 0);
+}
+
 #[test]
 fn the_fires_of_a_year_stand_with_their_intervals_and_what_clock_changes_do() {
     let project = Project::shop();

@@ -17,6 +17,22 @@ fn a_year_in_one_run_gives_the_published_figures() {
     assert_eq!(night["rows"], json!({ "read": 541_909, "landed": 541_909, "quarantined": 0, "deduplicated": 0 }));
 
     let one = |sql: &str| ground.one("lake", RETAIL, sql);
+    let all = one("SELECT count(*) AS lines, count(*) FILTER (WHERE customer_id IS NULL) AS unknown, \
+             count(DISTINCT customer_id) AS customers, count(*) FILTER (WHERE quantity < 0) AS negative, \
+             CAST(sum(quantity * unit_price) AS DECIMAL(18, 2)) AS signed, \
+             CAST(sum(quantity * unit_price) FILTER (WHERE customer_id IS NOT NULL) AS DECIMAL(18, 2)) AS of_known \
+             FROM raw.invoice_lines");
+    assert_eq!(
+        all,
+        json!({ "lines": 541_909, "unknown": 135_080, "customers": 4_372, "negative": 10_624, "signed": "9747747.93", "of_known": "8300065.81" }),
+        "the lines as they landed"
+    );
+    let kept = one("WITH firsts AS (SELECT customer_id, min(date_trunc('month', invoice_date)) AS cohort \
+             FROM raw.invoice_lines WHERE customer_id IS NOT NULL GROUP BY customer_id) \
+             SELECT count(DISTINCT f.customer_id) AS size, count(DISTINCT CASE WHEN date_trunc('month', l.invoice_date) = \
+             TIMESTAMP '2011-01-01' THEN f.customer_id END) AS back FROM firsts AS f \
+             INNER JOIN raw.invoice_lines AS l ON l.customer_id = f.customer_id WHERE f.cohort = TIMESTAMP '2010-12-01'");
+    assert_eq!(kept, json!({ "size": 948, "back": 362 }), "the first cohort with its cancellations: 38.2 %");
     let valid = one("SELECT count(*) AS lines, count(DISTINCT customer_key) AS customers, \
              count(DISTINCT order_id) AS orders, sum(net) AS revenue FROM core.order_lines WHERE valid");
     assert_eq!(
