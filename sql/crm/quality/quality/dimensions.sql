@@ -6,6 +6,7 @@ formula: "score = 1 − failing ÷ checked"
 rules:
   - Completeness, a key figure is missing; validity, a value that cannot be; uniqueness, a key twice; consistency, a
     reference that leads nowhere.
+  - A refund without its order is incomplete where others name theirs. Where none does, the company's export does not say it.
   - Timeliness, of the 28 days before `$as_of` those without an order, less those expected by the quietest weekday of the
     12 weeks before; accuracy, texts that look decoded with the wrong encoding.
 reference: "ISO/IEC 25012; DAMA UK 2013, the six primary dimensions for data quality assessment"
@@ -122,8 +123,8 @@ counts AS (
     SELECT
         'core.refunds' AS table_name,
         'completeness' AS dimension,
-        2 * count(*) AS checked,
-        2 * count(*) - count(order_id) - count(bdate) AS failing
+        count(*) + CASE WHEN count(order_id) = 0 THEN 0 ELSE count(*) END AS checked,
+        count(*) - count(bdate) + CASE WHEN count(order_id) = 0 THEN 0 ELSE count(*) - count(order_id) END AS failing
     FROM core.refunds
     UNION ALL
     SELECT
