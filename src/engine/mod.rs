@@ -5,6 +5,7 @@ pub mod functions;
 
 mod between;
 mod error;
+mod few;
 mod file;
 mod listing;
 mod matching;

@@ -11,6 +11,7 @@ use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 
+use crate::engine::few;
 use crate::engine::ranks::{self, Ranks};
 use crate::engine::shared::{self, Reader};
 use crate::engine::windows::{self, Windows};
@@ -25,10 +26,11 @@ pub(super) struct Planner {
 #[async_trait]
 impl QueryPlanner for Planner {
     async fn create_physical_plan(&self, plan: &LogicalPlan, session: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
+        let plan = few::replace(plan.clone())?;
         let plan = if self.holds {
-            shared::share(&windows::replace(ranks::replace(plan.clone())?)?)?
+            shared::share(&windows::replace(ranks::replace(plan)?)?)?
         } else {
-            windows::replace(plan.clone())?
+            windows::replace(plan)?
         };
         let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(Ours)]);
         planner.create_physical_plan(&plan, session).await

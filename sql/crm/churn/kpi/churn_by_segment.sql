@@ -42,18 +42,29 @@ own_rhythms AS (
     GROUP BY segment
     HAVING count(*) >= 200
 ),
-silences AS (
+limits AS (
     SELECT
         d.segment,
         d.bdate,
         d.next_day,
         coalesce(o.lost_after, r.lost_after) AS lost_after,
-        d.bdate + coalesce(o.lost_after, r.lost_after) AS limit_on,
-        count(*) AS customers
-    FROM segment_days AS d
-    CROSS JOIN rhythm AS r
+        d.bdate + coalesce(o.lost_after, r.lost_after) AS limit_on
+    FROM rhythm AS r
+    CROSS JOIN segment_days AS d
     LEFT JOIN own_rhythms AS o ON o.segment = d.segment
-    GROUP BY 1, 2, 3, 4, 5
+),
+-- Months are all that is asked of these days, so those of the same months are one.
+silences AS (
+    SELECT
+        segment,
+        lost_after,
+        date_trunc('month', bdate) AS bought_in,
+        date_trunc('month', next_day) AS next_in,
+        date_trunc('month', limit_on) AS limit_in,
+        coalesce(next_day, $as_of) > limit_on AS passes,
+        count(*) AS customers
+    FROM limits
+    GROUP BY 1, 2, 3, 4, 5, 6
 ),
 -- A customer is there by the last purchase day before the month, and lost when the day of the limit passes without another.
 counts AS (
@@ -62,12 +73,10 @@ counts AS (
         s.segment,
         s.lost_after,
         CAST(sum(s.customers) AS BIGINT) AS n,
-        CAST(coalesce(sum(s.customers) FILTER (
-            WHERE s.limit_on < m.next_month AND coalesce(s.next_day, $as_of) > s.limit_on
-        ), 0) AS BIGINT) AS k
+        CAST(coalesce(sum(s.customers) FILTER (WHERE s.limit_in < m.next_month AND s.passes), 0) AS BIGINT) AS k
     FROM core.months AS m
     INNER JOIN silences AS s
-        ON s.bdate < m.month AND s.limit_on >= m.month AND (s.next_day IS NULL OR s.next_day >= m.month)
+        ON s.bought_in < m.month AND s.limit_in >= m.month AND (s.next_in IS NULL OR s.next_in >= m.month)
     WHERE NOT m.provisional
     GROUP BY m.month, s.segment, s.lost_after
 ),
