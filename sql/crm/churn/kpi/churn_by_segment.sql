@@ -26,31 +26,54 @@ WITH rhythm AS (
     FROM segment.rhythm
     WHERE as_of = $as_of
 ),
-segment_days AS (
-    SELECT coalesce(c.segment, 'unknown') AS segment, p.bdate, p.previous_day, p.next_day
+-- From a purchase day to the next, if there is one: each gap between two once.
+spans AS (
+    SELECT coalesce(c.segment, 'unknown') AS segment, p.bdate, p.next_day, count(*) AS customers
     FROM core.purchase_days AS p
     LEFT JOIN core.customers AS c ON c.customer_key = p.customer_key
+    GROUP BY 1, 2, 3
+),
+gaps AS (
+    SELECT segment, next_day - bdate AS gap, sum(customers) AS n
+    FROM spans
+    WHERE next_day IS NOT NULL
+    GROUP BY 1, 2
+),
+places AS (
+    SELECT
+        segment,
+        gap,
+        sum(n) OVER (PARTITION BY segment ORDER BY gap) AS through,
+        sum(n) OVER (PARTITION BY segment) AS gaps,
+        0.9 * (sum(n) OVER (PARTITION BY segment) - 1) AS place
+    FROM gaps
+),
+deciles AS (
+    SELECT
+        segment,
+        max(place) AS place,
+        CAST(min(gap) FILTER (WHERE through > floor(place)) AS DOUBLE) AS below,
+        CAST(min(gap) FILTER (WHERE through > ceil(place)) AS DOUBLE) AS above
+    FROM places
+    WHERE gaps >= 200
+    GROUP BY segment
 ),
 own_rhythms AS (
     SELECT
         segment,
-        CAST(floor(greatest(least(
-            percentile_cont(0.9) WITHIN GROUP (ORDER BY CAST(bdate - previous_day AS DOUBLE)), 365.0
-        ), 30.0)) AS INT) AS lost_after
-    FROM segment_days
-    WHERE previous_day IS NOT NULL
-    GROUP BY segment
-    HAVING count(*) >= 200
+        CAST(floor(greatest(least(below + (place - floor(place)) * (above - below), 365.0), 30.0)) AS INT) AS lost_after
+    FROM deciles
 ),
 limits AS (
     SELECT
         d.segment,
         d.bdate,
         d.next_day,
+        d.customers,
         coalesce(o.lost_after, r.lost_after) AS lost_after,
         d.bdate + coalesce(o.lost_after, r.lost_after) AS limit_on
     FROM rhythm AS r
-    CROSS JOIN segment_days AS d
+    CROSS JOIN spans AS d
     LEFT JOIN own_rhythms AS o ON o.segment = d.segment
 ),
 -- Months are all that is asked of these days, so those of the same months are one.
@@ -62,7 +85,7 @@ silences AS (
         date_trunc('month', next_day) AS next_in,
         date_trunc('month', limit_on) AS limit_in,
         coalesce(next_day, $as_of) > limit_on AS passes,
-        count(*) AS customers
+        sum(customers) AS customers
     FROM limits
     GROUP BY 1, 2, 3, 4, 5, 6
 ),
