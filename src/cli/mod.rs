@@ -66,6 +66,10 @@ async fn dispatch(cli: &Cli, screen: &Screen) -> u8 {
             return 2;
         }
     };
+    if let Err(error) = crate::run::asked_lease_timeout(&system) {
+        fail(screen, &error);
+        return error.exit_code();
+    }
     let done = match &cli.verb {
         Verb::Init(args) => init::init(screen, args),
         Verb::Check(args) => check::check(cli, screen, &system, args).await,

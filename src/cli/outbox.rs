@@ -73,7 +73,7 @@ fn list(screen: &Screen, all: &[OutboxMessage]) {
         screen.print("no message");
         return;
     }
-    let header = ["message", "what", "to", "state", "tries", "said"].map(str::to_owned);
+    let header = ["message", "what", "to", "state", "steps", "said"].map(str::to_owned);
     let body = all.iter().map(|m| {
         let what = format!("{} {}", m.envelope.pipeline, m.envelope.subject_of);
         let said = m.last.as_ref().and_then(|l| l.note.clone()).unwrap_or_default();

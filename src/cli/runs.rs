@@ -11,7 +11,7 @@ use crate::cli::project::{pipeline, project};
 use crate::cli::screen::{Screen, outcome_line};
 use crate::config::Pipeline;
 use crate::lake::{Cancellation, Lake, RunFinished, RunProgress, RunStarted, RunStatus, StepEnd};
-use crate::run::{RunError, cancel, lease_timeout, notable, open_lake, total};
+use crate::run::{RunError, cancel, heard_within, notable, open_lake, total};
 use crate::system::System;
 
 /// How often a run is looked at while it is watched.
@@ -45,7 +45,7 @@ pub async fn runs(cli: &Cli, screen: &Screen, system: &System, args: &RunsArgs) 
                 screen.print_json(&json!({ "run": started.run, "cancellation": wish }));
                 return Ok(());
             }
-            let within = human_duration(lease_timeout(system) / 9);
+            let within = human_duration(heard_within(system));
             screen.print(&format!("run {} of {} ends within {within}; what it made stays", started.run, pipeline.name));
             return Ok(());
         }

@@ -92,7 +92,8 @@ pub(super) fn of_pipeline<'p>(
             let message = format!("the KPI `{}` has no target to be held against", kpi.name);
             reading.error("no-target", &alert.span, message, "give it a `target`, or write a value instead");
         }
-        kpis.push(Kpi { shown: true, named: true, ..kpi });
+        let worded = fields.get("definition").is_some();
+        kpis.push(Kpi { shown: true, named: true, worded, ..kpi });
     }
     let shown = kpis.is_empty();
     kpis.extend(declared.into_iter().map(|kpi| Kpi { shown, ..kpi }));
@@ -142,6 +143,7 @@ fn one(reading: &mut Reading<'_>, fields: Fields<'_>, name: KpiName, base: Optio
             alerts: Vec::new(),
             shown: false,
             named: false,
+            worded: false,
             name,
             place,
         },

@@ -563,6 +563,8 @@ pub struct Kpi {
     pub shown: bool,
     /// Whether the pipeline names it, so that it must not be left out.
     pub named: bool,
+    /// Whether the pipeline says what it means, and so no catalogue of phrases does.
+    pub worded: bool,
     pub place: Place,
 }
 

@@ -200,6 +200,7 @@ mod tests {
             alerts: vec![],
             shown: true,
             named: true,
+            worded: false,
             place,
         };
         let input =

@@ -207,7 +207,8 @@ pub(super) fn headline(series: &KpiSeries, words: &Words) -> Headline {
     let compare = |other: Option<&KpiPoint>, period: Option<NaiveDate>| {
         let against = period.map_or_else(String::new, |p| walk.period_text(p, words));
         // A change that chance alone would make is told, and not coloured as good or bad.
-        let doubtful = latest.zip(other).is_some_and(|(a, b)| apart(a, b) == Some(false));
+        let small = |p: &KpiPoint| p.n.is_some_and(|n| n < kpi.minimum_n);
+        let doubtful = latest.zip(other).is_some_and(|(a, b)| apart(a, b) == Some(false) || small(a) || small(b));
         let direction = if doubtful { Direction::Neither } else { kpi.direction };
         change(value, other.and_then(|p| shown(p, unit)), unit, direction, against, locale)
     };

@@ -48,6 +48,7 @@ pub(super) fn kpi(name: &str, label: &str, unit: Unit, direction: Direction, tar
         alerts: vec![],
         shown: true,
         named: true,
+        worded: false,
         place: place(),
     }
 }

@@ -58,8 +58,9 @@ impl Words {
     }
 
     pub fn definition<'a>(&'a self, kpi: &'a Kpi) -> Option<&'a str> {
-        let given = self.find(&format!("kpi.{}.definition", kpi.name));
-        given.or_else(|| kpi.definitions.get(self.locale.tag()).map(String::as_str))
+        let of_catalogue = self.find(&format!("kpi.{}.definition", kpi.name));
+        let of_kpi = kpi.definitions.get(self.locale.tag()).map(String::as_str);
+        if kpi.worded { of_kpi.or(of_catalogue) } else { of_catalogue.or(of_kpi) }
     }
 }
 

@@ -67,7 +67,15 @@ pub async fn backfill(
         match ahead.beside(run).await {
             Ok(night) => {
                 seen(at, &night);
+                // A wish that came too late for its run is still one that the backfill end.
+                let run = night.published.then(|| night.publication.run.clone());
                 nights.push(night);
+                if let Some(run) = run
+                    && let Some(wish) = shop.lake.cancellation(&shop.pipeline.name, &run).await?
+                {
+                    shop.lease.release(shop).await?;
+                    return Err(RunError::Cancelled { by: wish.by, why: wish.why });
+                }
             }
             Err(error) => {
                 shop.lease.release(shop).await.ok();

@@ -22,9 +22,15 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// `MATINS_LEASE_TIMEOUT` in seconds, the same for every process on one lake; beats and looks come at fractions of it.
 pub fn lease_timeout(system: &System) -> Duration {
-    let given =
-        system.environment.get("MATINS_LEASE_TIMEOUT").and_then(|s| s.parse().ok()).map(Duration::from_secs_f64);
-    given.unwrap_or(LEASE_TIMEOUT)
+    asked_lease_timeout(system).ok().flatten().unwrap_or(LEASE_TIMEOUT)
+}
+
+/// What the variable says, if it is set.
+pub fn asked_lease_timeout(system: &System) -> Result<Option<Duration>, RunError> {
+    let Some(text) = system.environment.get("MATINS_LEASE_TIMEOUT") else { return Ok(None) };
+    let seconds = text.parse::<f64>().ok().filter(|seconds| (0.1..=86_400.0).contains(seconds));
+    let wrong = || RunError::Usage(format!("MATINS_LEASE_TIMEOUT is `{text}`; it takes seconds, from 0.1 to 86400"));
+    seconds.map(|seconds| Some(Duration::from_secs_f64(seconds))).ok_or_else(wrong)
 }
 
 /// The lease of one pipeline, if this process holds it. Cheap to clone.

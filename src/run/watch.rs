@@ -9,6 +9,7 @@ use crate::base::{Event, Observer, RunId, StepOutcome};
 use crate::lake::{Cancellation, RunProgress, StepEnd};
 use crate::run::keeper::lease_timeout;
 use crate::run::{RunError, Workshop};
+use crate::system::System;
 
 /// How often what has changed is written. A run that is over sooner writes nothing.
 const EVERY: Duration = Duration::from_secs(1);
@@ -79,9 +80,14 @@ pub(super) fn watched(shop: &Workshop, run: &RunId) -> (Workshop, Telling) {
     (Workshop { observer, ..shop.clone() }, Telling(telling))
 }
 
-/// Ends when somebody wants the run to end: looked for as often as the holder gives a sign of life.
+/// How often a run looks whether somebody wants it to end.
+pub fn heard_within(system: &System) -> Duration {
+    (lease_timeout(system) / 9).min(Duration::from_secs(1))
+}
+
+/// Ends when somebody wants the run to end.
 pub(super) async fn cancelled(shop: &Workshop, run: &RunId) -> Cancellation {
-    let every = lease_timeout(&shop.system) / 9;
+    let every = heard_within(&shop.system);
     loop {
         tokio::time::sleep(every).await;
         match shop.lake.cancellation(&shop.pipeline.name, run).await {
