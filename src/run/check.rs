@@ -29,11 +29,7 @@ pub struct Checked {
 
 /// Reads the project's texts, plans every stage of these pipelines (of all, when none is named) against the contracts, renders
 /// every report on made-up data.
-pub async fn check_project(
-    files: &ProjectFiles,
-    system: &System,
-    only: &[PipelineName],
-) -> Result<Checked, RunError> {
+pub async fn check_project(files: &ProjectFiles, system: &System, only: &[PipelineName]) -> Result<Checked, RunError> {
     let (project, mut diagnostics) = config::load(files, &system.environment);
     let mut checked =
         Checked { project: None, diagnostics: Diagnostics::default(), pipelines: 0, stages: 0, reports: 0 };

@@ -103,7 +103,9 @@ fn everything_can_move_between_threads(world: &World, source: &Source, export: &
     fn movable(_: impl Send) {}
     let landing = Landing { lake: &world.lake, exports: &world.exports, source, attempt: "a", cores: 1 };
     movable(find(&world.exports, "x", source));
-    movable(async move { land(&landing, export, export.fingerprint(&source.name, &Fingerprint::of_bytes(b""), "x")).await });
+    movable(
+        async move { land(&landing, export, export.fingerprint(&source.name, &Fingerprint::of_bytes(b""), "x")).await },
+    );
     movable(assemble(&world.lake, source, Fingerprint::of_bytes(b""), "a", raw));
 }
 
