@@ -850,3 +850,12 @@ fn below_its_gate_every_figure_is_struck_and_nothing_is_said_of_it() {
     last.points.iter_mut().for_each(|p| p.value = Some(0.8));
     assert!(!rendered(&input).mail_html.contains("<s>"));
 }
+
+#[test]
+fn a_change_between_few_cases_has_no_colour() {
+    let mut input = input();
+    let change = "▲&nbsp;+18.6\u{202f}%</b>";
+    assert!(rendered(&input).html.contains(&format!("<b class=\"good\">{change}")));
+    input.kpis[0].points.iter_mut().for_each(|p| p.n = Some(29));
+    assert!(rendered(&input).html.contains(&format!("<b class=\"even\">{change}")));
+}

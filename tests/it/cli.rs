@@ -306,6 +306,14 @@ fn two_pipelines_share_a_lake_and_the_tables_that_are_equal() {
     assert_eq!(twin["published"], true);
 }
 
+#[test]
+fn a_time_out_of_leases_that_is_none_is_told() {
+    for wrong in ["-1", "0", "nan", "1e300", "soon"] {
+        let project = Project::shop().variable("MATINS_LEASE_TIMEOUT", wrong);
+        project.matins(&["runs"]).code(2).says(&format!("MATINS_LEASE_TIMEOUT is `{wrong}`; it takes seconds"));
+    }
+}
+
 /// What is made is named by what it is made from; two that are made from the same are still two.
 #[test]
 fn two_sources_of_one_export_and_two_stages_of_one_statement_are_all_there() {

@@ -213,6 +213,24 @@ fn a_run_is_cancelled_and_watched_from_another_process() {
 }
 
 #[test]
+fn a_backfill_that_is_cancelled_ends_with_the_run_it_was_at() {
+    let ground = Ground::of_the_company(CUSTOMERS);
+    let filling = ground.start("lake", &["backfill", "--from", "2024-12-16", "--to", "2024-12-31"]);
+    // Runs are short, so the wish may come too late for the one it names, and between two there is none to name.
+    let asked = (0..100).any(|_| {
+        std::thread::sleep(Duration::from_millis(100));
+        ground.run("lake", &["runs", "cancel", "--why", "enough"]).code() == 0
+    });
+    assert!(asked, "a run was seen");
+    let ended = filling.wait();
+    assert_eq!(ended.code(), 143, "{}", ended.err);
+    assert!(ended.err.contains("enough"), "{}", ended.err);
+    assert!(ground.publications("lake", COMPANY).len() < 16, "it ended before the last");
+    // The lease is given back, and what is missing is made by asking again.
+    ground.run("lake", &["backfill", "--from", "2024-12-16", "--to", "2024-12-17"]).done();
+}
+
+#[test]
 fn work_that_lasts_too_long_is_given_up() {
     let ground = Ground::of_the_company(6000);
     ground.edit("pipelines/customer-health.yaml", "interval: day", "interval: day\ntimeouts: {run: 1s}");
