@@ -71,9 +71,10 @@ pub async fn backfill(
                 let run = night.published.then(|| night.publication.run.clone());
                 nights.push(night);
                 if let Some(run) = run
-                    && let Some(wish) = shop.lake.cancellation(&shop.pipeline.name, &run).await?
+                    // A store that is gone says so to the next run itself.
+                    && let Ok(Some(wish)) = shop.lake.cancellation(&shop.pipeline.name, &run).await
                 {
-                    shop.lease.release(shop).await?;
+                    shop.lease.release(shop).await.ok();
                     return Err(RunError::Cancelled { by: wish.by, why: wish.why });
                 }
             }
