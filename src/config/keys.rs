@@ -187,6 +187,11 @@ pub(super) static PIPELINE: Object = object(
             Shape::OneOf(&["monday", "sunday"]),
             "the first day of a week, for `interval: week` (default `monday`)",
         ),
+        may(
+            "close_after",
+            Shape::Form(DAYS),
+            "how long after its end a month is closed, as in `2d`, for stages with `closed: month`: until its last rows have come (default `0d`)",
+        ),
         may("schedule", Shape::Object(&SCHEDULE), "when it runs by itself"),
         may("timeouts", Shape::Object(&TIMEOUTS), "how long its work may last"),
         may(
@@ -707,6 +712,11 @@ pub(super) static HEAD: Object = object(
             "incremental",
             Shape::Either(&Shape::OneOf(&["day", "month"]), &INCREMENTAL),
             "made a period at a time: part P from the exports dated in P, or from the rows whose time lies in P",
+        ),
+        may(
+            "closed",
+            Shape::OneOf(&["month"]),
+            "made as of the end of the last closed month, from the exports of before: the same table all month",
         ),
         may(
             "timeout",

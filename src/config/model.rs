@@ -188,6 +188,8 @@ pub struct Pipeline {
     pub description: String,
     pub time_zone: Tz,
     pub interval: Cadence,
+    /// A month is closed so many days after its end, for stages that see closed months only.
+    pub close_after_days: u32,
     pub sources: BTreeMap<SourceName, Source>,
     /// In the order written.
     pub packs: Vec<(PackName, Place)>,
@@ -419,6 +421,8 @@ pub struct Head {
     pub key: Vec<String>,
     pub checks: Vec<Check>,
     pub incremental: Option<Incremental>,
+    /// Made as of the end of the last closed month, from what could be seen then.
+    pub closed: bool,
     /// How long one part of it may take; else as long as any step.
     pub timeout: Option<std::time::Duration>,
     pub words: Words,

@@ -17,6 +17,7 @@ use super::model::{
 };
 use super::project::{Surroundings, timeouts};
 use super::shape::{Fields, Reading, Shape};
+use super::stage::days;
 use super::tree::{Node, parse};
 use super::words::{address, is_word, name, zone};
 use super::{kpi, number, schedule, source};
@@ -45,6 +46,7 @@ pub(super) fn read(
         description: fields.text("description").unwrap_or_default().to_owned(),
         time_zone: fields.get("time_zone").and_then(|n| zone(reading, n)).unwrap_or(around.time_zone),
         interval: interval(reading, fields),
+        close_after_days: days(reading, fields, "close_after").unwrap_or(0),
         sources,
         params: params_of_all(reading, fields, &packs, around),
         packs,

@@ -117,6 +117,7 @@ fn decode(reading: &mut Reading<'_>, fields: Fields<'_>) -> Head {
         key,
         checks,
         incremental: fields.get("incremental").and_then(|n| incremental(reading, n)),
+        closed: closed(reading, fields),
         timeout: span_of_time(reading, fields, "timeout"),
         words: Words {
             grain: fields.text("grain").map(str::to_owned),
@@ -125,6 +126,16 @@ fn decode(reading: &mut Reading<'_>, fields: Fields<'_>) -> Head {
             reference: fields.texts("reference"),
         },
     }
+}
+
+/// A table that is the same all month has no parts that come.
+fn closed(reading: &mut Reading<'_>, fields: Fields<'_>) -> bool {
+    let closed = fields.text("closed") == Some("month");
+    if let Some(span) = fields.key_span("closed").filter(|_| closed && fields.get("incremental").is_some()) {
+        let message = "a stage is either `closed` or `incremental`".to_owned();
+        reading.error("closed-incremental", span, message, "leave one of them out");
+    }
+    closed
 }
 
 /// `month`, or a mapping that says by which time of the rows.
@@ -151,7 +162,7 @@ fn incremental(reading: &mut Reading<'_>, node: &Node) -> Option<Incremental> {
 }
 
 /// `3d`, of a key that is there.
-fn days(reading: &mut Reading<'_>, fields: Fields<'_>, key: &str) -> Option<u32> {
+pub(super) fn days(reading: &mut Reading<'_>, fields: Fields<'_>, key: &str) -> Option<u32> {
     let node = fields.get(key)?;
     let text = node.text()?;
     let days =

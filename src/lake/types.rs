@@ -164,7 +164,7 @@ pub struct PublishedTable {
     /// Of all its parts.
     pub fingerprint: Fingerprint,
     pub rows: u64,
-    /// For `raw.*`: one, the fingerprint of the `RawTable`. For a stage's table: its parts in order of period.
+    /// For `raw.*`: the fingerprint of the `RawTable`, and of the one that a closed month was seen in, if it has other exports. For a stage's table: its parts in order of period.
     pub parts: Vec<Fingerprint>,
     /// Of the set of checks that was evaluated on it.
     pub checks: Fingerprint,

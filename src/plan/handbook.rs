@@ -124,6 +124,9 @@ fn page(pack: &PackName, kpi: &Kpi, stage: &Stage, queries: &BTreeMap<TableName,
     if !head.key.is_empty() {
         line("key", &head.key.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", "));
     }
+    if head.closed {
+        line("as of", "the end of the last closed month");
+    }
     line("made from", &sources(&kpi.table, queries));
     if let Some(formula) = &head.words.formula {
         let _ = write!(out, "\n## Formula\n\n{}\n", formula.trim());

@@ -1,5 +1,6 @@
 //! Project + as-of + what exists → steps. Fingerprints, lineage, reasons; when runs are due. Does no I/O.
 
+mod closed;
 mod due;
 #[cfg(test)]
 mod due_tests;
@@ -24,7 +25,7 @@ pub use graph::{Graph, Node, graph, graph_of};
 pub use handbook::{handbook, statement};
 pub use left_out::{LeftOut, costs};
 pub use periods::{Cut, Span, lookahead_for, lookback_for};
-pub use steps::{Before, Existing, Plan, Step, Task, plan};
+pub use steps::{At, Before, Existing, Plan, Step, Task, plan, standing};
 pub use timetable::{Fire, Note, Timetable};
 pub use wanted::{
     Input, Memory, Own, Remembered, Timed, Vanished, Wanted, WantedExport, WantedPart, WantedSource, WantedTable,

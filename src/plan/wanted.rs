@@ -1,11 +1,13 @@
 //! What a run at one instant would stand on and make, every thing named by its fingerprint. Nothing is asked of the lake.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 
 use crate::base::{Fingerprint, Interval, Recipe, SourceName, TableName};
 use crate::config::{ByTime, Check, Incremental, Mode, ParamValue, Pipeline, Rule, Severity, Source};
+use crate::plan::closed::closed;
 use crate::plan::periods::{Cut, Span, exports_of, parts_of, times_of};
 use crate::plan::{Export, Graph, Inventory, Node, contract_fingerprint, raw_fingerprint};
 use crate::sql::{Bindings, functions};
@@ -14,11 +16,34 @@ use crate::sql::{Bindings, functions};
 #[derive(Debug, Clone)]
 pub struct Wanted {
     pub interval: Interval,
-    pub bindings: Bindings,
+    pub bindings: Arc<Bindings>,
     pub sources: BTreeMap<SourceName, WantedSource>,
     /// In the order they can be made.
     pub tables: Vec<WantedTable>,
     pub warnings: Vec<String>,
+    /// What stages that see closed months only are made from, as of the end of the last closed month. Their own tables are
+    /// among those above too; of the others only what has to be made is looked at, and nothing is published.
+    pub closed: Option<Box<Wanted>>,
+}
+
+impl Wanted {
+    /// Where a step belongs.
+    pub fn of(&self, closed: bool) -> &Self {
+        self.closed.as_deref().filter(|_| closed).unwrap_or(self)
+    }
+
+    pub fn table(&self, name: &TableName) -> Option<&WantedTable> {
+        self.tables.iter().find(|t| t.node.table() == name)
+    }
+
+    /// Everything that is named here: landed exports, raw tables and parts.
+    pub fn outputs(&self) -> impl Iterator<Item = Fingerprint> {
+        let here = |all: &Self| {
+            let raws = all.sources.values().flat_map(|s| s.exports.iter().map(|e| e.landed).chain([s.raw]));
+            raws.chain(all.tables.iter().flat_map(WantedTable::made)).collect::<Vec<_>>()
+        };
+        here(self).into_iter().chain(self.closed.iter().flat_map(move |closed| here(closed)))
+    }
 }
 
 /// The exports of a source that a run sees.
@@ -51,8 +76,22 @@ pub struct WantedTable {
     pub fingerprint: Fingerprint,
     pub parts: Vec<WantedPart>,
     pub checks: Fingerprint,
+    /// What its checks read besides itself.
+    pub check_reads: BTreeMap<TableName, Input>,
+    pub bindings: Arc<Bindings>,
     /// What it is made from, in words and short fingerprints, to say later what changed.
     pub made_from: BTreeMap<String, String>,
+}
+
+impl WantedTable {
+    /// The fingerprints of its parts.
+    pub fn made(&self) -> impl Iterator<Item = Fingerprint> {
+        self.parts.iter().map(|p| p.fingerprint)
+    }
+
+    pub fn whole(&self) -> Input {
+        Input::Parts(self.made().collect())
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,13 +108,24 @@ pub struct WantedPart {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
     /// A raw table, whole.
-    Raw(SourceName),
+    Raw(SourceName, Fingerprint),
     /// The landed exports of a source whose date lies in the part's period.
     Landed(SourceName, Vec<Fingerprint>),
     /// The rows of a source whose time lies in the part's period.
     Timed(Timed),
     /// These parts of a stage's table.
     Parts(Vec<Fingerprint>),
+}
+
+impl Input {
+    /// What must have been made before.
+    pub fn made(&self) -> &[Fingerprint] {
+        match self {
+            Self::Raw(_, raw) => std::slice::from_ref(raw),
+            Self::Timed(timed) => &timed.landed,
+            Self::Landed(_, made) | Self::Parts(made) => made,
+        }
+    }
 }
 
 /// The rows of these exports whose time lies in a part.
@@ -140,13 +190,24 @@ pub fn wanted(
         let memory = memories.get(&source.name).cloned().unwrap_or_default();
         sources.insert(source.name.clone(), see(source, &interval, &inventory, &memory, &mut warnings)?);
     }
-    let bindings = Bindings::of(&pipeline.params, &interval);
+    let closed = closed(pipeline, graph, &interval, &sources, inventories, memories).map(Box::new);
+    let bindings = Arc::new(Bindings::of(&pipeline.params, &interval));
+    let at = Instant { pipeline, bindings: &bindings, as_of: &interval.as_of().to_string(), sources: &sources };
     let mut tables: Vec<WantedTable> = Vec::with_capacity(graph.nodes.len());
     for node in &graph.nodes {
-        let table = want(pipeline, node, &bindings, &interval.as_of().to_string(), &sources, &tables);
+        let as_closed = closed.as_ref().filter(|_| node.stage.head.closed).and_then(|c| c.table(node.table())).cloned();
+        let table = as_closed.unwrap_or_else(|| want(&at, node, &tables));
         tables.push(table);
     }
-    Ok(Wanted { interval, bindings, sources, tables, warnings })
+    Ok(Wanted { interval, bindings, sources, tables, warnings, closed })
+}
+
+/// What the tables of one instant are made with.
+pub(super) struct Instant<'a> {
+    pub(super) pipeline: &'a Pipeline,
+    pub(super) bindings: &'a Arc<Bindings>,
+    pub(super) as_of: &'a str,
+    pub(super) sources: &'a BTreeMap<SourceName, WantedSource>,
 }
 
 /// A run sees the exports dated before its `as_of`; of full dumps the latest such; of undated ones what is there.
@@ -230,14 +291,8 @@ fn see(
     })
 }
 
-fn want(
-    pipeline: &Pipeline,
-    node: &Node,
-    bindings: &Bindings,
-    as_of: &str,
-    sources: &BTreeMap<SourceName, WantedSource>,
-    made: &[WantedTable],
-) -> WantedTable {
+pub(super) fn want(at: &Instant<'_>, node: &Node, made: &[WantedTable]) -> WantedTable {
+    let Instant { pipeline, bindings, as_of, sources } = at;
     let head = &node.stage.head;
     let moving: Vec<&Check> = head.checks.iter().filter(|c| c.severity == Severity::Quarantine).collect();
     let versions = functions::versions(&node.query.functions);
@@ -306,7 +361,20 @@ fn want(
         .iter()
         .fold(Recipe::new("parts/1").made_from("base", &base), |r, part| r.made_from("part", &part.fingerprint))
         .finish();
-    WantedTable { node: node.clone(), fingerprint, parts, checks, made_from }
+    let whole = |table: &TableName| match table.source().and_then(|name| sources.get_key_value(&name)) {
+        Some((name, source)) => Some(Input::Raw(name.clone(), source.raw)),
+        None => made.iter().find(|t| t.node.table() == table).map(WantedTable::whole),
+    };
+    let check_reads = node.check_reads.keys().filter_map(|table| Some((table.clone(), whole(table)?))).collect();
+    WantedTable {
+        node: node.clone(),
+        fingerprint,
+        parts,
+        checks,
+        check_reads,
+        bindings: Arc::clone(bindings),
+        made_from,
+    }
 }
 
 fn head_meaning(node: &Node, moving: &[&Check]) -> Fingerprint {
@@ -393,7 +461,7 @@ fn input(
 ) -> (Input, Vec<Fingerprint>) {
     if let Some((name, source)) = table.source().and_then(|name| sources.get_key_value(&name)) {
         if period.is_none() || !is_parted(pipeline, name) {
-            return (Input::Raw(name.clone()), vec![source.raw]);
+            return (Input::Raw(name.clone(), source.raw), vec![source.raw]);
         }
         if let (Some(span), Some(cut), Some(by)) = (span, node.cut, by_time(node)) {
             let timed = timed(name, source, cut, by, span);

@@ -236,7 +236,5 @@ fn promise(
             existing.checked.insert(table);
         }
     }
-    let outputs = wanted.sources.values().flat_map(|s| s.exports.iter().map(|e| e.landed).chain([s.raw]));
-    let parts = wanted.tables.iter().flat_map(|t| t.parts.iter().map(|p| p.fingerprint));
-    existing.made.extend(outputs.chain(parts).filter(|f| made.contains(f)));
+    existing.made.extend(wanted.outputs().filter(|f| made.contains(f)));
 }

@@ -6,8 +6,11 @@ use std::sync::{Mutex, PoisonError};
 use futures::future::try_join_all;
 
 use crate::base::{Fingerprint, Interval, SourceName, TableName};
+use crate::config::Mode;
 use crate::lake::{CheckOutcome, Manifest, Publication, RawExport, RawTable, TablePart};
-use crate::plan::{Before, Existing, Inventory, Memory, Plan, Remembered, Wanted, plan, wanted};
+use crate::plan::{
+    Before, Existing, Inventory, Memory, Plan, Remembered, Wanted, WantedSource, WantedTable, plan, standing, wanted,
+};
 use crate::run::retry::retry;
 use crate::run::{RunError, Workshop};
 use crate::source;
@@ -55,26 +58,29 @@ pub async fn remember(
     let Some(publication) = head.and_then(|m| m.publication.as_ref()) else { return Ok(memories) };
     for name in shop.pipeline.sources.keys() {
         let Some(published) = publication.tables.get(&TableName::raw(name)) else { continue };
-        let raw = match with(known, |k| k.raws.get(&published.fingerprint).cloned()) {
-            Some(raw) => raw,
-            None => match shop.lake.raw_table(name, &published.fingerprint).await? {
+        let mut exports = Vec::new();
+        for fingerprint in &published.parts {
+            let raw = match with(known, |k| k.raws.get(fingerprint).cloned()) {
                 Some(raw) => raw,
-                None => continue,
-            },
-        };
-        let exports = raw
-            .exports
-            .iter()
-            .map(|e| Remembered { path: e.path.clone(), date: e.date, landed: e.fingerprint })
-            .collect();
+                None => match shop.lake.raw_table(name, fingerprint).await? {
+                    Some(raw) => raw,
+                    None => continue,
+                },
+            };
+            exports.extend(raw.exports.iter().map(|e| Remembered {
+                path: e.path.clone(),
+                date: e.date,
+                landed: e.fingerprint,
+            }));
+            with(known, |k| {
+                for export in &raw.exports {
+                    k.landed.entry(export.fingerprint).or_insert_with(|| export.clone());
+                }
+                k.raws.insert(raw.fingerprint, raw)
+            });
+        }
         let contract = published.made_from.get("contract").and_then(|text| text.parse().ok());
         memories.insert(name.clone(), Memory { contract, exports });
-        with(known, |k| {
-            for export in &raw.exports {
-                k.landed.entry(export.fingerprint).or_insert_with(|| export.clone());
-            }
-            k.raws.insert(raw.fingerprint, raw)
-        });
     }
     Ok(memories)
 }
@@ -105,43 +111,78 @@ pub fn is_published(wanted: &Wanted, publication: &Publication) -> bool {
 pub async fn existing(shop: &Workshop, wanted: &Wanted, known: &Mutex<Known>) -> Result<Existing, RunError> {
     let mut existing = Existing::default();
     for (name, source) in &wanted.sources {
-        let landed: Vec<Fingerprint> = source.exports.iter().map(|e| e.landed).collect();
-        let unknown = with(known, |k| k.new_of(&landed, |k, f| k.landed.contains_key(f)));
-        let found = shop.lake.landed_many(name, &unknown).await?;
-        with(known, |k| {
-            k.landed.extend(found.into_iter().map(|(fingerprint, landed)| (fingerprint, raw_export(landed))));
-            k.absent.extend(unknown.iter().filter(|f| !k.landed.contains_key(f)));
-            existing.made.extend(landed.iter().filter(|f| k.landed.contains_key(f)));
-        });
-        if !with(known, |k| k.raws.contains_key(&source.raw))
-            && let Some(raw) = shop.lake.raw_table(name, &source.raw).await?
-        {
-            with(known, |k| k.raws.insert(source.raw, raw));
-        }
-        if with(known, |k| k.raws.contains_key(&source.raw)) {
-            existing.made.insert(source.raw);
-        }
+        ask_source(shop, name, source, known, &mut existing).await?;
         let table = TableName::raw(name);
         if existing.made.contains(&source.raw) && outcomes(shop, &table, &source.raw, &source.checks, known).await? {
             existing.checked.insert(table);
         }
     }
     for table in &wanted.tables {
+        ask_table(shop, table, known, &mut existing).await?;
+        let all_made = table.made().all(|part| existing.made.contains(&part));
         let name = table.node.table();
-        let parts: Vec<Fingerprint> = table.parts.iter().map(|p| p.fingerprint).collect();
-        let unknown = with(known, |k| k.new_of(&parts, |k, f| k.parts.contains_key(f)));
-        let found = shop.lake.parts(name, &unknown).await?;
-        with(known, |k| {
-            k.parts.extend(found);
-            k.absent.extend(unknown.iter().filter(|f| !k.parts.contains_key(f)));
-            existing.made.extend(parts.iter().filter(|f| k.parts.contains_key(f)));
-        });
-        let all_made = parts.iter().all(|p| existing.made.contains(p));
         if all_made && outcomes(shop, name, &table.fingerprint, &table.checks, known).await? {
             existing.checked.insert(name.clone());
         }
     }
+    let Some(closed) = &wanted.closed else { return Ok(existing) };
+    for (name, source) in closed.sources.iter().filter(|(name, source)| source.raw != wanted.sources[*name].raw) {
+        // Of dumps it is what remembers the one that a closed month was seen in.
+        let stands = standing(wanted, &existing).contains(&TableName::raw(name));
+        if stands || shop.pipeline.sources[name].mode == Mode::Full {
+            ask_source(shop, name, source, known, &mut existing).await?;
+        }
+    }
+    // The last first: what is there needs nothing of what it was made from.
+    for table in closed.tables.iter().rev().filter(|t| !t.node.stage.head.closed) {
+        if standing(wanted, &existing).contains(table.node.table()) {
+            ask_table(shop, table, known, &mut existing).await?;
+        }
+    }
     Ok(existing)
+}
+
+async fn ask_source(
+    shop: &Workshop,
+    name: &SourceName,
+    source: &WantedSource,
+    known: &Mutex<Known>,
+    existing: &mut Existing,
+) -> Result<(), RunError> {
+    let landed: Vec<Fingerprint> = source.exports.iter().map(|e| e.landed).collect();
+    let unknown = with(known, |k| k.new_of(&landed, |k, f| k.landed.contains_key(f)));
+    let found = shop.lake.landed_many(name, &unknown).await?;
+    with(known, |k| {
+        k.landed.extend(found.into_iter().map(|(fingerprint, landed)| (fingerprint, raw_export(landed))));
+        k.absent.extend(unknown.iter().filter(|f| !k.landed.contains_key(f)));
+        existing.made.extend(landed.iter().filter(|f| k.landed.contains_key(f)));
+    });
+    if !with(known, |k| k.raws.contains_key(&source.raw))
+        && let Some(raw) = shop.lake.raw_table(name, &source.raw).await?
+    {
+        with(known, |k| k.raws.insert(source.raw, raw));
+    }
+    if with(known, |k| k.raws.contains_key(&source.raw)) {
+        existing.made.insert(source.raw);
+    }
+    Ok(())
+}
+
+async fn ask_table(
+    shop: &Workshop,
+    table: &WantedTable,
+    known: &Mutex<Known>,
+    existing: &mut Existing,
+) -> Result<(), RunError> {
+    let parts: Vec<Fingerprint> = table.made().collect();
+    let unknown = with(known, |k| k.new_of(&parts, |k, f| k.parts.contains_key(f)));
+    let found = shop.lake.parts(table.node.table(), &unknown).await?;
+    with(known, |k| {
+        k.parts.extend(found);
+        k.absent.extend(unknown.iter().filter(|f| !k.parts.contains_key(f)));
+        existing.made.extend(parts.iter().filter(|f| k.parts.contains_key(f)));
+    });
+    Ok(())
 }
 
 /// Whether the outcomes of a set of checks are there.

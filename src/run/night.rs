@@ -368,13 +368,8 @@ async fn leased(
 
 /// Keeps what this run needs out of the hands of `gc`.
 pub(super) async fn spare(shop: &Workshop, wanted: &Wanted) -> Result<(), RunError> {
-    let needed = wanted
-        .sources
-        .values()
-        .flat_map(|s| s.exports.iter().map(|e| e.landed).chain([s.raw]))
-        .chain(wanted.tables.iter().flat_map(|t| t.parts.iter().map(|p| p.fingerprint)));
     let doomed = gc_doomed(&shop.lake).await?;
-    Ok(doomed.spare(&shop.lake, needed, &shop.system.ids.next(), shop.system.clock.now()).await?)
+    Ok(doomed.spare(&shop.lake, wanted.outputs(), &shop.system.ids.next(), shop.system.clock.now()).await?)
 }
 
 /// The record is for people: when it cannot be written the run's own outcome counts, and the log says so.

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::base::{Fingerprint, RunId, SourceName, TableName};
 use crate::config::Check;
-use crate::lake::{Balance, Blocked, CheckOutcome, CheckStatus, DataFile, Publication, PublishedTable, Sealed, seal};
+use crate::lake::{
+    Balance, Blocked, CheckOutcome, CheckStatus, DataFile, Publication, PublishedTable, RawTable, Sealed, seal,
+};
 use crate::plan::{Wanted, WantedSource};
 use crate::run::Workshop;
 use crate::run::look::Known;
@@ -46,7 +48,7 @@ pub fn edition(
             name: TableName::raw(name),
             fingerprint: source.raw,
             rows: raw.balance.landed,
-            parts: vec![source.raw],
+            parts: [source.raw].into_iter().chain(closed_raw(wanted, known, name)).collect(),
             checks: source.checks,
             made_from: raw_made_from(source),
         };
@@ -95,6 +97,15 @@ pub fn set_aside(wanted: &Wanted, known: &Known) -> (BTreeMap<SourceName, Balanc
     let files = raws.clone().flat_map(|(_, raw)| raw.exports.iter().filter_map(|e| e.quarantine.clone()));
     let files = files.chain(parts.filter_map(|p| p.quarantine.clone())).collect();
     (raws.map(|(name, raw)| (name.clone(), raw.balance)).collect(), files)
+}
+
+/// The dump that a closed month was seen in, when a later one has taken its place: the next run must know it although its store
+/// may not list it any more.
+fn closed_raw(wanted: &Wanted, known: &Known, name: &SourceName) -> Option<Fingerprint> {
+    let (now, closed) = (&wanted.sources[name], wanted.closed.as_ref()?.sources.get(name)?);
+    let is_dump =
+        |raw: &RawTable| raw.exports.iter().any(|e| now.exports.iter().all(|seen| seen.landed != e.fingerprint));
+    known.raws.get(&closed.raw).filter(|raw| is_dump(raw)).map(|raw| raw.fingerprint)
 }
 
 /// For the next run, which contract the rows landed under; for readers, how many exports and how recent.

@@ -10,7 +10,7 @@ use crate::base::{Event, Fingerprint, SourceName, StepOutcome, TableName};
 use crate::config::Check;
 use crate::engine::{Effort, EngineError, PartFile, PartsTable, Seen, Table, Tables, read_schema};
 use crate::lake::{CheckOutcome, Late, RawExport, StepRecord, TablePart};
-use crate::plan::{Input, Own, Plan, Span, Step, Task, Timed, Wanted, WantedPart, WantedTable};
+use crate::plan::{At, Input, Own, Plan, Span, Step, Task, Timed, Wanted, WantedPart, WantedSource, WantedTable};
 use crate::run::error::describe;
 use crate::run::look::{Known, raw_export, with};
 use crate::run::retry::retry;
@@ -18,6 +18,7 @@ use crate::run::slots::{Slot, Slots};
 use crate::run::turns::{Turns, output};
 use crate::run::{RunError, Workshop};
 use crate::source::{self, Landing};
+use crate::sql::Bindings;
 use crate::stage::{self, Making, StageError, Window};
 
 /// An export of this size is decoded on all cores. Two at once, so that one is read while the other is written to the disk.
@@ -220,7 +221,7 @@ fn cores_will_be_free(state: &[State], plan: &Plan, cores: usize) -> bool {
 /// How long a step may last, and the setting that says so.
 fn limit(shop: &Workshop, plan: &Plan, step: &Step) -> (Duration, &'static str) {
     let of_stage = match &step.task {
-        Task::Make { table, .. } => plan.wanted.tables.iter().find(|t| t.node.table() == table),
+        Task::Make { table, at, .. } => plan.wanted.of(at.is_closed()).table(table),
         _ => None,
     };
     match of_stage.and_then(|t| t.node.stage.head.timeout) {
@@ -242,16 +243,21 @@ fn is_make(step: &Step) -> bool {
 }
 
 fn is_large(step: &Step, wanted: &Wanted) -> bool {
-    let Task::Land { source, export, .. } = &step.task else { return false };
-    let export = wanted.sources.get(source).and_then(|s| s.exports.get(*export)).and_then(|e| e.listed.as_ref());
+    let Task::Land { source, export, at, .. } = &step.task else { return false };
+    let export = wanted
+        .of(at.is_closed())
+        .sources
+        .get(source)
+        .and_then(|s| s.exports.get(*export))
+        .and_then(|e| e.listed.as_ref());
     export.is_some_and(|e| e.size_bytes >= LARGE_EXPORT)
 }
 
 async fn execute(bench: &Bench, step: &Step, effort: Effort, slot: &Slot) -> Done {
     let done = match &step.task {
-        Task::Land { source, export, .. } => bench.land(source, *export, slot).await,
-        Task::Assemble { source } => bench.assemble(source).await,
-        Task::Make { table, part, .. } => bench.make(table, *part, effort, slot).await,
+        Task::Land { source, export, at, .. } => bench.land(source, *at, *export, slot).await,
+        Task::Assemble { source, at } => bench.assemble(source, *at).await,
+        Task::Make { table, at, part, .. } => bench.make(table, *at, *part, effort, slot).await,
         Task::Check { table } => bench.check(table, slot).await,
     };
     match done {
@@ -283,9 +289,9 @@ impl Bench {
         })
     }
 
-    async fn land(&self, name: &SourceName, at: usize, slot: &Slot) -> Made {
+    async fn land(&self, name: &SourceName, at: At, export: usize, slot: &Slot) -> Made {
         let shop = &self.shop;
-        let (source, wanted) = (&shop.pipeline.sources[name], &self.wanted.sources[name].exports[at]);
+        let (source, wanted) = (&shop.pipeline.sources[name], &self.source(name, at).exports[export]);
         let Some(export) = &wanted.listed else {
             return Err(RunError::Usage(format!("`{}` has vanished and its landed rows are gone too", wanted.path)));
         };
@@ -314,9 +320,9 @@ impl Bench {
         Ok((rows, warnings))
     }
 
-    async fn assemble(&self, name: &SourceName) -> Made {
+    async fn assemble(&self, name: &SourceName, at: At) -> Made {
         let shop = &self.shop;
-        let (source, wanted) = (&shop.pipeline.sources[name], &self.wanted.sources[name]);
+        let (source, wanted) = (&shop.pipeline.sources[name], self.source(name, at));
         let landed: Option<Vec<RawExport>> =
             self.known(|k| wanted.exports.iter().map(|e| k.landed.get(&e.landed).cloned()).collect());
         let landed = landed.ok_or_else(|| RunError::Usage(format!("an export of `{name}` has not landed")))?;
@@ -331,10 +337,10 @@ impl Bench {
         Ok((rows, vec![]))
     }
 
-    async fn make(&self, name: &TableName, at: usize, effort: Effort, slot: &Slot) -> Made {
+    async fn make(&self, name: &TableName, at: At, part: usize, effort: Effort, slot: &Slot) -> Made {
         let shop = &self.shop;
-        let table = self.table(name)?;
-        let part = &table.parts[at];
+        let table = self.table(name, at)?;
+        let part = &table.parts[part];
         let whole = table.parts.len() == 1;
         let (made, seen) = retry(&shop.system, &shop.observer, &format!("making {name}"), || async {
             let mut tables = Tables::new();
@@ -347,7 +353,7 @@ impl Bench {
                 lake: &shop.lake.store(),
                 node: &table.node,
                 part,
-                bindings: &self.wanted.bindings,
+                bindings: &table.bindings,
                 tables: &tables,
                 attempt: &attempt,
                 effort,
@@ -379,26 +385,31 @@ impl Bench {
         let shop = &self.shop;
         let mut tables = Tables::new();
         let mut seen = None;
-        let (fingerprint, checks_name, checks): (Fingerprint, Fingerprint, &[Check]) = match name.source() {
-            Some(source) => {
-                let wanted = &self.wanted.sources[&source];
-                (wanted.raw, wanted.checks, &shop.pipeline.sources[&source].checks)
-            }
-            None => {
-                let table = self.table(name)?;
-                for read in table.node.check_reads.keys() {
-                    tables.insert(read.clone(), self.provider(read, &self.whole(read)?).await?);
+        let whole;
+        let (fingerprint, checks_name, checks, bindings): (Fingerprint, Fingerprint, &[Check], &Bindings) =
+            match name.source() {
+                Some(source) => {
+                    let wanted = self.source(&source, At::Run);
+                    let checks = &shop.pipeline.sources[&source].checks;
+                    whole = Input::Raw(source, wanted.raw);
+                    (wanted.raw, wanted.checks, checks, &self.wanted.bindings)
                 }
-                if let [part] = table.parts.as_slice() {
-                    seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).remove(&part.fingerprint);
+                None => {
+                    let table = self.table(name, At::Run)?;
+                    for (read, input) in &table.check_reads {
+                        tables.insert(read.clone(), self.provider(read, input).await?);
+                    }
+                    whole = table.whole();
+                    if let [part] = table.parts.as_slice() {
+                        seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).remove(&part.fingerprint);
+                    }
+                    (table.fingerprint, table.checks, &table.node.stage.head.checks, &table.bindings)
                 }
-                (table.fingerprint, table.checks, &table.node.stage.head.checks)
-            }
-        };
+            };
         let mut outcomes = Vec::new();
         if !checks.is_empty() {
-            tables.insert(name.clone(), self.provider(name, &self.whole(name)?).await?);
-            outcomes = stage::check(&shop.engine, name, checks, &self.wanted.bindings, &tables, seen).await?;
+            tables.insert(name.clone(), self.provider(name, &whole).await?);
+            outcomes = stage::check(&shop.engine, name, checks, bindings, &tables, seen).await?;
         }
         outcomes.extend(self.quarantine(name, checks));
         outcomes.extend(self.late_rows(name));
@@ -422,7 +433,7 @@ impl Bench {
             ));
         }
         let moving = checks.iter().find(|c| c.severity == crate::config::Severity::Quarantine)?;
-        let table = self.table(name).ok()?;
+        let table = self.table(name, At::Run).ok()?;
         let (quarantined, kept) = self.known(|k| {
             let parts = table.parts.iter().filter_map(|p| k.parts.get(&p.fingerprint));
             parts.fold((0, 0), |(q, r), p| (q + p.rows_quarantined, r + p.rows))
@@ -463,7 +474,7 @@ impl Bench {
 
     /// The outcome of rows that are in no part, where parts go by a time of the rows.
     fn late_rows(&self, name: &TableName) -> Option<CheckOutcome> {
-        let table = self.table(name).ok()?;
+        let table = self.table(name, At::Run).ok()?;
         let incremental = table.node.stage.head.incremental.as_ref()?;
         let by = incremental.by.as_ref()?;
         let late: Vec<Late> = self.known(|k| {
@@ -484,22 +495,19 @@ impl Bench {
         Ok(PartsTable::new(source::schema(source), files.ok_or_else(missing)?))
     }
 
-    fn table(&self, name: &TableName) -> Result<&WantedTable, RunError> {
-        let table = self.wanted.tables.iter().find(|t| t.node.table() == name);
+    fn table(&self, name: &TableName, at: At) -> Result<&WantedTable, RunError> {
+        let table = self.wanted.of(at.is_closed()).table(name);
         table.ok_or_else(|| RunError::Usage(format!("no stage makes `{name}`")))
     }
 
-    fn whole(&self, name: &TableName) -> Result<Input, RunError> {
-        match name.source() {
-            Some(source) => Ok(Input::Raw(source)),
-            None => Ok(Input::Parts(self.table(name)?.parts.iter().map(|p| p.fingerprint).collect())),
-        }
+    fn source(&self, name: &SourceName, at: At) -> &WantedSource {
+        &self.wanted.of(at.is_closed()).sources[name]
     }
 
     async fn provider(&self, name: &TableName, input: &Input) -> Result<Table, RunError> {
         let files: Vec<PartFile> = match input {
-            Input::Raw(source) => {
-                let raw = self.known(|k| k.raws.get(&self.wanted.sources[source].raw).cloned());
+            Input::Raw(source, raw) => {
+                let raw = self.known(|k| k.raws.get(raw).cloned());
                 let raw = raw.ok_or_else(|| RunError::Usage(format!("raw.{source} is not assembled")))?;
                 self.raw_files(&raw).await?
             }
@@ -516,9 +524,10 @@ impl Bench {
         let schema = match name.source().and_then(|s| self.shop.pipeline.sources.get(&s)) {
             Some(source) => source::schema(source),
             None => {
-                // Of a table without this part any other says what its columns are.
+                // Of a table without this part any other says what its columns are, at whatever time.
                 let any = || {
-                    let parts = &self.table(name).ok()?.parts;
+                    let tables = [false, true].map(|closed| self.wanted.of(closed).table(name));
+                    let parts: Vec<&WantedPart> = tables.into_iter().flatten().flat_map(|t| &t.parts).collect();
                     self.known(|k| {
                         let mut files = parts.iter().filter_map(|p| k.parts.get(&p.fingerprint)).flat_map(|p| &p.files);
                         files.next().map(|f| part_file(f, vec![]))

@@ -29,8 +29,16 @@ impl Bindings {
     /// midnight. `prev_as_of` is the same wall clock a month before `as_of`, or the interval's start where that lies further
     /// back; `as_of_utc` is `as_of` as a moment in UTC.
     pub fn of(params: &BTreeMap<ParamName, ParamValue>, interval: &Interval) -> Self {
+        Self::typed(params, interval, whole_days(interval))
+    }
+
+    /// The same for a closed month, of the types that a run for this interval gives.
+    pub fn of_month(params: &BTreeMap<ParamName, ParamValue>, month: &Interval, run: &Interval) -> Self {
+        Self::typed(params, month, whole_days(run))
+    }
+
+    fn typed(params: &BTreeMap<ParamName, ParamValue>, interval: &Interval, whole_days: bool) -> Self {
         let mut all = params.clone();
-        let whole_days = interval.as_of().is_midnight() && crate::base::AsOf(interval.start).is_midnight();
         let (start, end) = (interval.start.naive_local(), interval.end.naive_local());
         let month_before = end.checked_sub_months(Months::new(1)).unwrap_or(start);
         for (name, at) in [("as_of", end), ("start", start), ("end", end), ("prev_as_of", month_before.min(start))] {
@@ -46,6 +54,10 @@ impl Bindings {
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(ParamName::as_str)
     }
+}
+
+fn whole_days(interval: &Interval) -> bool {
+    interval.as_of().is_midnight() && crate::base::AsOf(interval.start).is_midnight()
 }
 
 /// The statement with its parameters replaced.

@@ -15,6 +15,7 @@ columns:
   baskets_b: baskets with the second
   baskets: all of them
 key: [product_a, product_b]
+closed: month
 */
 WITH counted AS (
     SELECT frequent_pairs(l.order_id, l.product_id, 30) AS pairs

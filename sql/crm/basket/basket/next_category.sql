@@ -18,6 +18,7 @@ columns:
   base_share: the same from all categories together
   lift: share ÷ base_share
 key: [category, place]
+closed: month
 */
 WITH firsts AS (
     SELECT customer_key, category, min(bdate) AS first_day

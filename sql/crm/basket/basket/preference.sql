@@ -15,6 +15,7 @@ columns:
   preference: the category, or none
   single_category: two such orders or more, and all of one category
 key: [customer_key]
+closed: month
 */
 WITH purchases AS (
     SELECT v.customer_key, l.category, l.order_id, l.net

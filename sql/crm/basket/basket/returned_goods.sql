@@ -23,6 +23,7 @@ columns:
   value_base_rate: the same of all products
   basis: lines or refunds
 key: [product_id]
+closed: month
 checks:
   - expression: "orders >= 30"
 */

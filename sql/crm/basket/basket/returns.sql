@@ -8,6 +8,7 @@ columns:
   paid_back: of those, orders with a refund to date
   base_rate: share of all orders with a refund
 key: [product_id]
+closed: month
 */
 WITH refunded AS (
     SELECT DISTINCT order_id

@@ -11,6 +11,7 @@ columns:
   low: lower bound of the 95 % Wilson interval
   high: upper bound of the 95 % Wilson interval
 key: [period]
+closed: month
 */
 WITH uses AS (
     SELECT DISTINCT v.customer_key, v.month, l.category

@@ -12,6 +12,7 @@ columns:
   low: NULL, since it is a share of money
   high: NULL, since it is a share of money
 key: [period]
+closed: month
 checks:
   - expression: "value IS NULL OR value BETWEEN 0 AND 1"
 */

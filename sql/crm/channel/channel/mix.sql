@@ -8,6 +8,7 @@ columns:
   customers: different ones; a customer of two channels counts in both
   net: as originated
 key: [month, channel]
+closed: month
 */
 WITH habits AS (
     SELECT v.month, coalesce(o.channel, 'unknown') AS channel, v.customer_key, count(*) AS orders, sum(v.net) AS net

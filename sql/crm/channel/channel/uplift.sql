@@ -9,6 +9,7 @@ columns:
   net_per_customer: mean of the 12 months
   orders_per_customer: mean of the 12 months
 key: [channels]
+closed: month
 */
 WITH uses AS (
     SELECT v.customer_key, o.channel, count(*) AS orders, sum(v.net) AS net

@@ -13,6 +13,7 @@ columns:
   low: NULL, since net is no count
   high: NULL, since net is no count
 key: [period, dimension]
+closed: month
 checks:
   - name: the channels' shares of a month add up to 1
     query: >

@@ -16,6 +16,7 @@ columns:
   returned: lost customers with a valid order in the month
   won_back: of those, the ones who were lost when the month began
 key: [month]
+closed: month
 checks:
   - name: active at the next start = active at start - newly lost + arrived + returned
     query: >

@@ -18,6 +18,7 @@ columns:
   high: upper bound of the 95 % Wilson interval
   lost_after: days of silence that mean loss in the segment; NULL of `few`, where each has its own
 key: [period, dimension]
+closed: month
 checks:
   - expression: "value IS NULL OR (low <= value AND value <= high)"
 */

@@ -11,6 +11,7 @@ columns:
   now: net of the same customers in the later twelve months
   customers: with net in the earlier year
 key: [month]
+closed: month
 checks:
   - expression: "kept <= base AND kept <= now"
 */

@@ -10,6 +10,7 @@ columns:
   low: NULL, since it is a ratio of amounts
   high: NULL, since it is a ratio of amounts
 key: [period]
+closed: month
 */
 SELECT
     m.month AS period,

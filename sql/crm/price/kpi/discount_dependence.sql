@@ -11,6 +11,7 @@ columns:
   low: NULL, since net is no count
   high: NULL, since net is no count
 key: [period]
+closed: month
 checks:
   - expression: "value IS NULL OR value BETWEEN 0 AND 1"
     severity: warn

@@ -12,6 +12,7 @@ columns:
   net: of their lines
   discount_share: of that, what lines with a discount brought
 key: [customer_key]
+closed: month
 */
 WITH baskets AS (
     SELECT v.customer_key, l.order_id, sum(l.net) AS net, sum(l.net) FILTER (WHERE l.discount > 0) AS discounted

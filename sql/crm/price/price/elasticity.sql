@@ -18,6 +18,7 @@ columns:
   high: upper bound
   r_squared: how much of the variation the price explains
 key: [product_id]
+closed: month
 */
 WITH weekly AS (
     SELECT

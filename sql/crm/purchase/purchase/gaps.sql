@@ -11,6 +11,7 @@ columns:
   p90: days, the ninth decile
   median_to_second: days from the first purchase day to the second, for half of all customers; NULL when fewer have come back
 key: [gaps]
+closed: month
 */
 WITH gaps AS (
     SELECT CAST(bdate - previous_day AS DOUBLE) AS days

@@ -9,6 +9,7 @@ columns:
   low: NULL, since one customer may bring several
   high: NULL, since one customer may bring several
 key: [period]
+closed: month
 */
 WITH arrivals AS (
     SELECT CAST(date_trunc('month', r.bdate) AS DATE) AS month, count(DISTINCT r.referred_key) AS customers

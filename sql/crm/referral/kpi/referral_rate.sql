@@ -13,6 +13,7 @@ columns:
   low: lower bound of the 95 % Wilson interval
   high: upper bound of the 95 % Wilson interval
 key: [period]
+closed: month
 */
 WITH successes AS (
     SELECT DISTINCT r.referrer_key, CAST(date_trunc('month', r.bdate) AS DATE) AS month

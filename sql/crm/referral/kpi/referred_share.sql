@@ -8,6 +8,7 @@ columns:
   low: lower bound of the 95 % Wilson interval
   high: upper bound of the 95 % Wilson interval
 key: [period]
+closed: month
 */
 WITH counts AS (
     SELECT a.month, count(c.referred_by) AS k, count(*) AS n

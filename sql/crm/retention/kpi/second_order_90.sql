@@ -12,6 +12,7 @@ columns:
   high: upper bound of the 95 % Wilson interval
   provisional: whether some of them have not had the time
 key: [period]
+closed: month
 checks:
   - expression: "value IS NULL OR (low <= value AND value <= high)"
 */

@@ -13,6 +13,7 @@ columns:
   customers: how many
   lost_after: days of silence that mean loss; NULL of `second order`
 key: [curve, t, event]
+closed: month
 */
 WITH rhythm AS (
     SELECT

@@ -16,6 +16,7 @@ columns:
   from_day: customers with an order on that day or later (rolling retention)
   complete: whether all of the cohort are old enough
 key: [cohort, day]
+closed: month
 checks:
   - expression: "on_day <= customers AND within <= customers AND from_day <= customers"
 */

@@ -11,6 +11,7 @@ columns:
   low: NULL, since it is an amount
   high: NULL, since it is an amount
 key: [period]
+closed: month
 */
 WITH spending AS (
     SELECT CAST(date_trunc('month', bdate) AS DATE) AS month, sum(amount) AS amount

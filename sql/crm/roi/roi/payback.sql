@@ -23,6 +23,7 @@ columns:
   basis: margin or net
   provisional: whether the month was not over at `$as_of`
 key: [cohort]
+closed: month
 */
 WITH spending AS (
     SELECT CAST(date_trunc('month', bdate) AS DATE) AS month, sum(amount) AS amount

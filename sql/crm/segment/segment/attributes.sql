@@ -14,6 +14,7 @@ columns:
   net: as originated, in the 12 months
   net_share: of the attribute's net
 key: [attribute, place]
+closed: month
 */
 WITH spending AS (
     SELECT customer_key, sum(net) AS net

@@ -21,6 +21,7 @@ columns:
   weekend_share: of orders
   channels: different ones
 key: [customer_key]
+closed: month
 */
 WITH order_refunds AS (
     SELECT order_id, sum(amount) AS refunded

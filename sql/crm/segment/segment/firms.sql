@@ -15,6 +15,7 @@ columns:
   net: as originated, in the 12 months
   net_share: of the cut's net
 key: [cut, place]
+closed: month
 */
 WITH spending AS (
     SELECT customer_key, sum(net) AS net

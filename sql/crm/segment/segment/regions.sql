@@ -12,6 +12,7 @@ columns:
   net: as originated, in the 12 months
   net_share: of all regions
 key: [region]
+closed: month
 */
 WITH spending AS (
     SELECT customer_key, sum(net) AS net

@@ -19,6 +19,7 @@ columns:
   repurchase_rank: percent rank, 0 to 1
   value_class: high, middle or low
 key: [customer_key]
+closed: month
 checks:
   - name: the weights of the value tree add up to 1
     expression: "abs(net_weight + tenure_weight + repurchase_weight - 1) < 1e-9"

@@ -11,6 +11,7 @@ columns:
   denominator: customers with a valid order so far
   n: the denominator
 key: [period]
+closed: month
 */
 WITH margins AS (
     SELECT v.month, sum(v.net - o.cost) AS margin, count(*) - count(o.cost) AS without_cost

@@ -8,6 +8,7 @@ columns:
   denominator: customers with a valid order so far
   n: the denominator
 key: [period]
+closed: month
 */
 WITH steps AS (
     SELECT month, sum(net) AS net, count(*) FILTER (WHERE month = first_month) AS newcomers

@@ -8,6 +8,7 @@ columns:
   monthly_rate: the same a month
   quarterly_rate: the same a quarter
 key: [basis]
+closed: month
 */
 WITH totals AS (
     SELECT

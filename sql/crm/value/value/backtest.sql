@@ -15,6 +15,7 @@ columns:
   bgnbd_loss: a ÷ (a + b) of the fit, the mean chance that a purchase is the last
   mbgnbd_loss: the same
 key: [x]
+closed: month
 */
 WITH purchase_days AS (
     SELECT DISTINCT customer_key, bdate

@@ -23,6 +23,7 @@ columns:
   clv: of this and all earlier months, discounted to the first
   basis: margin or net
 key: [month]
+closed: month
 checks:
   - expression: "survival IS NULL OR survival BETWEEN 0 AND 1"
 */

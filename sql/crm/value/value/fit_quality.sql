@@ -17,6 +17,7 @@ columns:
   drift: the largest |parameter now ÷ a month earlier − 1|; NULL where there was no fit
   loss_change: of the mean chance that a purchase is the last, now less a month earlier
 key: [model]
+closed: month
 checks:
   - name: no parameter moved by more than a quarter in a month
     expression: "drift IS NULL OR drift <= 0.25"

@@ -22,6 +22,7 @@ columns:
   reason: why there are no parameters
   note: what parameters that are there do not say
 key: [model]
+closed: month
 checks:
   - expression: "converged"
     severity: info

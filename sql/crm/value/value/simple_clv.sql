@@ -17,6 +17,7 @@ columns:
   clv_of_one_point: what clv gains when retention rises by 0.01
   first_order: of all
 key: [basis]
+closed: month
 */
 WITH windows AS (
     SELECT
