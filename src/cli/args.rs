@@ -81,6 +81,9 @@ pub struct InitArgs {
 pub struct CheckArgs {
     /// Only this pipeline.
     pub pipeline: Option<String>,
+    /// Show every table that is left out for want of data, with its place, and not a line a pack.
+    #[arg(short, long)]
+    pub verbose: bool,
 }
 
 #[derive(Debug, Args)]

@@ -90,7 +90,7 @@ impl Screen {
         let renderer = Renderer::styled();
         for one in &all.0 {
             if self.log_json {
-                let level = if one.level == Level::Error { "error" } else { "warning" };
+                let level = one.level;
                 let place = one.place.as_ref().map(ToString::to_string);
                 let line = serde_json::json!({ "level": level, "message": one.message, "code": one.code, "place": place, "help": one.help });
                 let _ = writeln!(std::io::stderr(), "{line}");

@@ -77,10 +77,12 @@ async fn checked(cli: &Cli, screen: &Screen, system: &System, named: &[String]) 
         .collect::<Result<_, BadName>>()
         .map_err(|e| RunError::Usage(e.to_string()))?;
     let checked = check_project(&files(cli)?, system, &names).await?;
-    let Some(mut project) = checked.project.filter(|_| !checked.diagnostics.has_errors()) else {
-        return Err(RunError::Project(checked.diagnostics));
+    let mut diagnostics = checked.diagnostics;
+    diagnostics.0.retain(|d| d.level > Level::Note);
+    let Some(mut project) = checked.project.filter(|_| !diagnostics.has_errors()) else {
+        return Err(RunError::Project(diagnostics));
     };
-    for warning in checked.diagnostics.0.iter().filter(|d| d.level == Level::Warning) {
+    for warning in diagnostics.0.iter().filter(|d| d.level == Level::Warning) {
         screen.warning(&warning.message);
     }
     for name in &names {
