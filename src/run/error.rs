@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::base::{Diagnostics, PipelineName, RunId, human_duration};
+use crate::base::{Diagnostic, Diagnostics, PipelineName, RunId, human_duration};
 use crate::engine::EngineError;
 use crate::lake::{Blocked, ChainError, LakeError, RunStatus, TakeError};
 use crate::plan::Vanished;
@@ -93,6 +93,15 @@ impl RunError {
             Self::Taken(e) => e.is_transient(),
             Self::Chain(e) => e.is_transient(),
             _ => false,
+        }
+    }
+
+    /// The mistake in a stage's statement that is behind it, where one is.
+    pub fn mistake(&self) -> Option<&Diagnostic> {
+        match self {
+            Self::Steps { first, .. } => first.mistake(),
+            Self::Stage(StageError::Engine { mistake: Some(mistake), .. }) => Some(mistake.as_ref()),
+            _ => None,
         }
     }
 

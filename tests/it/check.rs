@@ -144,7 +144,7 @@ fn wrong_types_and_columns_of_checks_are_found_without_data() {
         [
             "unknown-column sql/shop/core/orders.sql:3:6",
             "check sql/shop/core/orders.sql:5:5",
-            "sql-plan sql/shop/mart/days.sql:4:1",
+            "sql-plan sql/shop/mart/days.sql:4:35",
         ]
     );
 }
