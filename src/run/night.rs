@@ -127,9 +127,9 @@ pub async fn run_interval(
         // Its work was dropped at any place, even while it published.
         let cancelled = matches!(error, RunError::Cancelled { .. });
         let status = if cancelled { RunStatus::Cancelled } else { RunStatus::Failed };
-        end(shop, status, &describe(error)).await;
+        end(shop, (status, error.exit_code()), &describe(error)).await;
     } else if let Err(error) = &done {
-        shop.running.ends_early(shop, RunStatus::Failed, &describe(error)).await;
+        shop.running.ends_early(shop, error).await;
         if !keep_lease {
             shop.lease.release(shop).await.ok();
         }
@@ -250,7 +250,7 @@ async fn leased(
         finish(
             shop,
             run,
-            RunStatus::Failed,
+            (RunStatus::Failed, failure.exit_code()),
             Some(describe(&failure)),
             None,
             done.records,
@@ -279,7 +279,7 @@ async fn leased(
             finish(
                 shop,
                 run,
-                RunStatus::Blocked,
+                (RunStatus::Blocked, failure.exit_code()),
                 Some(failure.to_string()),
                 None,
                 done.records,
@@ -309,7 +309,7 @@ async fn leased(
             finish(
                 shop,
                 run,
-                status,
+                (status, error.exit_code()),
                 Some(error.to_string()),
                 None,
                 done.records,
@@ -339,10 +339,12 @@ async fn leased(
     };
     phases.add("report", since);
     let message = reports.as_ref().err().map(ToString::to_string);
+    let reports = reports.map_err(undelivered);
+    let code = reports.as_ref().err().map_or(0, RunError::exit_code);
     finish(
         shop,
         run,
-        RunStatus::Published,
+        (RunStatus::Published, code),
         message,
         Some(number),
         done.records.clone(),
@@ -360,7 +362,7 @@ async fn leased(
         steps: done.records,
         reused,
         warnings: done.warnings,
-        reports: reports.map_err(undelivered)?,
+        reports: reports?,
         phases_ms: phases.0,
         took: started.elapsed(),
     })
@@ -382,7 +384,7 @@ pub(super) async fn spare(shop: &Workshop, wanted: &Wanted) -> Result<(), RunErr
 async fn finish(
     shop: &Workshop,
     run: &RunId,
-    status: RunStatus,
+    (status, code): (RunStatus, u8),
     message: Option<String>,
     snapshot: Option<u64>,
     steps: Vec<StepRecord>,
@@ -395,6 +397,7 @@ async fn finish(
         run: run.clone(),
         finished_at: shop.system.clock.now(),
         status,
+        code: Some(code),
         message,
         snapshot,
         steps,

@@ -252,6 +252,7 @@ fn a_header_without_a_required_column_blocks_and_changes_nothing() {
     project.night("2024-01-02");
     project.write(&export(2), "order_id,ordered_on,nett,note\n2-1,2024-01-02,7.00,fine\n");
     same_as_snapshot("missing_column", &project.matins(&["run", "--as-of", "2024-01-03"]).code(3));
+    project.matins(&["runs", "watch"]).code(3).says("ended as failed");
     assert_eq!(count(&project), "3");
     assert_eq!(project.value("SELECT count(*) FROM system.runs WHERE status = 'failed'"), "1");
 }
