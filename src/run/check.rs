@@ -79,6 +79,12 @@ pub async fn check_project(files: &ProjectFiles, system: &System, only: &[Pipeli
                 diagnostics.extend(check(templates.as_ref(), one, pipeline, &columns, &broken, &left_out));
             }
         }
+        // A pipeline with a mistake is not among them, and its KPIs are not known.
+        if let Some(templates) = templates.filter(|_| !diagnostics.has_errors()) {
+            let of_packs = project.packs.values().flat_map(|pack| &pack.kpis);
+            let all = project.pipelines.values().flat_map(|pipeline| &pipeline.kpis).chain(of_packs);
+            diagnostics.extend(templates.said_of_no_kpi(&all.map(|kpi| kpi.name.as_str()).collect()));
+        }
         checked.project = Some(project);
     }
     // A pack that two pipelines use is parsed for each, and its mistakes are told once.
