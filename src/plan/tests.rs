@@ -36,8 +36,12 @@ fn wanted_from(project: &Project, dates: &[&str]) -> Wanted {
         date: date.parse::<NaiveDate>().ok(),
     });
     let source = pipeline.sources.keys().next().expect("one source").clone();
-    let inventory =
-        Inventory { source: Some(source.clone()), store_url: "drops".to_owned(), exports: exports.collect() };
+    let inventory = Inventory {
+        source: Some(source.clone()),
+        store_url: "drops".to_owned(),
+        exports: exports.collect(),
+        beside: vec![],
+    };
     let end = AsOf::parse("2011-03-01", pipeline.time_zone).expect("a date").0;
     let interval = Cadence::Day.ending_at(end).expect("a day");
     wanted(pipeline, &graph, interval, &[(source, inventory)].into(), &BTreeMap::new()).expect("nothing vanished")

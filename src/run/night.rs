@@ -64,6 +64,8 @@ pub struct Night {
 pub struct Session {
     pub(super) known: Arc<Mutex<Known>>,
     pub(super) inventories: Option<BTreeMap<SourceName, Inventory>>,
+    /// What was noticed when the stores were listed, until a run has told it.
+    pub(super) remarks: Vec<String>,
     pub(super) editions: Option<Editions>,
     /// Given where other intervals are worked on at the same time.
     pub(super) turns: Option<Turns>,
@@ -104,6 +106,7 @@ pub async fn run_interval(
     let mut phases = Phases::default();
     let (wanted, head) = session.look(shop, interval, &mut phases).await?;
     if let Some(found) = session.published(shop, &wanted, head.as_ref()).await? {
+        session.remarks.clear();
         return nothing_to_do(shop, found, wanted.warnings, options, phases, started).await;
     }
     let run: RunId =
@@ -219,6 +222,7 @@ async fn leased(
         as_of: interval.as_of().to_string(),
         steps: plan.steps.len(),
     });
+    session.remarks.clear();
     for message in &plan.wanted.warnings {
         shop.observer.see(&Event::Warning { message: message.clone() });
     }
@@ -426,13 +430,16 @@ impl Session {
         let since = Instant::now();
         let head = shop.lake.head(&shop.pipeline.name).await?;
         if self.inventories.is_none() {
-            self.inventories = Some(look::find(shop).await?);
+            let (inventories, remarks) = look::find(shop).await?;
+            self.inventories = Some(inventories);
+            self.remarks = remarks;
         }
         phases.add("find", since);
         let since = Instant::now();
         let memories = look::remember(shop, head.as_ref(), &self.known).await?;
         let inventories = self.inventories.clone().unwrap_or_default();
-        let wanted = look::want(shop, interval, &inventories, &memories)?;
+        let mut wanted = look::want(shop, interval, &inventories, &memories)?;
+        wanted.warnings.extend(self.remarks.iter().cloned());
         phases.add("plan", since);
         Ok((wanted, head))
     }

@@ -247,6 +247,19 @@ fn columns_are_found_by_name_wherever_they_stand() {
 }
 
 #[test]
+fn a_file_whose_name_fits_no_path_is_told_and_nothing_fails_by_it() {
+    let project = Project::shop_of_days(1)
+        .with("exports/orders/2024-1-02.csv", "order_id,ordered_on,net,note\n")
+        .with("exports/orders/_SUCCESS", "");
+    let told = "beside the exports of `orders` 1 file fits no source's path and is not read: `orders/2024-1-02.csv` is not `orders/{date}.csv`";
+    project.matins(&["plan", "--as-of", "2024-01-02"]).ok().says(&format!("warning: {told}"));
+    assert_eq!(project.night("2024-01-02")["warnings"], json!([told]));
+    // What another pipeline reads is none of its.
+    project.write("pipelines/other.yaml", SHOP.replace("orders/{date}.csv", "orders/2024-1-02.csv"));
+    assert_eq!(project.matins(&["plan", "--as-of", "2024-01-02", "--json"]).ok().json()["warnings"], json!([]));
+}
+
+#[test]
 fn a_header_without_a_required_column_blocks_and_changes_nothing() {
     let project = Project::shop_of_days(1);
     project.night("2024-01-02");
