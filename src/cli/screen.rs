@@ -173,7 +173,14 @@ fn render(renderer: &Renderer, one: &Diagnostic) -> String {
                 .annotation(AnnotationKind::Primary.span(span));
             groups.push(title.element(snippet));
         }
-        None => groups.push(Group::with_title(title)),
+        // Without lines to show, what to do stands right below.
+        None => {
+            let title = renderer.render(&[Group::with_title(title)]);
+            return match &one.help {
+                Some(help) => format!("{title}\nhelp: {help}"),
+                None => title,
+            };
+        }
     }
     if let Some(help) = &one.help {
         groups.push(Group::with_title(Shown::HELP.secondary_title(help.as_str())));

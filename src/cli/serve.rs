@@ -51,7 +51,10 @@ pub async fn serve(cli: &Cli, screen: &Screen, system: &System, args: &ServeArgs
         project.serve.at_once,
         project.memory.map_or_else(|| "half of the machine's memory".to_owned(), |m| m.to_string())
     );
-    line.of_itself(screen, "info", "serving", &serving);
+    // Without one there is nothing to serve, which is said with the error.
+    if !scheduled.is_empty() {
+        line.of_itself(screen, "info", "serving", &serving);
+    }
     let (end, ended) = watch::channel(false);
     let pages = match args.listen.or(project.serve.listen) {
         Some(address) => Some(pages(&project, system, (screen, &line), address, (board, metrics), ended).await?),

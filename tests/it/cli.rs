@@ -42,6 +42,10 @@ fn mistakes_of_the_command_line_end_with_2() {
     project.matins(&["runs", "show", "nope"]).code(2).says("`nope`");
     project.matins(&["runs", "show"]).code(2).says("has not run yet");
     project.matins(&["rollback", "99"]).code(2).says("no published snapshot 99");
+    project.matins(&["runs", "--limit", "0"]).code(2).says("at least 1");
+    project.matins(&["run", "warehouse"]).code(2).says("there is no pipeline `warehouse`\nhelp: there is shop\n");
+    project.matins(&["plan", "--as-of", "2999-01-01"]).ok().says("2999-01-01 has not come yet");
+    project.matins(&["functions", "zzz"]).ok().says("no function's name holds `zzz`");
     project.matins(&["dance"]).code(2);
     project.matins(&["query", "SELECT nothing FROM"]).code(2);
     Project::empty().matins(&["run"]).code(2).says("no matins.yaml");
