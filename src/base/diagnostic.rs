@@ -107,6 +107,17 @@ impl Diagnostic {
         self
     }
 
+    /// Adds "did you mean …", or all candidates where none is near: for names of which there are few.
+    #[must_use]
+    pub fn one_of<'a>(self, wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Self {
+        let all: Vec<&str> = candidates.into_iter().collect();
+        match closest(wrong, all.iter().copied()) {
+            Some(near) => self.help(format!("did you mean `{near}`?")),
+            None if all.is_empty() => self,
+            None => self.help(format!("there is {}", all.join(", "))),
+        }
+    }
+
     /// Adds "did you mean …" when one of the candidates is near.
     #[must_use]
     pub fn did_you_mean<'a>(self, wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Self {
@@ -173,5 +184,8 @@ mod tests {
     fn near_words_are_offered_and_far_ones_are_not() {
         assert_eq!(closest("soruces", ["sources", "packs"]), Some("sources"));
         assert_eq!(closest("xyz", ["sources", "packs"]), None);
+        let help = |wrong: &str| Diagnostic::error("x", "y").one_of(wrong, ["shop", "web"]).help;
+        assert_eq!(help("shopp").as_deref(), Some("did you mean `shop`?"));
+        assert_eq!(help("nothing").as_deref(), Some("there is shop, web"));
     }
 }

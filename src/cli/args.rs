@@ -81,6 +81,9 @@ pub struct InitArgs {
 pub struct CheckArgs {
     /// Only this pipeline.
     pub pipeline: Option<String>,
+    /// Show every table that is left out for want of data, with its place, and not a line a pack.
+    #[arg(short, long)]
+    pub verbose: bool,
 }
 
 #[derive(Debug, Args)]
@@ -136,7 +139,7 @@ pub struct ScheduleArgs {
     #[arg(long)]
     pub year: Option<i32>,
     /// Fires shown of each pipeline [default: 400 of a year and with --json all, else 10, or 1 of many pipelines].
-    #[arg(long)]
+    #[arg(long, value_parser = at_least_one)]
     pub limit: Option<usize>,
 }
 
@@ -191,7 +194,7 @@ pub struct RunsArgs {
     pub what: Option<RunsVerb>,
     #[arg(long)]
     pub pipeline: Option<String>,
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 20, value_parser = at_least_one)]
     pub limit: usize,
 }
 
@@ -231,7 +234,7 @@ pub enum ReportVerb {
     /// List reports by date, the newest last.
     List {
         pipeline: Option<String>,
-        #[arg(long, default_value_t = 30)]
+        #[arg(long, default_value_t = 30, value_parser = at_least_one)]
         limit: usize,
     },
     /// Write the index of the archive anew, from what lies in the lake.
@@ -273,7 +276,7 @@ pub enum OutboxVerb {
         /// Only those in this state.
         #[arg(long, value_parser = ["pending", "sending", "accepted", "deferred", "failed", "unknown", "suppressed"])]
         state: Option<String>,
-        #[arg(long, default_value_t = 50)]
+        #[arg(long, default_value_t = 50, value_parser = at_least_one)]
         limit: usize,
     },
     /// Show one message and every step of its life.
@@ -368,4 +371,13 @@ pub enum SchemaOf {
     Stage,
     /// `sql/<pack>/pack.yaml`
     Pack,
+}
+
+/// A list of nothing would say that there is nothing.
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse::<usize>() {
+        Ok(0) => Err("at least 1".to_owned()),
+        Ok(n) => Ok(n),
+        Err(why) => Err(why.to_string()),
+    }
 }

@@ -24,6 +24,10 @@ pub fn functions(screen: &Screen, args: &FunctionsArgs) {
         screen.print_json(&all.collect::<Vec<_>>().into());
         return;
     }
+    if found.is_empty() {
+        screen.say(&format!("no function's name holds `{wanted}`; SQL's own are not among these"));
+        return;
+    }
     let header = ["function", "meaning", "source"].map(str::to_owned);
     let body = found.iter().map(|f| vec![f.signature(), f.meaning.to_owned(), f.source.to_owned()]);
     screen.table(&header, &[false, false, false], body.collect());

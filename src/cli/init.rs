@@ -43,7 +43,8 @@ pub fn init(screen: &Screen, args: &InitArgs) -> Result<(), RunError> {
         return Err(RunError::Usage(format!("{} holds something already; name a new folder", folder.display())));
     }
     for (path, text) in FILES {
-        write(&folder.join(path), text)?;
+        let text = if path.contains("/locales/") { without_kpis(text) } else { (*text).to_owned() };
+        write(&folder.join(path), &text)?;
     }
     for (name, kind) in [
         ("project", SchemaKind::Project),
@@ -65,4 +66,29 @@ fn write(path: &Path, text: &str) -> Result<(), RunError> {
         std::fs::create_dir_all(parent).map_err(fail)?;
     }
     std::fs::write(path, text).map_err(fail)
+}
+
+/// A catalogue without what it says of KPIs: they are of packs that the new project does not have.
+fn without_kpis(text: &str) -> String {
+    let mut within = false;
+    let kept = text.split_inclusive('\n').filter(|line| {
+        if !line.starts_with([' ', '\n']) {
+            within = line.starts_with("kpi:");
+        }
+        !within
+    });
+    kept.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_catalogue_says_of_kpis_goes_and_the_rest_stays() {
+        assert_eq!(
+            without_kpis("# a\na: b\nkpi:\n  net:\n    label: N\n\nvalues:\n  x: y\n"),
+            "# a\na: b\nvalues:\n  x: y\n"
+        );
+    }
 }

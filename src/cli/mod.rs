@@ -117,6 +117,9 @@ fn fail(screen: &Screen, error: &RunError) {
             screen.note("see the rows: matins query \"SELECT * FROM system.quarantine\", or run the check's rule with `matins query`");
         }
         other => {
+            if let Some(mistake) = other.mistake() {
+                screen.diagnostic(mistake);
+            }
             screen.error(&describe(other));
             if is_disk_full(other) {
                 screen

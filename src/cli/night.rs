@@ -114,8 +114,8 @@ fn summary(screen: &Screen, pipeline: &PipelineName, lake: &Lake, night: &Night)
         if !night.publication.reproducible {
             screen.print("  note     some exports carry no date, so this run cannot be made again exactly");
         }
-        warnings(screen, &night.warnings);
     }
+    warnings(screen, &night.warnings);
     for report in &night.reports {
         screen.print(&format!("  report   {}", shown_path(lake, &report.path)));
         for message in &report.messages {

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::base::Observer;
 use crate::cli::args::{Cli, RunArgs};
+use crate::cli::check::say_costs;
 use crate::cli::progress::Progress;
 use crate::cli::project::{interval, pipeline, project};
 use crate::cli::screen::Screen;
@@ -49,9 +50,7 @@ pub async fn plan(cli: &Cli, screen: &Screen, system: &System, args: &RunArgs) -
     for warning in &plan.wanted.warnings {
         screen.warning(warning);
     }
-    for note in costs(&project, pipeline, &shop.graph.left_out).0 {
-        screen.say(&format!("note: {}", note.message));
-    }
+    say_costs(screen, &pipeline.name, &costs(&project, pipeline, &shop.graph.left_out));
     if plan.is_empty() {
         screen.print(&format!("{} as of {}: nothing to do", pipeline.name, interval.as_of()));
         return Ok(());

@@ -67,7 +67,7 @@ pub fn pipeline<'a>(project: &'a Project, named: Option<&str>) -> Result<&'a Pip
     };
     project.pipelines.values().find(|p| p.name.as_str() == name).ok_or_else(|| {
         let mistake = Diagnostic::error("unknown-pipeline", format!("there is no pipeline `{name}`"));
-        RunError::Project(Diagnostics::from(mistake.did_you_mean(name, names())))
+        RunError::Project(Diagnostics::from(mistake.one_of(name, names())))
     })
 }
 
@@ -90,6 +90,10 @@ pub fn interval(
         (None, Some(date)) => AsOf(crate::base::start_of_day(date, zone)),
         (None, None) => return Ok(pipeline.interval.last_closed(system.clock.now().with_timezone(&zone))),
     };
+    if as_of.is_some() && end.0 > system.clock.now() {
+        screen
+            .warning(&format!("{end} has not come yet: once it is published, readers follow it until a later one is"));
+    }
     pipeline.interval.ending_at(end.0).ok_or_else(|| {
         let holds = pipeline.interval.containing(end.0);
         RunError::Usage(format!(

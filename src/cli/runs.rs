@@ -10,8 +10,8 @@ use crate::cli::progress::Progress;
 use crate::cli::project::{pipeline, project};
 use crate::cli::screen::{Screen, outcome_line};
 use crate::config::Pipeline;
-use crate::lake::{Cancellation, Lake, RunFinished, RunProgress, RunStarted, RunStatus, StepEnd};
-use crate::run::{RunError, cancel, heard_within, notable, open_lake, total};
+use crate::lake::{Cancellation, Lake, RunFinished, RunProgress, RunStarted, StepEnd};
+use crate::run::{RunError, cancel, code_of, heard_within, notable, open_lake, total};
 use crate::system::System;
 
 /// How often a run is looked at while it is watched.
@@ -147,9 +147,9 @@ async fn watch(
     } else {
         show(screen, &started, Some(&finished));
     }
-    match finished.status {
-        RunStatus::Published => Ok(()),
-        status => Err(RunError::Watched { run: started.run, status }),
+    match code_of(&finished) {
+        0 => Ok(()),
+        code => Err(RunError::Watched { run: started.run, status: finished.status, code }),
     }
 }
 

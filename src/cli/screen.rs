@@ -87,16 +87,8 @@ impl Screen {
 
     /// All mistakes, each with its lines, then their number.
     pub fn diagnostics(&self, all: &Diagnostics) {
-        let renderer = Renderer::styled();
         for one in &all.0 {
-            if self.log_json {
-                let level = if one.level == Level::Error { "error" } else { "warning" };
-                let place = one.place.as_ref().map(ToString::to_string);
-                let line = serde_json::json!({ "level": level, "message": one.message, "code": one.code, "place": place, "help": one.help });
-                let _ = writeln!(std::io::stderr(), "{line}");
-                continue;
-            }
-            let _ = writeln!(anstream::stderr(), "{}\n", render(&renderer, one));
+            self.diagnostic(one);
         }
         let errors = all.0.iter().filter(|d| d.level == Level::Error).count();
         let warnings = all.0.iter().filter(|d| d.level == Level::Warning).count();
@@ -107,6 +99,17 @@ impl Screen {
             (n, 0) => self.error(&format!("{} found", count(n, "mistake"))),
             (e, w) => self.error(&format!("{} and {} found", count(e, "mistake"), count(w, "warning"))),
         }
+    }
+
+    /// One mistake, with its lines.
+    pub fn diagnostic(&self, one: &Diagnostic) {
+        if self.log_json {
+            let place = one.place.as_ref().map(ToString::to_string);
+            let line = serde_json::json!({ "level": one.level, "message": one.message, "code": one.code, "place": place, "help": one.help });
+            let _ = writeln!(std::io::stderr(), "{line}");
+            return;
+        }
+        let _ = writeln!(anstream::stderr(), "{}\n", render(&Renderer::styled(), one));
     }
 
     /// A result of a query.
@@ -170,7 +173,14 @@ fn render(renderer: &Renderer, one: &Diagnostic) -> String {
                 .annotation(AnnotationKind::Primary.span(span));
             groups.push(title.element(snippet));
         }
-        None => groups.push(Group::with_title(title)),
+        // Without lines to show, what to do stands right below.
+        None => {
+            let title = renderer.render(&[Group::with_title(title)]);
+            return match &one.help {
+                Some(help) => format!("{title}\nhelp: {help}"),
+                None => title,
+            };
+        }
     }
     if let Some(help) = &one.help {
         groups.push(Group::with_title(Shown::HELP.secondary_title(help.as_str())));

@@ -25,7 +25,8 @@ use crate::system::{Clock, System};
 use crate::telemetry::{Board, Metrics};
 
 pub async fn serve(cli: &Cli, screen: &Screen, system: &System, args: &ServeArgs) -> Result<(), RunError> {
-    let project = Arc::new(checked(cli, screen, system, &args.pipelines).await?);
+    let line = Line { clock: system.clock.clone(), quiet: screen.quiet, json: screen.json || screen.log_json };
+    let project = Arc::new(checked(cli, screen, system, &line, &args.pipelines).await?);
     let scheduled: Vec<_> = project.pipelines.values().filter_map(|p| Some((p, p.schedule.as_ref()?))).collect();
     let board = Board::new(
         &system.clock,
@@ -33,9 +34,8 @@ pub async fn serve(cli: &Cli, screen: &Screen, system: &System, args: &ServeArgs
     );
     let metrics = Metrics::new(&system.clock, scheduled.iter().map(|(p, _)| p.name.clone()));
     let exports = exports(&project, system)?;
-    let line = Line { clock: system.clock.clone(), quiet: screen.quiet, json: screen.json || screen.log_json };
     let observers = {
-        let (board, metrics, exports) = (board.clone(), metrics.clone(), exports.clone());
+        let (board, metrics, exports, line) = (board.clone(), metrics.clone(), exports.clone(), line.clone());
         move |pipeline: Option<&PipelineName>| -> Arc<dyn Observer> {
             let name = pipeline.map(ToString::to_string).unwrap_or_default();
             let log = Log { name, line: line.clone(), run: Mutex::default() };
@@ -44,16 +44,20 @@ pub async fn serve(cli: &Cli, screen: &Screen, system: &System, args: &ServeArgs
             pipeline.map_or_else(|| Arc::clone(&shown), |name| exports.beside(Arc::clone(&shown), name))
         }
     };
-    screen.say(&format!(
+    let serving = format!(
         "serving {} {}, {} at once; {} in all",
         scheduled.len(),
         if scheduled.len() == 1 { "pipeline" } else { "pipelines" },
         project.serve.at_once,
         project.memory.map_or_else(|| "half of the machine's memory".to_owned(), |m| m.to_string())
-    ));
+    );
+    // Without one there is nothing to serve, which is said with the error.
+    if !scheduled.is_empty() {
+        line.of_itself(screen, "info", "serving", &serving);
+    }
     let (end, ended) = watch::channel(false);
     let pages = match args.listen.or(project.serve.listen) {
-        Some(address) => Some(pages(&project, system, screen, address, (board, metrics), ended).await?),
+        Some(address) => Some(pages(&project, system, (screen, &line), address, (board, metrics), ended).await?),
         None => None,
     };
     let serving = Serving { project, system: system.clone(), observers: Arc::new(observers) };
@@ -65,23 +69,31 @@ pub async fn serve(cli: &Cli, screen: &Screen, system: &System, args: &ServeArgs
     }
     exports.finish().await;
     done?;
-    screen.say("stopped");
+    line.of_itself(screen, "info", "stopped", "stopped");
     Ok(())
 }
 
 /// The project, or these pipelines of it, when it has no mistake that can be known now and not only at night.
-async fn checked(cli: &Cli, screen: &Screen, system: &System, named: &[String]) -> Result<Project, RunError> {
+async fn checked(
+    cli: &Cli,
+    screen: &Screen,
+    system: &System,
+    line: &Line,
+    named: &[String],
+) -> Result<Project, RunError> {
     let names: Vec<PipelineName> = named
         .iter()
         .map(|name| name.parse())
         .collect::<Result<_, BadName>>()
         .map_err(|e| RunError::Usage(e.to_string()))?;
     let checked = check_project(&files(cli)?, system, &names).await?;
-    let Some(mut project) = checked.project.filter(|_| !checked.diagnostics.has_errors()) else {
-        return Err(RunError::Project(checked.diagnostics));
+    let mut diagnostics = checked.diagnostics;
+    diagnostics.0.retain(|d| d.level > Level::Note);
+    let Some(mut project) = checked.project.filter(|_| !diagnostics.has_errors()) else {
+        return Err(RunError::Project(diagnostics));
     };
-    for warning in checked.diagnostics.0.iter().filter(|d| d.level == Level::Warning) {
-        screen.warning(&warning.message);
+    for warning in diagnostics.0.iter().filter(|d| d.level == Level::Warning) {
+        line.of_itself(screen, "warning", "project", &warning.message);
     }
     for name in &names {
         pipeline(&project, Some(name.as_str()))?;
@@ -95,7 +107,7 @@ async fn checked(cli: &Cli, screen: &Screen, system: &System, named: &[String]) 
 async fn pages(
     project: &Arc<Project>,
     system: &System,
-    screen: &Screen,
+    (screen, line): (&Screen, &Line),
     address: SocketAddr,
     state: (Board, Metrics),
     mut ended: watch::Receiver<bool>,
@@ -103,7 +115,7 @@ async fn pages(
     let failed = |cause| RunError::Files { what: format!("listening on {address}"), cause };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
-    screen.say(&format!("http://{bound}/ shows how it is"));
+    line.of_itself(screen, "info", "listening", &format!("http://{bound}/ shows how it is"));
     let lake = open_lake(project, system)?;
     let ready: Ready = Arc::new(move || {
         let lake = lake.clone();
@@ -126,6 +138,20 @@ struct Line {
     clock: Clock,
     quiet: bool,
     json: bool,
+}
+
+impl Line {
+    /// What the scheduler says of itself, about no pipeline: as it starts and stops.
+    fn of_itself(&self, screen: &Screen, level: &str, event: &str, text: &str) {
+        if self.json {
+            let log = Log { name: String::new(), line: self.clone(), run: Mutex::default() };
+            log.event(level, event, text, &json!({}));
+        } else if level == "warning" {
+            screen.warning(text);
+        } else {
+            screen.say(text);
+        }
+    }
 }
 
 /// One line an event: when, which pipeline, what.

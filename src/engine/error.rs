@@ -47,12 +47,19 @@ impl EngineError {
         if let Some(diagnostic) = error.diagnostic() {
             #[expect(clippy::cast_possible_truncation, reason = "lines and columns of a file in memory")]
             let at = diagnostic.span.map(|s| (s.start.line as usize, s.start.column as usize));
-            let help: Vec<&str> = diagnostic.helps.iter().map(|h| h.message.as_str()).collect();
-            let message = if help.is_empty() {
-                diagnostic.message.clone()
-            } else {
-                format!("{} ({})", diagnostic.message, help.join("; "))
+            let mut message = match diagnostic.message.strip_prefix("Invalid function '") {
+                Some(name) => format!("there is no function `{}`", name.trim_end_matches('\'')),
+                None => fragment(&diagnostic.message),
             };
+            let types: Vec<&str> =
+                diagnostic.notes.iter().filter_map(|n| n.message.strip_prefix("has type ")).collect();
+            if !types.is_empty() {
+                message = format!("{message}: {}", sql_types(&types.join(" and ")));
+            }
+            let help: Vec<&str> = diagnostic.helps.iter().map(|h| h.message.as_str()).collect();
+            if !help.is_empty() {
+                message = format!("{message} ({})", help.join("; "));
+            }
             return Self::Plan { message, at };
         }
         let whole = clean(&error.to_string());
@@ -128,19 +135,94 @@ fn buried(error: &DataFusionError, whole: &str) -> Option<EngineError> {
     None
 }
 
+/// How the engine and what it stands on begin what they say.
+const PREFIXES: &[&str] = &[
+    "Error during planning: ",
+    "Execution error: ",
+    "Arrow error: ",
+    "Internal error: ",
+    "External error: ",
+    "Schema error: ",
+    "SQL error: ",
+    "This feature is not implemented: ",
+    "Cast error: ",
+    "Parser error: ",
+    "Invalid argument error: ",
+    "Compute error: ",
+    "Arithmetic overflow: ",
+];
+
 /// Takes the engine's own talk about itself out of a message.
 fn clean(message: &str) -> String {
-    let mut text = message;
-    for prefix in [
-        "Error during planning: ",
-        "Execution error: ",
-        "Arrow error: ",
-        "Optimizer rule ",
-        "type_coercion\ncaused by\n",
-    ] {
-        text = text.trim_start_matches(prefix);
+    let text = message.split("\n\nbacktrace").next().unwrap_or(message);
+    if let Some(said) = signature(text) {
+        return said;
     }
-    text.split("\n\nbacktrace").next().unwrap_or(text).trim_end_matches('.').to_owned()
+    // It asks for a report of a bug, and prints what it parsed.
+    let text = ["\nThis issue was likely caused by a bug in DataFusion", " Substring {"]
+        .iter()
+        .fold(text, |text, talk| text.split(talk).next().unwrap_or(text));
+    let mut causes: Vec<&str> = text.split("\ncaused by\n").map(bare).collect();
+    // Which of its rules was at work says nothing.
+    if causes.len() > 1 && (causes[0].starts_with("Optimizer rule ") || !causes[0].contains(' ')) {
+        causes.remove(0);
+    }
+    let text = causes.join(": ");
+    if text == "Divide by zero error" { "division by zero".to_owned() } else { fragment(text.trim_end_matches('.')) }
+}
+
+/// A call that no function fits: what the function says of it itself, or what there is.
+fn signature(text: &str) -> Option<String> {
+    let (before, rest) = text.split_once("No function matches the given name and argument types '")?;
+    let (call, rest) = rest.split_once("'. You might need")?;
+    let name = call.split('(').next().unwrap_or(call);
+    if let Some((_, own)) = before.split_once("user-defined coercion failed with: ")
+        && own.contains(name)
+    {
+        return Some(bare(own).trim().trim_end_matches('.').to_owned());
+    }
+    let mut known: Vec<&str> = rest.lines().skip(1).map(str::trim).collect();
+    known.retain(|line| line.contains('(') && !line.contains("UserDefined"));
+    let said = format!("no function fits `{}`", sql_types(call));
+    Some(if known.is_empty() { said } else { format!("{said}; there is {}", known.join(", ")) })
+}
+
+fn bare(text: &str) -> &str {
+    let mut text = text;
+    while let Some(rest) = PREFIXES.iter().find_map(|prefix| text.strip_prefix(prefix)) {
+        text = rest;
+    }
+    text
+}
+
+/// Begins with a small letter, as what we say does, unless a word of SQL or a name stands there.
+fn fragment(text: &str) -> String {
+    let mut letters = text.chars();
+    match (letters.next(), letters.next()) {
+        (Some(first), Some(second)) if first.is_ascii_uppercase() && second.is_ascii_lowercase() => {
+            format!("{}{}", first.to_ascii_lowercase(), &text[1..])
+        }
+        _ => text.to_owned(),
+    }
+}
+
+/// Types by the names that SQL has for them.
+fn sql_types(text: &str) -> String {
+    [
+        ("Utf8View", "VARCHAR"),
+        ("LargeUtf8", "VARCHAR"),
+        ("Utf8", "VARCHAR"),
+        ("Decimal128", "DECIMAL"),
+        ("Date32", "DATE"),
+        ("Timestamp(ns)", "TIMESTAMP"),
+        ("UInt64", "BIGINT UNSIGNED"),
+        ("Int64", "BIGINT"),
+        ("Int32", "INT"),
+        ("Float64", "DOUBLE"),
+        ("Boolean", "BOOLEAN"),
+    ]
+    .iter()
+    .fold(text.to_owned(), |text, (arrow, sql)| text.replace(arrow, sql))
 }
 
 #[cfg(test)]
@@ -154,6 +236,32 @@ mod tests {
         let error = EngineError::new(DataFusionError::ParquetError(Box::new(reader)), 1 << 20);
         assert!(matches!(&error, EngineError::Store(object_store::Error::NotFound { .. })), "{error:?}");
         assert!(!error.is_transient());
+    }
+
+    #[test]
+    fn the_engines_talk_about_itself_is_left_out() {
+        for (talk, said) in [
+            ("Arrow error: Divide by zero error", "division by zero"),
+            (
+                "Optimizer rule 'simplify_expressions' failed\ncaused by\nArrow error: Cast error: Cannot cast string 'x' to value of Date32 type",
+                "cannot cast string 'x' to value of Date32 type",
+            ),
+            (
+                "type_coercion\ncaused by\nError during planning: Cannot infer common argument type.",
+                "cannot infer common argument type",
+            ),
+            (
+                "Internal error: Function 'sum' failed to match any signature, errors: Error during planning: x..\nThis issue was likely caused by a bug in DataFusion's code. Please help. No function matches the given name and argument types 'sum(Utf8)'. You might need to add explicit type casts.\n\tCandidate functions:\n\tsum(Decimal)\n\tsum(Int64)",
+                "no function fits `sum(VARCHAR)`; there is sum(Decimal), sum(Int64)",
+            ),
+            (
+                "Error during planning: Function 'mask' user-defined coercion failed with: Error during planning: mask(name) takes texts, and was given Float64. No function matches the given name and argument types 'mask(Float64)'. You might need to add explicit type casts.\n\tCandidate functions:\n\tmask(UserDefined)",
+                "mask(name) takes texts, and was given Float64",
+            ),
+            ("Error during planning: LIMIT must be >= 0", "LIMIT must be >= 0"),
+        ] {
+            assert_eq!(clean(talk), said);
+        }
     }
 
     #[test]

@@ -119,7 +119,7 @@ pub enum ChainError {
     /// Somebody took the lease over. Nothing was written, and nothing more may be done for this run.
     #[error("{pipeline} was taken over at snapshot {number}{}", .by.as_ref().map(by_whom).unwrap_or_default())]
     Fenced { pipeline: PipelineName, number: u64, by: Option<Lease> },
-    #[error("{pipeline} has no published snapshot {number}")]
+    #[error("{pipeline} has no published snapshot {number}; `matins runs --pipeline {pipeline}` shows which it has")]
     NotPublished { pipeline: PipelineName, number: u64 },
     #[error(transparent)]
     Lake(#[from] LakeError),

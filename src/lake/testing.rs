@@ -87,6 +87,7 @@ pub(super) fn finished(run: RunId, status: RunStatus) -> RunFinished {
         run,
         finished_at: now(),
         status,
+        code: None,
         message: None,
         snapshot: None,
         steps: Vec::new(),

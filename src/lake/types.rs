@@ -290,6 +290,9 @@ pub struct RunFinished {
     pub run: RunId,
     pub finished_at: DateTime<Utc>,
     pub status: RunStatus,
+    /// The exit code of a process that was at this run alone; none where it was recorded before codes were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<u8>,
     /// For a person, when it did not go well.
     pub message: Option<String>,
     pub snapshot: Option<u64>,

@@ -28,6 +28,8 @@ pub struct Inventory {
     /// The store's URL with no secret in it: part of every landed export's fingerprint.
     pub store_url: String,
     pub exports: Vec<Export>,
+    /// Other files that the same listing showed, by path: no exports of this source, and neither hidden nor unfinished.
+    pub beside: Vec<String>,
 }
 
 impl Export {

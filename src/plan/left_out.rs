@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::base::{Diagnostic, Diagnostics, PackName, TableName};
-use crate::config::{CORE, Kpi, Pipeline, Project, core_table};
+use crate::base::{Diagnostic, Diagnostics, KpiName, PackName, Place, TableName};
+use crate::config::{CORE, Pipeline, Project, core_table};
 use crate::plan::Node;
 
 /// A stage that is not made, and what of the core contract the company would have to have for it.
@@ -96,33 +96,58 @@ pub(super) fn asked_for(pipeline: &Pipeline, left_out: &BTreeMap<TableName, Left
     }
 }
 
-/// One note a pack and lack: which KPIs it costs.
-pub fn costs(project: &Project, pipeline: &Pipeline, left_out: &BTreeMap<TableName, LeftOut>) -> Diagnostics {
-    let mut groups: BTreeMap<(&PackName, &BTreeSet<String>), Vec<&TableName>> = BTreeMap::new();
-    for (table, one) in left_out {
-        groups.entry((&one.pack, &one.lacks)).or_default().push(table);
+/// What a pipeline does without for want of the same data: stages of one pack, and the KPIs that stand on them.
+#[derive(Debug, Clone)]
+pub struct Cost {
+    pub pack: PackName,
+    /// As of [`LeftOut`].
+    pub lacks: BTreeSet<String>,
+    pub tables: Vec<TableName>,
+    pub kpis: Vec<KpiName>,
+    /// Whether these tables are all that the pack makes.
+    whole_pack: bool,
+    place: Place,
+}
+
+impl Cost {
+    pub fn note(&self) -> Diagnostic {
+        let names = |kpis: &[KpiName]| kpis.iter().map(KpiName::as_str).collect::<Vec<_>>().join(", ");
+        let cost = match self.kpis.as_slice() {
+            [] => "no KPI".to_owned(),
+            [one] => format!("the KPI {one}"),
+            more => format!("{} KPIs ({})", more.len(), names(more)),
+        };
+        let pack = &self.pack;
+        let tables: Vec<String> = self.tables.iter().map(|t| format!("`{t}`")).collect();
+        let what =
+            if self.whole_pack { format!("pack `{pack}`") } else { format!("{} of pack `{pack}`", tables.join(", ")) };
+        let verb = if self.whole_pack || tables.len() == 1 { "is" } else { "are" };
+        let message = format!("{what} {verb} left out for want of {}; it costs {cost}", listed(&self.lacks));
+        Diagnostic::note("left-out", message)
+            .at(self.place.clone())
+            .help("a company that has the data makes them in its own pack; docs/core-tables.md says what they hold")
     }
-    let mut out = Diagnostics::default();
+}
+
+/// One a pack and lack: which KPIs it costs.
+pub fn costs(project: &Project, pipeline: &Pipeline, left_out: &BTreeMap<TableName, LeftOut>) -> Vec<Cost> {
+    let mut groups: BTreeMap<(&PackName, &BTreeSet<String>), Vec<TableName>> = BTreeMap::new();
+    for (table, one) in left_out {
+        groups.entry((&one.pack, &one.lacks)).or_default().push(table.clone());
+    }
+    let mut all = Vec::new();
     for ((pack, lacks), tables) in groups {
         let Some((_, place)) = pipeline.packs.iter().find(|(name, _)| name == pack) else { continue };
-        let kpis: Vec<&Kpi> = pipeline.kpis.iter().filter(|k| tables.contains(&&k.table)).collect();
-        let cost = match kpis.len() {
-            0 => "no KPI".to_owned(),
-            1 => format!("the KPI {}", kpis[0].name),
-            n => format!("{n} KPIs ({})", kpis.iter().map(|k| k.name.as_str()).collect::<Vec<_>>().join(", ")),
-        };
-        let all = project.packs.get(pack).is_some_and(|p| p.stages.len() == tables.len());
-        let names: Vec<String> = tables.iter().map(|t| format!("`{t}`")).collect();
-        let what = if all { format!("pack `{pack}`") } else { format!("{} of pack `{pack}`", names.join(", ")) };
-        let verb = if all || tables.len() == 1 { "is" } else { "are" };
-        let message = format!("{what} {verb} left out for want of {}; it costs {cost}", listed(lacks));
-        out.push(
-            Diagnostic::note("left-out", message).at(place.clone()).help(
-                "a company that has the data makes them in its own pack; docs/core-tables.md says what they hold",
-            ),
-        );
+        all.push(Cost {
+            pack: pack.clone(),
+            lacks: lacks.clone(),
+            kpis: pipeline.kpis.iter().filter(|k| tables.contains(&k.table)).map(|k| k.name.clone()).collect(),
+            whole_pack: project.packs.get(pack).is_some_and(|p| p.stages.len() == tables.len()),
+            tables,
+            place: place.clone(),
+        });
     }
-    out
+    all
 }
 
 fn listed(names: &BTreeSet<String>) -> String {

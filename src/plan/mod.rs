@@ -23,7 +23,7 @@ pub use due::{
 pub use export::{Export, Inventory, contract_fingerprint, raw_fingerprint};
 pub use graph::{Graph, Node, graph, graph_of};
 pub use handbook::{handbook, statement};
-pub use left_out::{LeftOut, costs};
+pub use left_out::{Cost, LeftOut, costs};
 pub use periods::{Cut, Span, lookahead_for, lookback_for};
 pub use steps::{At, Before, Existing, Plan, Step, Task, plan, standing};
 pub use timetable::{Fire, Note, Timetable};

@@ -58,8 +58,12 @@ fn wanted_with(project: &Project, dates: &[&str], as_of: &str, memories: &BTreeM
         date: date.parse::<NaiveDate>().ok(),
     });
     let source = pipeline.sources.keys().next().expect("one source").clone();
-    let inventory =
-        Inventory { source: Some(source.clone()), store_url: "drops".to_owned(), exports: exports.collect() };
+    let inventory = Inventory {
+        source: Some(source.clone()),
+        store_url: "drops".to_owned(),
+        exports: exports.collect(),
+        beside: vec![],
+    };
     let end = AsOf::parse(as_of, pipeline.time_zone).expect("a date").0;
     let interval = Cadence::Day.ending_at(end).expect("a day");
     wanted(pipeline, &graph, interval, &[(source, inventory)].into(), memories).expect("nothing vanished")

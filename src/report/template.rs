@@ -106,6 +106,11 @@ impl Templates {
         self.tongues.get(&locale)?.words.find(key)
     }
 
+    /// What catalogues say of KPIs that there are not. `known` are those of all packs and pipelines.
+    pub fn said_of_no_kpi(&self, known: &BTreeSet<&str>) -> Diagnostics {
+        Diagnostics(self.tongues.values().flat_map(|tongue| super::words::strange(&tongue.words, known).0).collect())
+    }
+
     /// The names a template takes from outside, in any of its branches; in order.
     pub(super) fn wants(&self, name: &str) -> Vec<String> {
         let any = self.tongues.values().next().and_then(|t| t.tera.get_template_variables(name).ok());

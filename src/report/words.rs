@@ -109,6 +109,34 @@ pub(super) fn check(all: &[Words], kpis: &[Kpi], read: &BTreeSet<Locale>) -> Dia
     found
 }
 
+/// What a catalogue says of a KPI that there is not, or not of its label or definition: nothing ever shows it. `known` are the
+/// KPIs of all packs and pipelines.
+pub(super) fn strange(words: &Words, known: &BTreeSet<&str>) -> Diagnostics {
+    let mut found = Diagnostics::default();
+    let mut told = BTreeSet::new();
+    for (key, (_, place)) in &words.given {
+        let Some((name, what)) = key.strip_prefix("kpi.").and_then(|rest| rest.split_once('.')) else { continue };
+        let warning = if !known.contains(name) {
+            if !told.insert(name) {
+                continue;
+            }
+            let message = format!("`{key}` is never shown: no pack and no pipeline has a KPI `{name}`");
+            let remove = "remove it, or declare the KPI in `pack.yaml` or in a pipeline";
+            Diagnostic::warning("unknown-kpi", message).help(remove).did_you_mean(name, known.iter().copied())
+        } else if !SAID_OF_A_KPI.contains(&what) {
+            Diagnostic::warning("unknown-phrase", format!("`{key}` is never shown"))
+                .help("a catalogue says the `label` and the `definition` of a KPI")
+                .did_you_mean(what, SAID_OF_A_KPI)
+        } else {
+            continue;
+        };
+        found.push(warning.at(place.clone()));
+    }
+    found
+}
+
+const SAID_OF_A_KPI: [&str; 2] = ["label", "definition"];
+
 /// What may stand in one language only: other words for what packs, pipelines and tables call a thing.
 fn one_sided(key: &str) -> bool {
     ["kpi.", "report.", "values.", "workbook."].iter().any(|under| key.starts_with(under))
@@ -141,6 +169,26 @@ mod tests {
                 assert_eq!(placeholders(text), placeholders(&other[key].0), "{key}");
             }
         }
+    }
+
+    #[test]
+    fn what_is_said_of_no_kpi_is_told_once() {
+        let text = "kpi:\n  retention: {label: R, definition: D}\n  retenton: {label: R, definition: D}\n  revenue: {lable: Net}\n  far_away: {label: x}\n";
+        let files = BTreeMap::from([(file_of(Locale::En), SourceText::new("en.yaml", text))]);
+        let (words, mistakes) = Words::of(Locale::En, &files);
+        assert!(mistakes.is_empty(), "{mistakes:?}");
+        let found = strange(&words, &BTreeSet::from(["retention", "revenue"]));
+        let told: Vec<String> =
+            found.0.iter().map(|d| format!("{} {}", d.code, d.help.as_deref().unwrap_or("-"))).collect();
+        assert_eq!(
+            told,
+            [
+                "unknown-kpi remove it, or declare the KPI in `pack.yaml` or in a pipeline",
+                "unknown-kpi did you mean `retention`?",
+                "unknown-phrase did you mean `label`?",
+            ]
+        );
+        assert!(!found.has_errors());
     }
 
     #[test]

@@ -216,6 +216,7 @@ pub async fn outlook(shop: &Workshop, intervals: &[Interval], filling: Filling) 
             }
             one.reused = plan.reused;
             one.warnings = plan.wanted.warnings;
+            session.remarks.clear();
         }
         all.push(one);
     }

@@ -8,7 +8,7 @@ use object_store::memory::InMemory;
 use crate::base::{Cadence, Diagnostics, Interval, PipelineName, TableName, start_of_day};
 use crate::config::{self, Project};
 use crate::engine::{Engine, Settings};
-use crate::plan::{costs, graph_of};
+use crate::plan::{Cost, costs, graph_of};
 use crate::report;
 use crate::run::report::{check, table_columns};
 use crate::run::{RunError, kpis};
@@ -25,14 +25,22 @@ pub struct Checked {
     pub pipelines: usize,
     pub stages: usize,
     pub reports: usize,
+    /// What each pipeline does without for want of data; among `diagnostics` as notes too.
+    pub costs: Vec<(PipelineName, Vec<Cost>)>,
 }
 
 /// Reads the project's texts, plans every stage of these pipelines (of all, when none is named) against the contracts, renders
 /// every report on made-up data.
 pub async fn check_project(files: &ProjectFiles, system: &System, only: &[PipelineName]) -> Result<Checked, RunError> {
     let (project, mut diagnostics) = config::load(files, &system.environment);
-    let mut checked =
-        Checked { project: None, diagnostics: Diagnostics::default(), pipelines: 0, stages: 0, reports: 0 };
+    let mut checked = Checked {
+        project: None,
+        diagnostics: Diagnostics::default(),
+        pipelines: 0,
+        stages: 0,
+        reports: 0,
+        costs: Vec::new(),
+    };
     if let Some(project) = project {
         let settings = Settings { memory_bytes: 256 << 20, cores: 1 };
         let engine = Engine::new(settings, Arc::new(InMemory::new()))?;
@@ -57,7 +65,9 @@ pub async fn check_project(files: &ProjectFiles, system: &System, only: &[Pipeli
             let columns: BTreeMap<TableName, _> =
                 schemas.iter().map(|(name, schema)| (name.clone(), table_columns(schema))).collect();
             let left_out: BTreeSet<TableName> = graph.left_out.keys().cloned().collect();
-            diagnostics.extend(costs(&project, pipeline, &graph.left_out));
+            let without = costs(&project, pipeline, &graph.left_out);
+            diagnostics.0.extend(without.iter().map(Cost::note));
+            checked.costs.push((pipeline.name.clone(), without));
             let stages = pipeline.packs.iter().filter_map(|(pack, _)| project.packs.get(pack)).flat_map(|p| &p.stages);
             let broken = stages
                 .map(|s| s.table.clone())
@@ -68,6 +78,12 @@ pub async fn check_project(files: &ProjectFiles, system: &System, only: &[Pipeli
                 checked.reports += 1;
                 diagnostics.extend(check(templates.as_ref(), one, pipeline, &columns, &broken, &left_out));
             }
+        }
+        // A pipeline with a mistake is not among them, and its KPIs are not known.
+        if let Some(templates) = templates.filter(|_| !diagnostics.has_errors()) {
+            let of_packs = project.packs.values().flat_map(|pack| &pack.kpis);
+            let all = project.pipelines.values().flat_map(|pipeline| &pipeline.kpis).chain(of_packs);
+            diagnostics.extend(templates.said_of_no_kpi(&all.map(|kpi| kpi.name.as_str()).collect()));
         }
         checked.project = Some(project);
     }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::base::{Diagnostics, PipelineName, RunId, human_duration};
+use crate::base::{Diagnostic, Diagnostics, PipelineName, RunId, human_duration};
 use crate::engine::EngineError;
-use crate::lake::{Blocked, ChainError, LakeError, RunStatus, TakeError};
+use crate::lake::{Blocked, ChainError, LakeError, RunFinished, RunStatus, TakeError};
 use crate::plan::Vanished;
 use crate::source::SourceError;
 use crate::stage::StageError;
@@ -57,8 +57,8 @@ pub enum RunError {
     #[error("run {run} was interrupted: its process is gone; run the same again to go on from what it made")]
     Interrupted { run: RunId },
     /// Of a run that was watched, and has said itself why.
-    #[error("run {run} ended as {}", format!("{status:?}").to_lowercase())]
-    Watched { run: RunId, status: RunStatus },
+    #[error("run {run} ended as {}{}", format!("{status:?}").to_lowercase(), undelivered(*.code))]
+    Watched { run: RunId, status: RunStatus, code: u8 },
     #[error("published, but not delivered: {0}")]
     NotDelivered(String),
     #[error("{what}: {cause}")]
@@ -73,6 +73,10 @@ pub enum RunError {
 
 fn because(why: Option<&str>) -> String {
     why.map(|why| format!(" ({why})")).unwrap_or_default()
+}
+
+fn undelivered(code: u8) -> &'static str {
+    if code == 5 { ", but not delivered" } else { "" }
 }
 
 fn blocks(blocked: &Blocked) -> String {
@@ -96,15 +100,23 @@ impl RunError {
         }
     }
 
+    /// The mistake in a stage's statement that is behind it, where one is.
+    pub fn mistake(&self) -> Option<&Diagnostic> {
+        match self {
+            Self::Steps { first, .. } => first.mistake(),
+            Self::Stage(StageError::Engine { mistake: Some(mistake), .. }) => Some(mistake.as_ref()),
+            _ => None,
+        }
+    }
+
     /// Exit code of the process: docs/cli.md.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Panicked(_) => 1,
             Self::Stopped { code } => *code,
-            Self::Cancelled { .. } | Self::Watched { status: RunStatus::Cancelled, .. } => 143,
-            Self::Watched { status: RunStatus::Blocked, .. } => 3,
-            Self::Watched { status: RunStatus::Fenced, .. } => 6,
-            Self::Watched { .. } | Self::Interrupted { .. } => 4,
+            Self::Cancelled { .. } => 143,
+            Self::Watched { code, .. } => *code,
+            Self::Interrupted { .. } => 4,
             Self::Project(_) | Self::Usage(_) | Self::Report { .. } => 2,
             Self::Stage(StageError::Bind { .. }) => 2,
             Self::Stage(StageError::Engine { cause, .. } | StageError::Check { cause, .. }) | Self::Engine(cause) => {
@@ -127,6 +139,17 @@ impl RunError {
             Self::Steps { first, .. } => first.exit_code(),
         }
     }
+}
+
+/// The exit code of a run that has ended: its own, or what its status says where it has none.
+pub fn code_of(finished: &RunFinished) -> u8 {
+    finished.code.unwrap_or(match finished.status {
+        RunStatus::Published => 0,
+        RunStatus::Blocked => 3,
+        RunStatus::Failed => 4,
+        RunStatus::Fenced => 6,
+        RunStatus::Cancelled => 143,
+    })
 }
 
 /// An error and its causes in one line, each said once.

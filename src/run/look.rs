@@ -33,8 +33,9 @@ pub(super) fn with<T>(known: &Mutex<Known>, look: impl FnOnce(&mut Known) -> T) 
     look(&mut known.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// One listing of every source's exports, side by side.
-pub async fn find(shop: &Workshop) -> Result<BTreeMap<SourceName, Inventory>, RunError> {
+/// One listing of every source's exports, side by side; and a remark on each source beside whose exports lies what no source of
+/// the project reads: a name that is written otherwise is an export that nobody misses.
+pub async fn find(shop: &Workshop) -> Result<(BTreeMap<SourceName, Inventory>, Vec<String>), RunError> {
     let all = shop.pipeline.sources.values().map(|source| async move {
         let store =
             shop.stores.get(&source.store).ok_or_else(|| RunError::Usage(format!("no store `{}`", source.store)))?;
@@ -45,7 +46,20 @@ pub async fn find(shop: &Workshop) -> Result<BTreeMap<SourceName, Inventory>, Ru
         .await?;
         Ok::<_, RunError>((source.name.clone(), found))
     });
-    Ok(try_join_all(all).await?.into_iter().collect())
+    let mut found: BTreeMap<SourceName, Inventory> = try_join_all(all).await?.into_iter().collect();
+    let remarks = shop.pipeline.sources.values().filter_map(|source| {
+        let beside = std::mem::take(&mut found.get_mut(&source.name)?.beside);
+        let readers = shop.project.pipelines.values().flat_map(|pipeline| pipeline.sources.values());
+        let strange = source::of_none(beside, readers.filter(|other| other.store == source.store));
+        let first = strange.first()?;
+        let files = if strange.len() == 1 { "1 file fits".to_owned() } else { format!("{} files fit", strange.len()) };
+        let (name, path) = (&source.name, &source.pattern.text);
+        Some(format!(
+            "beside the exports of `{name}` {files} no source's path and is not read: `{first}` is not `{path}`"
+        ))
+    });
+    let remarks = remarks.collect();
+    Ok((found, remarks))
 }
 
 /// What the snapshot readers follow knew of each source, for exports that have vanished and for saying what is new.

@@ -64,6 +64,8 @@ pub struct Night {
 pub struct Session {
     pub(super) known: Arc<Mutex<Known>>,
     pub(super) inventories: Option<BTreeMap<SourceName, Inventory>>,
+    /// What was noticed when the stores were listed, until a run has told it.
+    pub(super) remarks: Vec<String>,
     pub(super) editions: Option<Editions>,
     /// Given where other intervals are worked on at the same time.
     pub(super) turns: Option<Turns>,
@@ -104,6 +106,7 @@ pub async fn run_interval(
     let mut phases = Phases::default();
     let (wanted, head) = session.look(shop, interval, &mut phases).await?;
     if let Some(found) = session.published(shop, &wanted, head.as_ref()).await? {
+        session.remarks.clear();
         return nothing_to_do(shop, found, wanted.warnings, options, phases, started).await;
     }
     let run: RunId =
@@ -127,9 +130,9 @@ pub async fn run_interval(
         // Its work was dropped at any place, even while it published.
         let cancelled = matches!(error, RunError::Cancelled { .. });
         let status = if cancelled { RunStatus::Cancelled } else { RunStatus::Failed };
-        end(shop, status, &describe(error)).await;
+        end(shop, (status, error.exit_code()), &describe(error)).await;
     } else if let Err(error) = &done {
-        shop.running.ends_early(shop, RunStatus::Failed, &describe(error)).await;
+        shop.running.ends_early(shop, error).await;
         if !keep_lease {
             shop.lease.release(shop).await.ok();
         }
@@ -219,6 +222,7 @@ async fn leased(
         as_of: interval.as_of().to_string(),
         steps: plan.steps.len(),
     });
+    session.remarks.clear();
     for message in &plan.wanted.warnings {
         shop.observer.see(&Event::Warning { message: message.clone() });
     }
@@ -250,7 +254,7 @@ async fn leased(
         finish(
             shop,
             run,
-            RunStatus::Failed,
+            (RunStatus::Failed, failure.exit_code()),
             Some(describe(&failure)),
             None,
             done.records,
@@ -279,7 +283,7 @@ async fn leased(
             finish(
                 shop,
                 run,
-                RunStatus::Blocked,
+                (RunStatus::Blocked, failure.exit_code()),
                 Some(failure.to_string()),
                 None,
                 done.records,
@@ -309,7 +313,7 @@ async fn leased(
             finish(
                 shop,
                 run,
-                status,
+                (status, error.exit_code()),
                 Some(error.to_string()),
                 None,
                 done.records,
@@ -339,10 +343,12 @@ async fn leased(
     };
     phases.add("report", since);
     let message = reports.as_ref().err().map(ToString::to_string);
+    let reports = reports.map_err(undelivered);
+    let code = reports.as_ref().err().map_or(0, RunError::exit_code);
     finish(
         shop,
         run,
-        RunStatus::Published,
+        (RunStatus::Published, code),
         message,
         Some(number),
         done.records.clone(),
@@ -360,7 +366,7 @@ async fn leased(
         steps: done.records,
         reused,
         warnings: done.warnings,
-        reports: reports.map_err(undelivered)?,
+        reports: reports?,
         phases_ms: phases.0,
         took: started.elapsed(),
     })
@@ -377,7 +383,7 @@ pub(super) async fn spare(shop: &Workshop, wanted: &Wanted) -> Result<(), RunErr
 async fn finish(
     shop: &Workshop,
     run: &RunId,
-    status: RunStatus,
+    (status, code): (RunStatus, u8),
     message: Option<String>,
     snapshot: Option<u64>,
     steps: Vec<StepRecord>,
@@ -390,6 +396,7 @@ async fn finish(
         run: run.clone(),
         finished_at: shop.system.clock.now(),
         status,
+        code: Some(code),
         message,
         snapshot,
         steps,
@@ -418,13 +425,16 @@ impl Session {
         let since = Instant::now();
         let head = shop.lake.head(&shop.pipeline.name).await?;
         if self.inventories.is_none() {
-            self.inventories = Some(look::find(shop).await?);
+            let (inventories, remarks) = look::find(shop).await?;
+            self.inventories = Some(inventories);
+            self.remarks = remarks;
         }
         phases.add("find", since);
         let since = Instant::now();
         let memories = look::remember(shop, head.as_ref(), &self.known).await?;
         let inventories = self.inventories.clone().unwrap_or_default();
-        let wanted = look::want(shop, interval, &inventories, &memories)?;
+        let mut wanted = look::want(shop, interval, &inventories, &memories)?;
+        wanted.warnings.extend(self.remarks.iter().cloned());
         phases.add("plan", since);
         Ok((wanted, head))
     }

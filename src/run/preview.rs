@@ -52,7 +52,7 @@ fn report_of<'s>(shop: &'s Workshop, named: Option<&str>) -> Result<&'s Report, 
         }),
         Some(name) => reports.iter().find(|r| r.name.as_str() == name).ok_or_else(|| {
             let unknown = Diagnostic::error("unknown-report", format!("there is no report `{name}`"));
-            RunError::Project(unknown.did_you_mean(name, names()).into())
+            RunError::Project(unknown.one_of(name, names()).into())
         }),
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::base::{PipelineName, TableName};
-use crate::config::Project;
+use crate::base::{Diagnostic, PipelineName, TableName};
+use crate::config::{Pipeline, Project};
 use crate::engine::{Cell, Effort, Kind, PartFile, PartsTable, Rows, Tables, collect, listing, read_schema};
 use crate::lake::{Alert, ChainError, CheckOutcome, CheckStatus, DataFile, Lake, Publication, RunFinished, RunStarted};
 use crate::run::kpis::{self, KpiValue, Restated};
@@ -12,6 +12,7 @@ use crate::run::work::part_file;
 use crate::run::{RunError, engine, open_lake};
 use crate::source;
 use crate::sql;
+use crate::stage::{Refused, columns, mistake};
 use crate::system::System;
 
 /// Runs so many are shown by `system.runs` and what belongs to it.
@@ -27,7 +28,8 @@ pub async fn query(
 ) -> Result<Rows, RunError> {
     let lake = open_lake(project, system)?;
     let engine = engine(project, system, &lake)?;
-    let names = sql::names(text).map_err(RunError::Usage)?;
+    let question = sql::question(text).map_err(RunError::Project)?;
+    let names = &question.names;
     let manifest = match number {
         Some(number) => match lake.manifest(pipeline, number).await {
             Ok(manifest) if manifest.publication.is_some() => Some(manifest),
@@ -48,13 +50,52 @@ pub async fn query(
             "pipeline `{pipeline}` has published nothing yet: `matins run {pipeline}`"
         )));
     }
-    system_tables(&lake, pipeline, publication.as_ref(), &names, &mut tables).await?;
-    if ["system.kpis", "system.restatements"].iter().any(|t| asks(&names, t)) {
-        kpi_tables(&lake, pipeline, &names, &mut tables).await?;
+    system_tables(&lake, pipeline, publication.as_ref(), names, &mut tables).await?;
+    if ["system.kpis", "system.restatements"].iter().any(|t| asks(names, t)) {
+        kpi_tables(&lake, pipeline, names, &mut tables).await?;
     }
     let session = engine.session(&tables, Effort::Alone)?;
-    let frame = engine.ask(&session, text).await?;
-    Ok(collect(&engine, frame).await?)
+    let answer = async {
+        let frame = engine.ask(&session, text).await?;
+        collect(&engine, frame).await
+    };
+    answer.await.map_err(|error| {
+        let published = publication.iter().flat_map(|p| p.tables.keys()).map(ToString::to_string);
+        let refused = Refused {
+            file: &question.text,
+            statement: question.statement(),
+            columns: columns(&tables),
+            tables: published.chain(SYSTEM.iter().map(|name| format!("system.{name}"))).collect(),
+            functions: engine.function_names(),
+        };
+        match mistake("query", &refused, &error) {
+            Some(mistake) => RunError::Project(elsewhere(project, pipeline, mistake).into()),
+            None => error.into(),
+        }
+    })
+}
+
+/// The tables of what the program knows of itself.
+const SYSTEM: &[&str] = &["runs", "steps", "checks", "alerts", "kpis", "restatements", "quarantine"];
+
+/// A table that is not in the snapshot may be one that the next run makes, or another pipeline's.
+fn elsewhere(project: &Project, pipeline: &PipelineName, mistake: Diagnostic) -> Diagnostic {
+    let Some(name) = mistake.message.strip_prefix("there is no table `").and_then(|rest| rest.strip_suffix('`')) else {
+        return mistake;
+    };
+    let makes = |of: &Pipeline| {
+        let stages = of.packs.iter().filter_map(|(pack, _)| project.packs.get(pack)).flat_map(|pack| &pack.stages);
+        let mut tables = stages.map(|s| s.table.to_string());
+        tables.any(|t| t == name) || of.sources.keys().any(|source| TableName::raw(source).to_string() == name)
+    };
+    let help = match project.pipelines.values().find(|of| makes(of)) {
+        Some(of) if of.name == *pipeline => {
+            format!("it is a table of this pipeline that the snapshot does not hold: `matins plan {pipeline}` says why")
+        }
+        Some(of) => format!("pipeline `{0}` makes it: ask with `--pipeline {0}`", of.name),
+        None => return mistake,
+    };
+    mistake.help(help)
 }
 
 fn asks(names: &BTreeSet<String>, table: &str) -> bool {

@@ -30,21 +30,37 @@ pub async fn find(store: &Arc<dyn ObjectStore>, store_url: &str, source: &Source
         Err(object_store::Error::NotFound { .. }) => Vec::new(),
         Err(cause) => return Err(failed(cause)),
     };
-    let mut exports: Vec<Export> = listed
-        .into_iter()
-        .filter_map(|meta| {
-            let date = pattern.matches(meta.location.as_ref())?;
-            Some(Export {
-                path: meta.location.to_string(),
+    let (mut exports, mut beside) = (Vec::new(), Vec::new());
+    for meta in listed {
+        let path = meta.location.to_string();
+        match pattern.matches(&path) {
+            Some(date) => exports.push(Export {
+                path,
                 size_bytes: meta.size,
                 e_tag: meta.e_tag,
                 modified: meta.last_modified,
                 date,
-            })
-        })
-        .collect();
+            }),
+            None if is_meant_to_be_left_out(&path) => {}
+            None => beside.push(path),
+        }
+    }
     exports.sort_by(|a, b| (a.date, &a.path).cmp(&(b.date, &b.path)));
-    Ok(Inventory { source: Some(source.name.clone()), store_url: store_url.to_owned(), exports })
+    beside.sort_unstable();
+    Ok(Inventory { source: Some(source.name.clone()), store_url: store_url.to_owned(), exports, beside })
+}
+
+/// Of these paths those that are an export of none of the sources.
+pub fn of_none<'a>(mut paths: Vec<String>, sources: impl Iterator<Item = &'a Source>) -> Vec<String> {
+    if !paths.is_empty() {
+        let patterns: Vec<Pattern> = sources.map(|source| Pattern::new(&source.pattern)).collect();
+        paths.retain(|path| patterns.iter().all(|pattern| pattern.matches(path).is_none()));
+    }
+    paths
+}
+
+fn is_meant_to_be_left_out(path: &str) -> bool {
+    is_unfinished(path) || path.split('/').any(is_hidden)
 }
 
 /// Since when the source has an export of a date, as its store says; nothing where it has none. One request where the date is
@@ -317,6 +333,14 @@ mod tests {
         assert_eq!(date_of("{date}/orders.csv", "2024-01-31/orders.csv"), some("2024-01-31"));
         assert_eq!(date_of("{date}.csv", "2024-1-31.csv"), None);
         assert_eq!(date_of("{date}.csv", "2024-02-30.csv"), None);
+    }
+
+    #[test]
+    fn what_is_beside_the_exports_is_known_unless_it_is_meant_to_be() {
+        for path in ["orders/_SUCCESS", "orders/.x.csv", "orders/2024-01-01.csv.part", "_old/2024-01-01.csv"] {
+            assert!(is_meant_to_be_left_out(path), "{path}");
+        }
+        assert!(!is_meant_to_be_left_out("orders/2024-1-01.csv"));
     }
 
     #[test]

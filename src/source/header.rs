@@ -71,7 +71,15 @@ pub(super) fn layout(source: &Source, path: &str, header: &[String]) -> Result<L
         if needed || fields.iter().all(Option::is_none) {
             let wanted = names(column).collect::<Vec<_>>().join("` or `");
             let near = names(column).find_map(|name| closest(name, unknown.iter().map(String::as_str)));
-            let help = near.map(|near| format!("did you mean `{near}`?"));
+            let help = match (near, header) {
+                (Some(near), _) => Some(format!("did you mean `{near}`?")),
+                // A header that is one name was divided by another sign than the contract's.
+                (None, [only]) => [';', '\t', '|', ','].iter().find(|sign| only.contains(**sign)).map(|sign| {
+                    let sign = if *sign == '\t' { "tab".to_owned() } else { sign.to_string() };
+                    format!("its fields seem to be divided by another sign: `format: {{delimiter: \"{sign}\"}}`")
+                }),
+                (None, _) => None,
+            };
             return Err(mistake(format!("there is no column `{wanted}`; it has {}", shown(header)), help));
         }
         warnings.push(format!("no column `{}`: it is empty for these rows", column.name));
@@ -146,6 +154,8 @@ mod tests {
         let message = map(&shop, &["idd", "Amount"]).expect_err("no id");
         assert!(message.contains("no column `id`; it has `idd`, `Amount`"), "{message}");
         assert!(message.ends_with("did you mean `idd`?"), "{message}");
+        let message = map(&shop, &["id;Amount"]).expect_err("another delimiter");
+        assert!(message.ends_with("`format: {delimiter: \";\"}`"), "{message}");
         assert!(map(&shop, &["id", "id", "Amount"]).expect_err("twice").contains("two columns `id`"));
         assert!(map(&shop, &["Id", "iD", "Amount"]).expect_err("either").contains("could be"));
         assert_eq!(map(&shop, &["id", "ID", "Amount"]).map(|l| l.fields[0]), Ok(Some(0)));

@@ -40,7 +40,7 @@ use crate::config::{ColumnKind, Source};
 
 pub use assemble::{assemble, dropped_rows};
 pub use error::SourceError;
-pub use find::{arrival_of, find};
+pub use find::{arrival_of, find, of_none};
 pub use land::{Landing, land};
 
 /// The hidden column of a keyed source's landed files: a hash of the key, for finding repeated keys.

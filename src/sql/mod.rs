@@ -5,9 +5,13 @@ mod columns;
 mod expression;
 pub mod functions;
 mod query;
+mod question;
 mod refuse;
+mod suspects;
 
 pub use bind::{BindError, Bindings, bind};
 pub use columns::ColumnUse;
 pub use expression::{predicate, quote, quote_text};
-pub use query::{Query, Reference, Statements, names, parse};
+pub use query::{Query, Reference, Statements, parse};
+pub use question::{Question, question};
+pub use suspects::{Clue, Suspect, suspects};

@@ -143,18 +143,6 @@ pub fn parse(file: &Arc<SourceText>) -> Result<Query, Diagnostics> {
     Ok(Query { canonical: statement.to_string(), statement, reads, params, functions, output, uses, one_core })
 }
 
-/// The tables any one query names, for a person's question: nothing is refused here but what does not parse.
-pub fn names(text: &str) -> Result<BTreeSet<String>, String> {
-    let statements = Parser::parse_sql(&GenericDialect {}, text).map_err(|e| e.to_string())?;
-    let mut all = BTreeSet::new();
-    let _: ControlFlow<()> = datafusion::sql::sqlparser::ast::visit_relations(&statements, |name| {
-        let parts: Vec<String> = name.0.iter().filter_map(|part| part.as_ident()).map(normal).collect();
-        all.insert(parts.join("."));
-        ControlFlow::Continue(())
-    });
-    Ok(all)
-}
-
 fn not_a_select(file: &Arc<SourceText>) -> Diagnostic {
     Diagnostic::error("not-a-select", "a stage is one SELECT")
         .at(Place::file(file))
@@ -162,7 +150,7 @@ fn not_a_select(file: &Arc<SourceText>) -> Diagnostic {
 }
 
 /// sqlparser says where in words: "… at Line: 3, Column: 14".
-fn syntax_error(file: &Arc<SourceText>, message: &str) -> Diagnostics {
+pub(super) fn syntax_error(file: &Arc<SourceText>, message: &str) -> Diagnostics {
     let (text, place) = match message.rsplit_once(" at Line: ") {
         Some((text, at)) => {
             let mut numbers = at.split(", Column: ").map(|n| n.trim().parse::<usize>().unwrap_or(1));
@@ -170,10 +158,15 @@ fn syntax_error(file: &Arc<SourceText>, message: &str) -> Diagnostics {
             let start = file.offset(line, column);
             (text, Place::new(file, start..end_of_word(&file.text, start)))
         }
-        None => (message, Place::file(file)),
+        // What is wanting at the very end has no place of its own.
+        None => {
+            let end = file.text.trim_end().len();
+            let last = file.text[..end].char_indices().next_back().map_or(end, |(at, _)| at);
+            (message, Place::new(file, last..end))
+        }
     };
-    let text = text.trim_start_matches("sql parser error: ");
-    Diagnostic::error("sql-syntax", text.to_owned()).at(place).into()
+    let text = text.trim_start_matches("sql parser error: ").trim_end_matches('.');
+    Diagnostic::error("sql-syntax", text.replace("found: EOF", "found: the end")).at(place).into()
 }
 
 fn end_of_word(text: &str, start: usize) -> usize {
@@ -332,6 +325,10 @@ mod tests {
         let found = parse(&file).expect_err("syntax");
         assert_eq!(found.0[0].code, "sql-syntax");
         assert!(found.0[0].place.as_ref().is_some_and(|p| p.to_string().starts_with("s.sql:2:")), "{found:?}");
+        let file = SourceText::new("s.sql", "SELECT a\nFROM core.orders WHERE\n");
+        let found = parse(&file).expect_err("no condition");
+        assert_eq!(found.0[0].place.as_ref().map(ToString::to_string), Some("s.sql:2:22".to_owned()));
+        assert_eq!(found.0[0].message, "Expected: an expression, found: the end");
     }
 
     #[test]

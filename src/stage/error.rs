@@ -1,15 +1,18 @@
 //! Why a stage could not be made.
 
-use crate::base::TableName;
+use crate::base::{Diagnostic, TableName};
 use crate::engine::EngineError;
 use crate::sql::BindError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StageError {
-    #[error("stage `{table}` ({file}): {cause}")]
+    #[error("stage `{table}` ({at}): {cause}")]
     Engine {
         table: TableName,
-        file: String,
+        /// Its file; where the statement is at fault with line, column and expression, as far as they are known.
+        at: String,
+        /// The same, to be shown with the lines it is in.
+        mistake: Option<Box<Diagnostic>>,
         #[source]
         cause: EngineError,
     },

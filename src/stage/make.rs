@@ -16,6 +16,7 @@ use crate::plan::{Node, WantedPart};
 use crate::sql::{Bindings, bind, quote};
 use crate::stage::StageError;
 use crate::stage::check::{predicate, watch};
+use crate::stage::mistake::{Refused, columns, mistake, shown};
 
 /// What making a part needs.
 pub struct Making<'a> {
@@ -39,11 +40,10 @@ const VIEW: &str = "made_by_this_stage";
 /// Makes a part, once; of a whole table with what was seen of its rows.
 pub async fn make(making: &Making<'_>) -> Result<(TablePart, Seen), StageError> {
     let table = making.node.table();
-    let file = || making.node.stage.file.path.display().to_string();
-    let fail = |cause| StageError::Engine { table: table.clone(), file: file(), cause };
+    let fail = |cause| failed(making, cause);
     let statement = bind(&making.node.query, making.bindings).map_err(|cause| StageError::Bind {
         table: table.clone(),
-        file: file(),
+        file: making.node.stage.file.path.display().to_string(),
         cause,
     })?;
     let session = making.engine.session(making.tables, making.effort).map_err(fail)?;
@@ -60,8 +60,8 @@ pub async fn make(making: &Making<'_>) -> Result<(TablePart, Seen), StageError> 
     };
     let plan = good.create_physical_plan().await.map_err(|e| fail(making.engine.error(e)))?;
     let watch = if making.whole { watch(&making.node.stage.head.checks) } else { Watch::default() };
-    let failed = |e| making.engine.error(e);
-    let (files, seen) = write(plan, session.task_ctx(), &to, &watch, failed).await.map_err(fail)?;
+    let told = |e| making.engine.error(e);
+    let (files, seen) = write(plan, session.task_ctx(), &to, &watch, told).await.map_err(fail)?;
     let files: Vec<DataFile> =
         files.into_iter().map(|f| DataFile { path: f.path, rows: f.rows, size_bytes: f.size_bytes }).collect();
     let part = TablePart {
@@ -75,6 +75,21 @@ pub async fn make(making: &Making<'_>) -> Result<(TablePart, Seen), StageError> 
         late: None,
     };
     Ok((part, seen))
+}
+
+/// The engine says what failed; where in the statement that may be is looked for here.
+fn failed(making: &Making<'_>, cause: EngineError) -> StageError {
+    let (node, engine) = (making.node, making.engine);
+    let refused = Refused {
+        file: &node.stage.file,
+        statement: node.query.statement(),
+        columns: columns(making.tables),
+        tables: Vec::new(),
+        functions: engine.function_names(),
+    };
+    let mistake = mistake("sql-run", &refused, &cause).filter(|m| m.place.is_some());
+    let at = mistake.as_ref().and_then(shown).unwrap_or_else(|| node.stage.file.path.display().to_string());
+    StageError::Engine { table: node.table().clone(), at, mistake: mistake.map(Box::new), cause }
 }
 
 /// The rows that keep every rule, and the others with the first rule they break.

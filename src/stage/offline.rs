@@ -14,6 +14,7 @@ use crate::plan::{Graph, Node};
 use crate::sql::{Bindings, bind, quote};
 use crate::stage::check::predicate;
 use crate::stage::contract::against_contract;
+use crate::stage::mistake::{Refused, mistake, names};
 
 /// The columns of every table of a pipeline.
 pub type Schemas = BTreeMap<TableName, SchemaRef>;
@@ -90,7 +91,7 @@ pub async fn plan_offline(
                 planned.stages.insert(asked, Some(schema));
             }
             Err(error) => {
-                diagnostics.push(diagnostic(node, &error, &schemas));
+                diagnostics.push(diagnostic(engine, node, &error, &schemas));
                 planned.stages.insert(asked, None);
             }
         }
@@ -193,30 +194,19 @@ async fn checks(
     }
 }
 
-fn diagnostic(node: &Node, error: &EngineError, schemas: &Schemas) -> Diagnostic {
-    let file = &node.stage.file;
-    let place = match error {
-        EngineError::Plan { at: Some((line, column)), .. } if *line > 0 => {
-            let start = file.offset(*line, *column);
-            let word =
-                file.text[start..].find(|c: char| !c.is_alphanumeric() && c != '_' && c != '.').unwrap_or(1).max(1);
-            Place::new(file, start..start + word)
-        }
-        _ => first_line_of_sql(node),
+fn diagnostic(engine: &Engine, node: &Node, error: &EngineError, schemas: &Schemas) -> Diagnostic {
+    let read = |table: &TableName| schemas.get(table).map(|s| names(s)).unwrap_or_default();
+    let refused = Refused {
+        file: &node.stage.file,
+        statement: node.query.statement(),
+        columns: node.query.reads.keys().map(|table| (table.clone(), read(table))).collect(),
+        // Which tables there are has been looked into with the graph.
+        tables: Vec::new(),
+        functions: engine.function_names(),
     };
-    let message = error.to_string();
-    let mistake = Diagnostic::error("sql-plan", message.clone()).at(place);
-    let Some((name, _)) = message.strip_prefix("column '").and_then(|rest| rest.split_once('\'')) else {
-        return mistake;
-    };
-    let names = |table: &TableName| -> Vec<String> {
-        let schema = schemas.get(table).map(|s| s.fields().iter().map(|f| f.name().clone()).collect());
-        schema.unwrap_or_default()
-    };
-    let read: Vec<(&TableName, Vec<String>)> = node.query.reads.keys().map(|table| (table, names(table))).collect();
-    let shown: Vec<String> = read.iter().map(|(table, names)| format!("`{table}` has {}", names.join(", "))).collect();
-    let all = read.iter().flat_map(|(_, names)| names.iter().map(String::as_str));
-    mistake.help(shown.join("; ")).did_you_mean(name.rsplit('.').next().unwrap_or(name), all)
+    let mistake =
+        mistake("sql-plan", &refused, error).unwrap_or_else(|| Diagnostic::error("sql-plan", error.to_string()));
+    if mistake.place.is_some() { mistake } else { mistake.at(first_line_of_sql(node)) }
 }
 
 fn first_line_of_sql(node: &Node) -> Place {

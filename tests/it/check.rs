@@ -76,6 +76,23 @@ fn five_mistakes_are_shown_by_one_check() {
 }
 
 #[test]
+fn what_a_catalogue_says_of_no_kpi_is_a_warning() {
+    let kpi = "kpis:\n  - {name: orders, table: kpi.orders, label: Orders, unit: count, direction: up}\n";
+    let of_month = "SELECT CAST(date_trunc('month', bdate) AS DATE) AS period, count(*) AS value, count(*) AS n FROM core.orders GROUP BY 1\n";
+    let project = Project::shop()
+        .with("pipelines/shop.yaml", format!("{SHOP}{kpi}"))
+        .with("sql/shop/kpi/orders.sql", of_month)
+        .with("report-templates/locales/en.yaml", "kpi:\n  orders: {label: Orders}\n  ordrs:\n    label: Orders\n");
+    let said = project.matins(&["check"]).ok();
+    said.says("warning[unknown-kpi]: `kpi.ordrs.label` is never shown: no pack and no pipeline has a KPI `ordrs`")
+        .says("report-templates/locales/en.yaml:4:12")
+        .says("did you mean `orders`?")
+        .says("1 warning");
+    project.edit("report-templates/locales/en.yaml", "  ordrs:\n    label: Orders\n", "");
+    assert!(project.matins(&["check"]).ok().err.is_empty());
+}
+
+#[test]
 fn a_check_reads_no_data_and_writes_nothing() {
     let project = reporting();
     project.matins(&["check"]).ok();
@@ -144,7 +161,7 @@ fn wrong_types_and_columns_of_checks_are_found_without_data() {
         [
             "unknown-column sql/shop/core/orders.sql:3:6",
             "check sql/shop/core/orders.sql:5:5",
-            "sql-plan sql/shop/mart/days.sql:4:1",
+            "sql-plan sql/shop/mart/days.sql:4:35",
         ]
     );
 }

@@ -42,6 +42,10 @@ fn mistakes_of_the_command_line_end_with_2() {
     project.matins(&["runs", "show", "nope"]).code(2).says("`nope`");
     project.matins(&["runs", "show"]).code(2).says("has not run yet");
     project.matins(&["rollback", "99"]).code(2).says("no published snapshot 99");
+    project.matins(&["runs", "--limit", "0"]).code(2).says("at least 1");
+    project.matins(&["run", "warehouse"]).code(2).says("there is no pipeline `warehouse`\nhelp: there is shop\n");
+    project.matins(&["plan", "--as-of", "2999-01-01"]).ok().says("2999-01-01 has not come yet");
+    project.matins(&["functions", "zzz"]).ok().says("no function's name holds `zzz`");
     project.matins(&["dance"]).code(2);
     project.matins(&["query", "SELECT nothing FROM"]).code(2);
     Project::empty().matins(&["run"]).code(2).says("no matins.yaml");
@@ -161,6 +165,50 @@ fn query_answers_in_json_and_knows_its_own_runs() {
         said.says(&format!("no published snapshot {number}"));
     }
     Project::shop().matins(&["query", "SELECT * FROM core.orders"]).code(2).says("has published nothing yet");
+}
+
+#[test]
+fn a_wrong_question_is_told_with_its_place_and_what_was_perhaps_meant() {
+    let project = published(1);
+    let other = SHOP.replace("packs: [shop]", "packs: [shop, other]");
+    project.write("pipelines/other.yaml", other);
+    project.write("sql/other/mart/weeks.sql", "SELECT bdate FROM core.orders\n");
+    for (sql, says) in [
+        (
+            "SELECT * FROM core.order",
+            vec!["there is no table `core.order`", "query:1:15", "did you mean `core.orders`?"],
+        ),
+        ("SELECT * FROM system.run", vec!["query:1:15", "did you mean `system.runs`?"]),
+        ("SELECT * FROM mart.weeks", vec!["pipeline `other` makes it: ask with `--pipeline other`"]),
+        (
+            "SELECT order_id,\n  nett FROM core.orders",
+            vec!["column 'nett' not found", "query:2:3", "did you mean `net`?"],
+        ),
+        ("SELECT summ(net) FROM core.orders", vec!["there is no function `summ`", "query:1:8", "did you mean `sum`?"]),
+        ("SELECT sum(note) FROM core.orders", vec!["no function fits `sum(VARCHAR)`; there is", "query:1:8"]),
+        ("SELECT net / 0 FROM core.orders", vec!["division by zero", "query:1:8", "nullif(…, 0)"]),
+        ("SELECT 1 FROM core.orders WHERE bdate > 'x'", vec!["cannot cast string 'x'", "query:1:41", "try_cast"]),
+        ("SELECT 1 FROM core.orders WHERE", vec!["Expected: an expression, found: the end", "query:1:31"]),
+        ("SELECT 1; SELECT 2", vec!["a question is one SELECT, and this is 2 statements"]),
+        ("", vec!["a question is one SELECT, and this is nothing"]),
+        ("DROP TABLE core.orders", vec!["a question only reads"]),
+    ] {
+        let said = project.matins(&["query", sql]).code(2);
+        let said = says.into_iter().fold(said, |said, text| said.says(text));
+        said.says_not("DataFusion").says_not("rror during planning");
+    }
+}
+
+#[test]
+fn a_value_that_a_stage_cannot_take_is_told_with_its_expression() {
+    let project = Project::shop_of_days(1);
+    project.edit("sql/shop/mart/days.sql", "sum(net)", "sum(net / (net - 10))");
+    let said = project.matins(&["run", "--as-of", "2024-01-02"]).code(2);
+    said.says("stage `mart.days` (sql/shop/mart/days.sql:4:39 `net / (net - 10)`): division by zero")
+        .says("error[sql-run]: division by zero")
+        .says("with `nullif(…, 0)` as the divisor the result is NULL where it is zero");
+    let why = project.matins(&["runs", "show"]).ok();
+    why.says("sql/shop/mart/days.sql:4:39");
 }
 
 #[test]

@@ -247,11 +247,25 @@ fn columns_are_found_by_name_wherever_they_stand() {
 }
 
 #[test]
+fn a_file_whose_name_fits_no_path_is_told_and_nothing_fails_by_it() {
+    let project = Project::shop_of_days(1)
+        .with("exports/orders/2024-1-02.csv", "order_id,ordered_on,net,note\n")
+        .with("exports/orders/_SUCCESS", "");
+    let told = "beside the exports of `orders` 1 file fits no source's path and is not read: `orders/2024-1-02.csv` is not `orders/{date}.csv`";
+    project.matins(&["plan", "--as-of", "2024-01-02"]).ok().says(&format!("warning: {told}"));
+    assert_eq!(project.night("2024-01-02")["warnings"], json!([told]));
+    // What another pipeline reads is none of its.
+    project.write("pipelines/other.yaml", SHOP.replace("orders/{date}.csv", "orders/2024-1-02.csv"));
+    assert_eq!(project.matins(&["plan", "--as-of", "2024-01-02", "--json"]).ok().json()["warnings"], json!([]));
+}
+
+#[test]
 fn a_header_without_a_required_column_blocks_and_changes_nothing() {
     let project = Project::shop_of_days(1);
     project.night("2024-01-02");
     project.write(&export(2), "order_id,ordered_on,nett,note\n2-1,2024-01-02,7.00,fine\n");
     same_as_snapshot("missing_column", &project.matins(&["run", "--as-of", "2024-01-03"]).code(3));
+    project.matins(&["runs", "watch"]).code(3).says("ended as failed");
     assert_eq!(count(&project), "3");
     assert_eq!(project.value("SELECT count(*) FROM system.runs WHERE status = 'failed'"), "1");
 }

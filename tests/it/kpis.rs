@@ -98,6 +98,14 @@ fn what_a_company_has_no_data_for_is_left_out_by_name() {
             "note left-out pipelines/shop.yaml:12:15 `kpi.tickets`, `kpi.tickets_again` of pack `crm/sales` are left out for want of `core.tickets`; it costs the KPI tickets",
         ]
     );
+    // A person is told in few lines, and in full when they ask.
+    let short = project.matins(&["check"]).ok();
+    short
+        .says("note: shop has no data for 2 KPIs (`matins check -v shop` shows all tables)")
+        .says("\n  crm/sales  without core.orders.cost: margin\n  crm/sales  without core.tickets: tickets\n")
+        .says_not("kpi.tickets_again");
+    project.matins(&["check", "-v"]).ok().says("note[left-out]: `kpi.tickets`, `kpi.tickets_again` of pack");
+    assert!(project.matins(&["check", "-q"]).ok().err.is_empty());
     export(&project, "2024-01-01", &[]);
     let plan = project.matins(&["plan", "--as-of", "2024-02-01", "--json"]).ok().json();
     assert_eq!(

@@ -37,10 +37,12 @@ impl Serving {
         command.envs(clock.map(|clock| ("MATINS_CLOCK", clock)));
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program starts");
         let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines().map_while(Result::ok);
-        let line = lines.by_ref().find(|line| line.contains("http://")).expect("it says where it listens");
+        let mut first = Vec::new();
+        let begin = lines.by_ref().inspect(|line| first.push(line.clone())).find(|line| line.contains("http://"));
+        let line = begin.expect("it says where it listens");
         let address =
             line.split("http://").nth(1).and_then(|rest| rest.split('/').next()).expect("an address").to_owned();
-        let said = Arc::new(Mutex::new(Vec::new()));
+        let said = Arc::new(Mutex::new(first));
         let heard = Arc::clone(&said);
         std::thread::spawn(move || lines.for_each(|line| heard.lock().expect("no panic").push(line)));
         Self { child, address, said }
@@ -107,6 +109,8 @@ fn a_scheduler_shows_how_it_is() {
     let started = lines.iter().find(|l| l["event"] == "run started").expect("a run");
     let step = lines.iter().find(|l| l["event"] == "step ended" && l["step"] == "make core.orders").expect("a step");
     assert!(step["run"] == started["run"] && step["as_of"] == started["as_of"] && step["rows"] == 6, "{step}");
+    assert!(lines.iter().all(|l| l["at"].as_str().is_some_and(|at| at.ends_with('Z'))), "{lines:?}");
+    assert_eq!((&lines[0]["event"], &lines[1]["event"]), (&"serving".into(), &"listening".into()));
     // Its lake gone, it lives and is not ready.
     std::fs::rename(project.path("lake"), project.path("moved")).expect("moved");
     project.write("lake", "in the way");
