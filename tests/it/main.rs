@@ -14,6 +14,7 @@ mod burst;
 mod check;
 mod churn;
 mod cli;
+mod closed;
 mod crm;
 mod faults;
 mod growth;
