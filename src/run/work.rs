@@ -1,6 +1,7 @@
 //! Executes the steps of a plan, as many computing side by side as there are cores, each after the steps it needs.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,7 +21,7 @@ use crate::run::{RunError, Workshop};
 use crate::source::{self, Landing};
 use crate::stage::{self, Making, StageError, Window};
 
-/// An export of this size is decoded on all cores. Two at once, so that one is read while the other is written to the disk.
+/// An export of this size is decoded on all cores. Two at once, and those that only wait for the disk beside them.
 const LARGE_EXPORT: u64 = 32 << 20;
 const LARGE_AT_ONCE: usize = 2;
 /// Steps that only wait for the disk, beside those that compute.
@@ -78,11 +79,17 @@ pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>, turns
     let large: Vec<bool> = plan.steps.iter().map(|step| is_large(step, &plan.wanted)).collect();
     let one_core = one_core(plan);
     let slots = Slots::new(shop.engine.cores());
+    let mut put_down: Vec<Arc<AtomicBool>> = plan.steps.iter().map(|_| Arc::default()).collect();
     let mut running = JoinSet::new();
     // Which step a task works on: after a panic its id is all there is.
     let mut tasks = HashMap::new();
     let mut alone = false;
     loop {
+        for (state, put_down) in state.iter_mut().zip(&put_down) {
+            if *state == State::Running && put_down.load(Ordering::SeqCst) {
+                *state = State::Written;
+            }
+        }
         while !alone && running.len() < shop.engine.cores() + PUTTING_DOWN {
             let landing = (0..state.len()).filter(|at| large[*at] && state[*at] == State::Running).count();
             let ready = (0..state.len()).filter(|at| {
@@ -98,6 +105,7 @@ pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>, turns
             let Some(slot) = slots.take() else { break };
             alone = frugal;
             state[next] = State::Running;
+            put_down[next] = slot.put_down();
             let (bench, step) = (bench.clone(), plan.steps[next].clone());
             shop.observer.see(&Event::StepStarted { step: step.task.to_string() });
             let effort = match frugal {
@@ -155,6 +163,8 @@ enum State {
     Waiting,
     Again,
     Running,
+    /// Its rows are there; they and their marker are being made durable.
+    Written,
     Done,
     Failed,
 }
