@@ -1,4 +1,5 @@
-//! Executes the steps of a plan, as many computing side by side as there are cores, each after the steps it needs.
+//! Executes the steps of a plan, as many computing side by side as there are cores, each after the steps it needs: a table can
+//! be read as soon as its rows are written, while they are made durable.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -48,6 +49,8 @@ struct Bench {
     known: Arc<Mutex<Known>>,
     turns: Turns,
     dropped: Arc<Mutex<BTreeMap<Fingerprint, Arc<Dropped>>>>,
+    /// Parts whose rows can be read though they may not be durable yet. Nothing but this run's own steps relies on them.
+    written: Arc<Mutex<BTreeMap<Fingerprint, TablePart>>>,
     /// What was seen of tables that are one part, until their checks.
     seen: Arc<Mutex<BTreeMap<Fingerprint, Seen>>>,
 }
@@ -72,6 +75,7 @@ pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>, turns
         known: Arc::clone(known),
         turns: turns.clone(),
         dropped: Arc::default(),
+        written: Arc::default(),
         seen: Arc::default(),
     };
     let mut work = Work::default();
@@ -93,7 +97,7 @@ pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>, turns
         while !alone && running.len() < shop.engine.cores() + PUTTING_DOWN {
             let landing = (0..state.len()).filter(|at| large[*at] && state[*at] == State::Running).count();
             let ready = (0..state.len()).filter(|at| {
-                state[*at].is_ready(&plan.steps[*at], &state) && !(large[*at] && landing >= LARGE_AT_ONCE)
+                state[*at].is_ready(&plan.steps[*at], plan, &state) && !(large[*at] && landing >= LARGE_AT_ONCE)
             });
             // What cannot use more cores later begins first. Otherwise steps are in an order that can be made, so the first
             // that is ready is a good one to start.
@@ -170,8 +174,15 @@ enum State {
 }
 
 impl State {
-    fn is_ready(self, step: &Step, all: &[State]) -> bool {
-        matches!(self, State::Waiting | State::Again) && step.needs.iter().all(|need| all[*need] == State::Done)
+    /// A table may be made of tables that are written: where one of them cannot be made durable, the run fails and publishes
+    /// nothing, and what was made of it is still what its fingerprint says. Everything else is made of what is durable.
+    fn is_ready(self, step: &Step, plan: &Plan, all: &[State]) -> bool {
+        let there = |need: usize| match all[need] {
+            State::Done => true,
+            State::Written => is_make(step) && is_make(&plan.steps[need]),
+            _ => false,
+        };
+        matches!(self, State::Waiting | State::Again) && step.needs.iter().all(|need| there(*need))
     }
 }
 
@@ -223,7 +234,7 @@ fn cores_will_be_free(state: &[State], plan: &Plan, cores: usize) -> bool {
     let makes = || (0..state.len()).filter(|at| is_make(&plan.steps[*at]));
     let waiting = makes().filter(|at| state[*at] == State::Waiting).count();
     let could_run =
-        makes().filter(|at| state[*at] == State::Running || state[*at].is_ready(&plan.steps[*at], state)).count();
+        makes().filter(|at| state[*at] == State::Running || state[*at].is_ready(&plan.steps[*at], plan, state)).count();
     could_run <= 1 || waiting < cores
 }
 
@@ -365,8 +376,9 @@ impl Bench {
             };
             let late = self.late(table, part).await?;
             let (made, seen) = stage::make(&making).await?;
-            slot.give_back();
             let made = TablePart { late, ..made };
+            self.written.lock().unwrap_or_else(PoisonError::into_inner).insert(part.fingerprint, made.clone());
+            slot.give_back();
             let files = made.files.clone();
             let put = shop.lake.put_part(made).await?;
             // Another run may have been first, and then its files are the table.
@@ -518,10 +530,7 @@ impl Bench {
                 let (landed, span) = (self.landed(&timed.source, &timed.landed)?, timed.span);
                 return Ok(self.shop.engine.between(name, landed, &timed.column, (span.from, span.until))?);
             }
-            Input::Parts(parts) => self.known(|k| {
-                let files = parts.iter().filter_map(|f| k.parts.get(f)).flat_map(|p| &p.files);
-                files.map(|f| part_file(f, vec![])).collect()
-            }),
+            Input::Parts(parts) => self.files(parts),
         };
         let schema = match name.source().and_then(|s| self.shop.pipeline.sources.get(&s)) {
             Some(source) => source::schema(source),
@@ -529,10 +538,7 @@ impl Bench {
                 // Of a table without this part any other says what its columns are.
                 let any = || {
                     let parts = &self.table(name).ok()?.parts;
-                    self.known(|k| {
-                        let mut files = parts.iter().filter_map(|p| k.parts.get(&p.fingerprint)).flat_map(|p| &p.files);
-                        files.next().map(|f| part_file(f, vec![]))
-                    })
+                    self.files(parts.iter().map(|p| &p.fingerprint)).into_iter().next()
                 };
                 let file = files.first().cloned().or_else(any);
                 let file = file.ok_or_else(|| RunError::Usage(format!("`{name}` has no file")))?;
@@ -540,6 +546,15 @@ impl Bench {
             }
         };
         Ok(Arc::new(PartsTable::new(schema, files)))
+    }
+
+    /// The files of those parts that can be read.
+    fn files<'f>(&self, parts: impl IntoIterator<Item = &'f Fingerprint>) -> Vec<PartFile> {
+        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        self.known(|k| {
+            let parts = parts.into_iter().filter_map(|f| k.parts.get(f).or_else(|| written.get(f)));
+            parts.flat_map(|p| &p.files).map(|f| part_file(f, vec![])).collect()
+        })
     }
 
     async fn raw_files(&self, raw: &crate::lake::RawTable) -> Result<Vec<PartFile>, RunError> {
