@@ -99,8 +99,8 @@ pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>, turns
             let ready = (0..state.len()).filter(|at| {
                 state[*at].is_ready(&plan.steps[*at], plan, &state) && !(large[*at] && landing >= LARGE_AT_ONCE)
             });
-            // What cannot use more cores later begins first. Otherwise steps are in an order that can be made, so the first
-            // that is ready is a good one to start.
+            // What cannot use more cores later, or only at a price, begins first. Otherwise steps are in an order that can be
+            // made, so the first that is ready is a good one to start.
             let Some(next) = ready.min_by_key(|at| (!one_core[*at], *at)) else { break };
             let frugal = state[next] == State::Again;
             if frugal && !running.is_empty() {
@@ -250,7 +250,7 @@ fn limit(shop: &Workshop, plan: &Plan, step: &Step) -> (Duration, &'static str) 
     }
 }
 
-/// Which steps make a table with a window over all rows.
+/// Which steps make a table by work that more cores than one do not make shorter.
 fn one_core(plan: &Plan) -> Vec<bool> {
     let tables = plan.wanted.tables.iter().filter(|t| t.node.query.one_core);
     let tables: BTreeSet<&TableName> = tables.map(|t| t.node.table()).collect();
