@@ -127,6 +127,9 @@ async fn partition(
                 let batch = batch.with_schema(Arc::clone(&schema))?;
                 seen.add(&batch)?;
                 sink.push(&batch).await?;
+                // The task that this one woke last waits on this thread until it pauses, and no other thread may take it. Where
+                // it is one that reads rows for a join, the other core would have nothing to do meanwhile.
+                tokio::task::yield_now().await;
             }
             return Ok(Written::File(sink.close().await?));
         }
