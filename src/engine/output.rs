@@ -238,7 +238,7 @@ fn encoding(schema: &SchemaRef, sample: Option<&RecordBatch>, dense: &[usize]) -
     builder.build()
 }
 
-/// Columns that compression makes hardly smaller, such as hashes: trying again on every page is time for nothing.
+/// Columns that compression makes less than a fifth smaller, such as hashes: trying again on every page is time for nothing.
 fn dense_columns(sample: &RecordBatch, properties: WriterProperties) -> Result<Vec<usize>, ParquetError> {
     let mut bytes = Vec::new();
     let mut writer = ArrowWriter::try_new(&mut bytes, sample.schema(), Some(properties))?;
@@ -250,7 +250,7 @@ fn dense_columns(sample: &RecordBatch, properties: WriterProperties) -> Result<V
         return Ok(vec![]);
     }
     let sizes = group.columns().iter().map(|c| (c.compressed_size(), c.uncompressed_size()));
-    Ok(sizes.enumerate().filter(|(_, (small, large))| *small * 10 > *large * 9).map(|(at, _)| at).collect())
+    Ok(sizes.enumerate().filter(|(_, (small, large))| *small * 5 > *large * 4).map(|(at, _)| at).collect())
 }
 
 /// Whether values repeat often enough in a sample for a dictionary to pay.
