@@ -153,7 +153,8 @@ struct Sink {
 impl Sink {
     fn open(schema: &SchemaRef, sample: Option<&RecordBatch>, to: &Destination, at: usize) -> Self {
         let path = format!("{}/part-{at}.parquet", to.folder);
-        let out = BufWriter::with_capacity(Arc::clone(&to.lake), path.as_str().into(), PART);
+        // Where the disk is slower than the encoder, it is the encoder that waits, and not 64 MiB of a file in memory.
+        let out = BufWriter::with_capacity(Arc::clone(&to.lake), path.as_str().into(), PART).with_max_concurrency(3);
         let properties = properties(schema, sample);
         // Only a schema Parquet cannot hold fails here, and every type the planner gives can be held.
         #[expect(clippy::expect_used, reason = "see above")]
