@@ -6,16 +6,18 @@ use std::sync::Arc;
 use arrow::array::{Array, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
+use bytes::Bytes;
 use datafusion::execution::TaskContext;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, SendableRecordBatchStream};
 use futures::{StreamExt, TryStreamExt};
 use object_store::ObjectStore;
 use object_store::buffered::BufWriter;
-use parquet::arrow::{ArrowWriter, AsyncArrowWriter};
+use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
+use tokio::io::AsyncWriteExt;
 
 use crate::engine::{EngineError, Seen, Watch};
 
@@ -25,6 +27,8 @@ const SMALL_ROWS: usize = 64 * 1024;
 const GROUP_ROWS: usize = 128 * 1024;
 /// Rows a column's encoding is decided from.
 const SAMPLE_ROWS: usize = 4096;
+/// Bytes of a part of an upload.
+const PART: usize = 8 << 20;
 
 /// Where files go.
 #[derive(Clone)]
@@ -123,6 +127,9 @@ async fn partition(
                 let batch = batch.with_schema(Arc::clone(&schema))?;
                 seen.add(&batch)?;
                 sink.push(&batch).await?;
+                // The task that this one woke last waits on this thread until it pauses, and no other thread may take it. Where
+                // it is one that reads rows for a join, the other core would have nothing to do meanwhile.
+                tokio::task::yield_now().await;
             }
             return Ok(Written::File(sink.close().await?));
         }
@@ -135,37 +142,70 @@ fn nullable(schema: &Schema) -> SchemaRef {
     Arc::new(Schema::new(schema.fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect::<Vec<_>>()))
 }
 
-/// One open Parquet file.
+/// One open Parquet file. Row groups go to the store as they were encoded; the writer of `parquet` for stores copies them.
 struct Sink {
-    writer: AsyncArrowWriter<BufWriter>,
+    writer: ArrowWriter<Vec<u8>>,
+    out: BufWriter,
+    sent_bytes: usize,
     path: String,
 }
 
 impl Sink {
     fn open(schema: &SchemaRef, sample: Option<&RecordBatch>, to: &Destination, at: usize) -> Self {
         let path = format!("{}/part-{at}.parquet", to.folder);
-        let store = BufWriter::with_capacity(Arc::clone(&to.lake), path.as_str().into(), 8 << 20);
+        // Where the disk is slower than the encoder, it is the encoder that waits, and not 64 MiB of a file in memory.
+        let out = BufWriter::with_capacity(Arc::clone(&to.lake), path.as_str().into(), PART).with_max_concurrency(3);
         let properties = properties(schema, sample);
         // Only a schema Parquet cannot hold fails here, and every type the planner gives can be held.
         #[expect(clippy::expect_used, reason = "see above")]
         let writer =
-            AsyncArrowWriter::try_new(store, Arc::clone(schema), Some(properties)).expect("a schema Parquet can hold");
-        Self { writer, path }
+            ArrowWriter::try_new(Vec::new(), Arc::clone(schema), Some(properties)).expect("a schema Parquet can hold");
+        Self { writer, out, sent_bytes: 0, path }
     }
 
     async fn push(&mut self, batch: &RecordBatch) -> datafusion::error::Result<()> {
-        Ok(self.writer.write(batch).await?)
+        if self.writer.in_progress_rows() + batch.num_rows() >= GROUP_ROWS {
+            self.make_room();
+        }
+        let groups = self.writer.flushed_row_groups().len();
+        self.writer.write(batch)?;
+        if self.writer.flushed_row_groups().len() > groups {
+            self.send().await?;
+        }
+        Ok(())
+    }
+
+    /// For a row group at once, because a vector that grows is copied and its pages are cleared twice.
+    fn make_room(&mut self) {
+        let about = self.writer.in_progress_size();
+        self.writer.inner_mut().reserve(about + about / 8);
+    }
+
+    /// What does not fill a part yet is copied: else it kept all of its row group in memory until the next one.
+    async fn send(&mut self) -> datafusion::error::Result<()> {
+        let mut bytes = Bytes::from(std::mem::take(self.writer.inner_mut()));
+        self.sent_bytes += bytes.len();
+        let rest = (self.sent_bytes % PART).min(bytes.len());
+        let waiting = Bytes::copy_from_slice(&bytes[bytes.len() - rest..]);
+        bytes.truncate(bytes.len() - rest);
+        for bytes in [bytes, waiting].into_iter().filter(|bytes| !bytes.is_empty()) {
+            self.out.put(bytes).await.map_err(|e| ParquetError::External(Box::new(e)))?;
+        }
+        Ok(())
     }
 
     async fn close(mut self) -> datafusion::error::Result<Output> {
-        let metadata = self.writer.finish().await?;
+        self.make_room();
+        let metadata = self.writer.finish()?;
+        self.send().await?;
+        self.out.shutdown().await.map_err(|e| ParquetError::External(Box::new(e)))?;
         let rows = u64::try_from(metadata.file_metadata().num_rows()).unwrap_or(0);
         Ok(Output { path: self.path, rows, size_bytes: self.writer.bytes_written() as u64 })
     }
 }
 
 /// lz4 instead of zstd, nothing at all for columns that lz4 makes hardly smaller, no dictionary for columns that are nearly
-/// unique, no bounds for texts: together a third of the wall time of writing.
+/// unique, no bounds for texts and money: together a third of the wall time of writing.
 fn properties(schema: &SchemaRef, sample: Option<&RecordBatch>) -> WriterProperties {
     let sample = sample.filter(|rows| rows.num_rows() >= SAMPLE_ROWS).map(|rows| rows.slice(0, SAMPLE_ROWS));
     let all_compressed = encoding(schema, sample.as_ref(), &[]);
@@ -192,14 +232,15 @@ fn encoding(schema: &SchemaRef, sample: Option<&RecordBatch>, dense: &[usize]) -
                 builder = builder.set_column_encoding(path.clone(), Encoding::DELTA_LENGTH_BYTE_ARRAY);
             }
         }
-        if matches!(field.data_type(), DataType::Utf8 | DataType::LargeUtf8) {
+        // Nobody looks for one in a range, and each would be compared: byte by byte where a decimal has more than 18 digits.
+        if matches!(field.data_type(), DataType::Utf8 | DataType::LargeUtf8 | DataType::Decimal128(..)) {
             builder = builder.set_column_statistics_enabled(path, EnabledStatistics::None);
         }
     }
     builder.build()
 }
 
-/// Columns that compression makes hardly smaller, such as hashes: trying again on every page is time for nothing.
+/// Columns that compression makes less than a fifth smaller, such as hashes: trying again on every page is time for nothing.
 fn dense_columns(sample: &RecordBatch, properties: WriterProperties) -> Result<Vec<usize>, ParquetError> {
     let mut bytes = Vec::new();
     let mut writer = ArrowWriter::try_new(&mut bytes, sample.schema(), Some(properties))?;
@@ -211,7 +252,7 @@ fn dense_columns(sample: &RecordBatch, properties: WriterProperties) -> Result<V
         return Ok(vec![]);
     }
     let sizes = group.columns().iter().map(|c| (c.compressed_size(), c.uncompressed_size()));
-    Ok(sizes.enumerate().filter(|(_, (small, large))| *small * 10 > *large * 9).map(|(at, _)| at).collect())
+    Ok(sizes.enumerate().filter(|(_, (small, large))| *small * 5 > *large * 4).map(|(at, _)| at).collect())
 }
 
 /// Whether values repeat often enough in a sample for a dictionary to pay.

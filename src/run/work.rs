@@ -1,6 +1,8 @@
-//! Executes the steps of a plan, as many computing side by side as there are cores, each after the steps it needs.
+//! Executes the steps of a plan, as many computing side by side as there are cores, each after the steps it needs: a table can
+//! be read as soon as its rows are written, while they are made durable.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,7 +23,7 @@ use crate::source::{self, Landing};
 use crate::sql::Bindings;
 use crate::stage::{self, Making, StageError, Window};
 
-/// An export of this size is decoded on all cores. Two at once, so that one is read while the other is written to the disk.
+/// An export of this size is decoded on all cores. Two at once, and those that only wait for the disk beside them.
 const LARGE_EXPORT: u64 = 32 << 20;
 const LARGE_AT_ONCE: usize = 2;
 /// Steps that only wait for the disk, beside those that compute.
@@ -48,6 +50,8 @@ struct Bench {
     known: Arc<Mutex<Known>>,
     turns: Turns,
     dropped: Arc<Mutex<BTreeMap<Fingerprint, Arc<Dropped>>>>,
+    /// Parts whose rows can be read though they may not be durable yet. Nothing but this run's own steps relies on them.
+    written: Arc<Mutex<BTreeMap<Fingerprint, TablePart>>>,
     /// What was seen of tables that are one part, until their checks.
     seen: Arc<Mutex<BTreeMap<Fingerprint, Seen>>>,
 }
@@ -72,6 +76,7 @@ pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>, turns
         known: Arc::clone(known),
         turns: turns.clone(),
         dropped: Arc::default(),
+        written: Arc::default(),
         seen: Arc::default(),
     };
     let mut work = Work::default();
@@ -79,18 +84,24 @@ pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>, turns
     let large: Vec<bool> = plan.steps.iter().map(|step| is_large(step, &plan.wanted)).collect();
     let one_core = one_core(plan);
     let slots = Slots::new(shop.engine.cores());
+    let mut put_down: Vec<Arc<AtomicBool>> = plan.steps.iter().map(|_| Arc::default()).collect();
     let mut running = JoinSet::new();
     // Which step a task works on: after a panic its id is all there is.
     let mut tasks = HashMap::new();
     let mut alone = false;
     loop {
+        for (state, put_down) in state.iter_mut().zip(&put_down) {
+            if *state == State::Running && put_down.load(Ordering::SeqCst) {
+                *state = State::Written;
+            }
+        }
         while !alone && running.len() < shop.engine.cores() + PUTTING_DOWN {
             let landing = (0..state.len()).filter(|at| large[*at] && state[*at] == State::Running).count();
             let ready = (0..state.len()).filter(|at| {
-                state[*at].is_ready(&plan.steps[*at], &state) && !(large[*at] && landing >= LARGE_AT_ONCE)
+                state[*at].is_ready(&plan.steps[*at], plan, &state) && !(large[*at] && landing >= LARGE_AT_ONCE)
             });
-            // What cannot use more cores later begins first. Otherwise steps are in an order that can be made, so the first
-            // that is ready is a good one to start.
+            // What cannot use more cores later, or only at a price, begins first. Otherwise steps are in an order that can be
+            // made, so the first that is ready is a good one to start.
             let Some(next) = ready.min_by_key(|at| (!one_core[*at], *at)) else { break };
             let frugal = state[next] == State::Again;
             if frugal && !running.is_empty() {
@@ -99,6 +110,7 @@ pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>, turns
             let Some(slot) = slots.take() else { break };
             alone = frugal;
             state[next] = State::Running;
+            put_down[next] = slot.put_down();
             let (bench, step) = (bench.clone(), plan.steps[next].clone());
             shop.observer.see(&Event::StepStarted { step: step.task.to_string() });
             let effort = match frugal {
@@ -156,13 +168,22 @@ enum State {
     Waiting,
     Again,
     Running,
+    /// Its rows are there; they and their marker are being made durable.
+    Written,
     Done,
     Failed,
 }
 
 impl State {
-    fn is_ready(self, step: &Step, all: &[State]) -> bool {
-        matches!(self, State::Waiting | State::Again) && step.needs.iter().all(|need| all[*need] == State::Done)
+    /// A table may be made of tables that are written: where one of them cannot be made durable, the run fails and publishes
+    /// nothing, and what was made of it is still what its fingerprint says. Everything else is made of what is durable.
+    fn is_ready(self, step: &Step, plan: &Plan, all: &[State]) -> bool {
+        let there = |need: usize| match all[need] {
+            State::Done => true,
+            State::Written => is_make(step) && is_make(&plan.steps[need]),
+            _ => false,
+        };
+        matches!(self, State::Waiting | State::Again) && step.needs.iter().all(|need| there(*need))
     }
 }
 
@@ -214,7 +235,7 @@ fn cores_will_be_free(state: &[State], plan: &Plan, cores: usize) -> bool {
     let makes = || (0..state.len()).filter(|at| is_make(&plan.steps[*at]));
     let waiting = makes().filter(|at| state[*at] == State::Waiting).count();
     let could_run =
-        makes().filter(|at| state[*at] == State::Running || state[*at].is_ready(&plan.steps[*at], state)).count();
+        makes().filter(|at| state[*at] == State::Running || state[*at].is_ready(&plan.steps[*at], plan, state)).count();
     could_run <= 1 || waiting < cores
 }
 
@@ -230,7 +251,7 @@ fn limit(shop: &Workshop, plan: &Plan, step: &Step) -> (Duration, &'static str) 
     }
 }
 
-/// Which steps make a table with a window over all rows.
+/// Which steps make a table by work that more cores than one do not make shorter.
 fn one_core(plan: &Plan) -> Vec<bool> {
     let tables = plan.wanted.tables.iter().filter(|t| t.node.query.one_core);
     let tables: BTreeSet<&TableName> = tables.map(|t| t.node.table()).collect();
@@ -361,8 +382,9 @@ impl Bench {
             };
             let late = self.late(table, part).await?;
             let (made, seen) = stage::make(&making).await?;
-            slot.give_back();
             let made = TablePart { late, ..made };
+            self.written.lock().unwrap_or_else(PoisonError::into_inner).insert(part.fingerprint, made.clone());
+            slot.give_back();
             let files = made.files.clone();
             let put = shop.lake.put_part(made).await?;
             // Another run may have been first, and then its files are the table.
@@ -516,10 +538,7 @@ impl Bench {
                 let (landed, span) = (self.landed(&timed.source, &timed.landed)?, timed.span);
                 return Ok(self.shop.engine.between(name, landed, &timed.column, (span.from, span.until))?);
             }
-            Input::Parts(parts) => self.known(|k| {
-                let files = parts.iter().filter_map(|f| k.parts.get(f)).flat_map(|p| &p.files);
-                files.map(|f| part_file(f, vec![])).collect()
-            }),
+            Input::Parts(parts) => self.files(parts),
         };
         let schema = match name.source().and_then(|s| self.shop.pipeline.sources.get(&s)) {
             Some(source) => source::schema(source),
@@ -527,11 +546,8 @@ impl Bench {
                 // Of a table without this part any other says what its columns are, at whatever time.
                 let any = || {
                     let tables = [false, true].map(|closed| self.wanted.of(closed).table(name));
-                    let parts: Vec<&WantedPart> = tables.into_iter().flatten().flat_map(|t| &t.parts).collect();
-                    self.known(|k| {
-                        let mut files = parts.iter().filter_map(|p| k.parts.get(&p.fingerprint)).flat_map(|p| &p.files);
-                        files.next().map(|f| part_file(f, vec![]))
-                    })
+                    let parts: Vec<Fingerprint> = tables.into_iter().flatten().flat_map(WantedTable::made).collect();
+                    self.files(&parts).into_iter().next()
                 };
                 let file = files.first().cloned().or_else(any);
                 let file = file.ok_or_else(|| RunError::Usage(format!("`{name}` has no file")))?;
@@ -539,6 +555,15 @@ impl Bench {
             }
         };
         Ok(Arc::new(PartsTable::new(schema, files)))
+    }
+
+    /// The files of those parts that can be read.
+    fn files<'f>(&self, parts: impl IntoIterator<Item = &'f Fingerprint>) -> Vec<PartFile> {
+        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        self.known(|k| {
+            let parts = parts.into_iter().filter_map(|f| k.parts.get(f).or_else(|| written.get(f)));
+            parts.flat_map(|p| &p.files).map(|f| part_file(f, vec![])).collect()
+        })
     }
 
     async fn raw_files(&self, raw: &crate::lake::RawTable) -> Result<Vec<PartFile>, RunError> {

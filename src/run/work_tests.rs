@@ -1,4 +1,5 @@
-//! A step that panics, in a run that is real but for its store: the steps that do not need it are done and stay done.
+//! A step that panics, in a run that is real but for its store: the steps that do not need it are done and stay done. What was
+//! begun because its rows could be read is not published.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,10 +23,12 @@ use crate::engine::{Engine, Settings};
 use crate::lake::{Lake, RunStatus};
 use crate::system::{Clock, Environment, Ids, Machine, ProjectFiles, System};
 
-/// Panics where the table `core.bad` is marked as made, as long as it is told to.
+/// Panics where the rows of the table `core.bad` are written, or where it is marked as made, as long as it is told to.
 #[derive(Debug)]
 struct Treacherous {
     inner: InMemory,
+    /// How the name of what is put ends.
+    at: &'static str,
     panics: Arc<AtomicBool>,
 }
 
@@ -38,7 +41,7 @@ impl std::fmt::Display for Treacherous {
 #[async_trait]
 impl ObjectStore for Treacherous {
     async fn put_opts(&self, at: &Path, bytes: PutPayload, options: PutOptions) -> object_store::Result<PutResult> {
-        let bad = at.as_ref().starts_with("tables/core.bad/") && at.as_ref().ends_with("_table.json");
+        let bad = at.as_ref().starts_with("tables/core.bad/") && at.as_ref().ends_with(self.at);
         assert!(!(bad && self.panics.load(Ordering::SeqCst)), "poison");
         self.inner.put_opts(at, bytes, options).await
     }
@@ -82,7 +85,7 @@ impl Observer for Silent {
 }
 
 /// A shop with one export, a stage that is bad, one that needs it, and two that do not.
-fn shop(folder: &std::path::Path, panics: &Arc<AtomicBool>) -> Workshop {
+fn shop(folder: &std::path::Path, panics: &Arc<AtomicBool>, at: &'static str) -> Workshop {
     let texts = [
         ("matins.yaml", "stores: {drops: drops}\n"),
         (
@@ -106,7 +109,7 @@ fn shop(folder: &std::path::Path, panics: &Arc<AtomicBool>) -> Workshop {
         ids: Ids::Counting(Arc::new(AtomicU64::new(0))),
         machine: Machine::this(),
     };
-    let store = Treacherous { inner: InMemory::new(), panics: Arc::clone(panics) };
+    let store = Treacherous { inner: InMemory::new(), at, panics: Arc::clone(panics) };
     let lake = Lake::in_store(Arc::new(store), "memory:///");
     let engine = Arc::new(Engine::new(Settings { memory_bytes: 1 << 28, cores: 2 }, lake.store()).expect("an engine"));
     let observer: Arc<dyn Observer> = Arc::new(Silent);
@@ -118,7 +121,7 @@ fn shop(folder: &std::path::Path, panics: &Arc<AtomicBool>) -> Workshop {
 async fn a_step_that_panics_is_recorded_and_stops_only_what_needs_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let panics = Arc::new(AtomicBool::new(true));
-    let shop = shop(folder.path(), &panics);
+    let shop = shop(folder.path(), &panics, ".parquet");
     let end = AsOf::parse("2024-01-02", shop.pipeline.time_zone).expect("a date").0;
     let interval = shop.pipeline.interval.ending_at(end).expect("a day");
     let run = async || run_interval(&shop, interval, &mut Session::default(), &Options::default(), false).await;
@@ -154,5 +157,28 @@ async fn a_step_that_panics_is_recorded_and_stops_only_what_needs_it() {
     let mut ran: Vec<&str> = night.steps.iter().map(|s| s.step.as_str()).collect();
     ran.sort_unstable();
     assert_eq!(ran, ["check core.bad", "check mart.of_bad", "make core.bad", "make mart.of_bad"]);
+    assert!(night.published);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_could_be_read_and_was_never_marked_is_made_again_and_nothing_of_it_published() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let panics = Arc::new(AtomicBool::new(true));
+    let shop = shop(folder.path(), &panics, "_table.json");
+    let end = AsOf::parse("2024-01-02", shop.pipeline.time_zone).expect("a date").0;
+    let interval = shop.pipeline.interval.ending_at(end).expect("a day");
+    // What is known outlives the failure, as between the intervals of a backfill.
+    let mut session = Session::default();
+
+    let error =
+        run_interval(&shop, interval, &mut session, &Options::default(), false).await.expect_err("one step panicked");
+    assert!(matches!(&error, RunError::Steps { failed: 1, .. }), "{error:?}");
+    assert!(shop.lake.latest(&shop.pipeline.name).await.expect("read").expect("a link").head.is_none());
+
+    panics.store(false, Ordering::SeqCst);
+    let night = run_interval(&shop, interval, &mut session, &Options::default(), false).await.expect("it is mended");
+    let ran: Vec<&str> = night.steps.iter().map(|s| s.step.as_str()).collect();
+    assert!(ran.contains(&"make core.bad") && ran.contains(&"check core.bad"), "{ran:?}");
+    assert!(!ran.contains(&"make core.good"), "{ran:?}");
     assert!(night.published);
 }

@@ -2,6 +2,7 @@
 //!
 //! A format of plain numbers (`%d/%m/%Y %H:%M`) is compiled to steps over bytes, which is ten times faster than
 //! chrono's; anything else (`%b`, `%p`, `%z`) goes to chrono. Both take unpadded numbers where something separates them.
+//! The commonest format, when its numbers are padded, is read at its fixed places.
 
 use chrono::format::{Item, Parsed, StrftimeItems, parse};
 use chrono::{DateTime, LocalResult, TimeZone, Timelike};
@@ -12,6 +13,8 @@ use super::value::Fault;
 /// One format.
 #[derive(Debug, Clone)]
 pub(super) enum Format {
+    /// `%Y-%m-%d %H:%M:%S`, with this byte between date and time.
+    Usual(u8, Vec<Step>),
     Steps(Vec<Step>),
     Chrono(Vec<Item<'static>>),
 }
@@ -83,13 +86,23 @@ impl Format {
     fn new(text: &str) -> Option<Self> {
         if let Some(steps) = compile(text) {
             let has = |wanted| steps.iter().any(|s| matches!(s, Step::Number { part, .. } if *part == wanted));
-            return (has(YEAR) && (has(MONTH) || !has(DAY))).then_some(Self::Steps(steps));
+            let whole = has(YEAR) && (has(MONTH) || !has(DAY));
+            let between = [b' ', b'T'].into_iter().find(|b| steps == usual(*b));
+            return whole.then_some(match between {
+                Some(between) => Self::Usual(between, steps),
+                None => Self::Steps(steps),
+            });
         }
         StrftimeItems::new(text).parse_to_owned().ok().map(Self::Chrono)
     }
 
     fn read(&self, text: &[u8]) -> Option<Read> {
         match self {
+            // What is not padded, or is no moment, is for the steps to judge.
+            Self::Usual(between, steps) => {
+                let micros = padded(text, *between).or_else(|| walk(steps, text));
+                micros.map(|micros| Read { micros, offset_s: None })
+            }
             Self::Steps(steps) => walk(steps, text).map(|micros| Read { micros, offset_s: None }),
             Self::Chrono(items) => by_chrono(items, std::str::from_utf8(text).ok()?),
         }
@@ -137,6 +150,40 @@ fn compile(text: &str) -> Option<Vec<Step>> {
     Some(steps)
 }
 
+/// The steps of the commonest format.
+fn usual(between: u8) -> Vec<Step> {
+    let number = |part, least, most| Step::Number { part, least, most };
+    let literal = Step::Literal;
+    vec![
+        number(YEAR, 4, 4),
+        literal(b'-'),
+        number(MONTH, 1, 2),
+        literal(b'-'),
+        number(DAY, 1, 2),
+        literal(between),
+        number(3, 1, 2),
+        literal(b':'),
+        number(4, 1, 2),
+        literal(b':'),
+        number(5, 1, 2),
+    ]
+}
+
+/// A moment of nineteen bytes, such as `2011-12-09 12:50:00`.
+fn padded(text: &[u8], between: u8) -> Option<i64> {
+    let mut plain = <[u8; 19]>::try_from(text).ok()?;
+    for (at, mark) in [(4, b'-'), (7, b'-'), (10, between), (13, b':'), (16, b':')] {
+        // A digit where it is the right one, so that all bytes are looked at in one go.
+        plain[at] = if plain[at] == mark { b'0' } else { 0 };
+    }
+    let digits = plain.map(|byte| byte.wrapping_sub(b'0'));
+    if digits.iter().any(|digit| *digit > 9) {
+        return None;
+    }
+    let two = |at: usize| u32::from(digits[at]) * 10 + u32::from(digits[at + 1]);
+    moment([two(0) * 100 + two(2), two(5), two(8), two(11), two(14), two(17)])
+}
+
 fn walk(steps: &[Step], mut text: &[u8]) -> Option<i64> {
     let mut parts = [0u32, 1, 1, 0, 0, 0];
     for step in steps {
@@ -167,8 +214,11 @@ fn walk(steps: &[Step], mut text: &[u8]) -> Option<i64> {
             }
         }
     }
-    let [year, month, day, hour, minute, second] = parts;
-    if !text.is_empty() || hour > 23 || minute > 59 || second > 59 {
+    if text.is_empty() { moment(parts) } else { None }
+}
+
+fn moment([year, month, day, hour, minute, second]: [u32; 6]) -> Option<i64> {
+    if hour > 23 || minute > 59 || second > 59 {
         return None;
     }
     let seconds = days(year, month, day)? * 86_400 + i64::from(hour * 3600 + minute * 60 + second);
@@ -230,6 +280,7 @@ mod tests {
             ("%d/%m/%Y %H:%M", "29/2/2016 01:16", "2016-02-29 01:16:00"),
             ("%Y%m%d%H%M%S", "20160229011601", "2016-02-29 01:16:01"),
             ("%F %T", "2016-02-29 01:16:01", "2016-02-29 01:16:01"),
+            ("%F %T", "2016-2-9 1:6:01", "2016-02-09 01:06:01"),
             ("%Y年%m月%d日", "2016年8月1日", "2016-08-01 00:00:00"),
             ("%d %b %Y %I:%M %p", "09 Dec 2011 01:05 PM", "2011-12-09 13:05:00"),
             ("%Y-%m-%d %H:%M:%S%.f", "2011-12-09 12:50:00.123456", "2011-12-09 12:50:00.123456"),
@@ -251,6 +302,10 @@ mod tests {
             "11-12-09 12:50:00",
             "2011-12-09 12:50:00 ",
             "2011-12-09 12:50:00.5",
+            "2011-12-09T12:50:00",
+            "2011-12-09 12.50.00",
+            "2011-12-0a 12:50:00",
+            "2011-12-9 12:50:000",
             "",
         ] {
             assert_eq!(time("%Y-%m-%d %H:%M:%S", text, None), Err(Fault::Type), "{text}");

@@ -53,7 +53,7 @@ impl Shape {
         Ok(shape)
     }
 
-    /// Columns that compression makes hardly smaller, such as hashes: trying again on every page is time for nothing.
+    /// Columns that compression makes less than a fifth smaller, such as hashes: trying again on every page is time for nothing.
     fn dense_columns(&self, sample: &RecordBatch) -> Result<Vec<usize>> {
         let mut group = self.group()?;
         group.write(&sample.slice(0, TRIAL))?;
@@ -61,7 +61,7 @@ impl Shape {
             let metadata = &chunk.close().metadata;
             (metadata.compressed_size(), metadata.uncompressed_size())
         });
-        Ok(sizes.enumerate().filter(|(_, (small, large))| *small * 10 > *large * 9).map(|(at, _)| at).collect())
+        Ok(sizes.enumerate().filter(|(_, (small, large))| *small * 5 > *large * 4).map(|(at, _)| at).collect())
     }
 
     fn compressed(schema: &SchemaRef, sample: Option<&RecordBatch>, dense: &[usize]) -> Result<Self> {

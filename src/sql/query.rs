@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, Query as Ast, SetExpr, Spanned, Statement, TableFactor, Value, Visit, Visitor, WindowType,
+    DuplicateTreatment, Expr, FunctionArguments, Ident, Query as Ast, SetExpr, Spanned, Statement, TableFactor, Value,
+    Visit, Visitor, WindowType,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -31,7 +32,8 @@ pub struct Query {
     pub output: Option<Vec<(String, Place)>>,
     /// The columns it names.
     pub uses: Vec<ColumnUse>,
-    /// Whether a window looks at all rows at once: that work has one core, whatever the statement is given.
+    /// Whether a window looks at all rows at once, or different values are counted: that work has one core, whatever the statement
+    /// is given, or is a good deal more on several, because each finds the values and then the values of all are put together.
     pub one_core: bool,
 }
 
@@ -238,6 +240,8 @@ impl Visitor for Collector<'_> {
                 self.functions.insert(name);
                 self.one_core |= matches!(&function.over,
                     Some(WindowType::WindowSpec(spec)) if spec.partition_by.is_empty() && spec.window_name.is_none());
+                self.one_core |= matches!(&function.args,
+                    FunctionArguments::List(list) if list.duplicate_treatment == Some(DuplicateTreatment::Distinct));
             }
             _ => {}
         }
@@ -311,9 +315,11 @@ mod tests {
     }
 
     #[test]
-    fn a_window_over_all_rows_has_one_core() {
+    fn a_window_over_all_rows_and_a_count_of_different_values_have_one_core() {
         assert!(parsed("SELECT ntile(5) OVER (ORDER BY a) AS r FROM core.t").one_core);
         assert!(!parsed("SELECT ntile(5) OVER (PARTITION BY b ORDER BY a) AS r FROM core.t").one_core);
+        assert!(parsed("SELECT b, count(DISTINCT a) AS n FROM core.t GROUP BY b").one_core);
+        assert!(!parsed("SELECT DISTINCT b, count(a) AS n FROM core.t GROUP BY b").one_core);
     }
 
     #[test]

@@ -35,9 +35,9 @@ pub(super) struct Order {
 impl Order {
     /// Sorts by keys; rows of one partition have equal `partition` keys, with which `keys` begin. Equal rows stay as they stood.
     pub(super) fn new(keys: &Rows, partition: Option<&Rows>) -> Self {
-        let common = common_start(keys);
+        let start = usual_start(keys);
         let mut entries: Vec<Entry> =
-            (0_u32..).zip(keys).map(|(row, key)| (number(&key.as_ref()[common..]), row)).collect();
+            (0_u32..).zip(keys).map(|(row, key)| (number(key.as_ref(), start), row)).collect();
         let key = |row: u32| keys.row(row as usize);
         entries
             .sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| key(a.1).cmp(&key(b.1))).then_with(|| a.1.cmp(&b.1)));
@@ -102,21 +102,32 @@ impl Order {
     }
 }
 
-/// How many first bytes all keys share.
-fn common_start(keys: &Rows) -> usize {
-    let Some(first) = keys.iter().next() else { return 0 };
-    let first = first.as_ref();
-    keys.iter().fold(first.len(), |common, key| {
-        let (a, b) = (&first[..common], key.as_ref());
-        if b.starts_with(a) { common } else { a.iter().zip(b).take_while(|(a, b)| a == b).count() }
-    })
+/// The first bytes that all keys share but those of the rarer kinds: a key says with its first byte whether its first value is
+/// missing, and if a few such keys counted, there would be nothing that all share, and no eight bytes that tell keys apart.
+fn usual_start(keys: &Rows) -> &[u8] {
+    let mut kinds = [0_usize; 256];
+    for key in keys {
+        if let Some(kind) = key.data().first() {
+            kinds[usize::from(*kind)] += 1;
+        }
+    }
+    let usual = (0..=u8::MAX).max_by_key(|kind| kinds[usize::from(*kind)]);
+    let mut alike = keys.iter().map(|key| key.data()).filter(|key| key.first().copied() == usual);
+    let Some(first) = alike.next() else { return &[] };
+    let common = alike.fold(first.len(), |common, key| {
+        let start = &first[..common];
+        if key.starts_with(start) { common } else { start.iter().zip(key).take_while(|(a, b)| a == b).count() }
+    });
+    &first[..common]
 }
 
-/// Eight bytes as a number that compares like them; what is missing counts as zeros, and keys that tie are compared whole.
-fn number(bytes: &[u8]) -> u64 {
+/// The eight bytes after the usual start as a number that compares like them; what is missing counts as zeros. Keys that start
+/// otherwise are before or after all that do not. Keys that tie are compared whole.
+fn number(key: &[u8], start: &[u8]) -> u64 {
+    let Some(rest) = key.strip_prefix(start) else { return if key < start { 0 } else { u64::MAX } };
     let mut eight = [0; 8];
-    let length = bytes.len().min(8);
-    eight[..length].copy_from_slice(&bytes[..length]);
+    let length = rest.len().min(8);
+    eight[..length].copy_from_slice(&rest[..length]);
     u64::from_be_bytes(eight)
 }
 
