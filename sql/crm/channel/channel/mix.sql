@@ -16,34 +16,43 @@ WITH habits AS (
     INNER JOIN core.orders AS o ON o.order_id = v.order_id
     GROUP BY v.month, coalesce(o.channel, 'unknown'), v.customer_key
 ),
+counts AS (
+    SELECT month, channel, sum(orders) AS orders, count(*) AS customers, sum(net) AS net
+    FROM habits
+    GROUP BY month, channel
+),
 -- From the smallest on: `smaller` counts the customers of those before.
 sizes AS (
     SELECT
-        month,
-        channel,
-        customers,
+        *,
         coalesce(sum(customers) OVER (
             PARTITION BY month ORDER BY customers, channel ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
         ), 0) AS smaller
-    FROM (SELECT month, channel, count(*) AS customers FROM habits GROUP BY month, channel) AS counts
+    FROM counts
+),
+-- A customer of two small channels is one of `few`, so these are counted again, and only these. The last condition always holds: it
+-- names the columns that the other reader of `sizes` needs, since the engine makes `habits` once only where all ask for the same.
+few AS (
+    SELECT h.month, h.customer_key, sum(h.orders) AS orders, sum(h.net) AS net
+    FROM sizes AS s
+    INNER JOIN habits AS h ON h.month = s.month AND h.channel = s.channel
+    WHERE (s.customers < 5 OR s.smaller BETWEEN 1 AND 4) AND (s.orders > 0 OR s.net IS NOT NULL)
+    GROUP BY h.month, h.customer_key
 ),
 told AS (
-    SELECT
-        h.month,
-        CASE WHEN s.customers < 5 OR s.smaller BETWEEN 1 AND 4 THEN 'few' ELSE h.channel END AS channel,
-        h.customer_key,
-        sum(h.orders) AS orders,
-        sum(h.net) AS net
-    FROM habits AS h
-    INNER JOIN sizes AS s ON s.month = h.month AND s.channel = h.channel
-    GROUP BY 1, 2, 3
+    SELECT month, channel, orders, customers, net
+    FROM sizes
+    WHERE customers >= 5 AND smaller NOT BETWEEN 1 AND 4
+    UNION ALL
+    SELECT month, 'few' AS channel, sum(orders) AS orders, count(*) AS customers, sum(net) AS net
+    FROM few
+    GROUP BY month
 )
 SELECT
     month,
     channel,
-    CAST(sum(orders) AS BIGINT) AS orders,
-    count(*) AS customers,
-    CAST(sum(net) AS DECIMAL(18, 4)) AS net
+    CAST(orders AS BIGINT) AS orders,
+    customers,
+    CAST(net AS DECIMAL(18, 4)) AS net
 FROM told
-GROUP BY month, channel
-HAVING count(*) >= 5
+WHERE customers >= 5

@@ -22,21 +22,71 @@ WITH channels AS (
 ),
 uses AS (
     SELECT v.customer_key, v.month, min(c.number) AS least, max(c.number) AS greatest
-    FROM core.valid_orders AS v
-    INNER JOIN core.orders AS o ON o.order_id = v.order_id
-    LEFT JOIN channels AS c ON c.channel = o.channel
+    FROM channels AS c
+    INNER JOIN core.orders AS o ON o.channel = c.channel
+    INNER JOIN core.valid_orders AS v ON v.order_id = o.order_id
     GROUP BY v.customer_key, v.month
 ),
+pairs AS (
+    SELECT
+        customer_key,
+        month,
+        least < greatest AS several,
+        lag(month) OVER history AS previous_month,
+        lag(least) OVER history <> least OR lag(greatest) OVER history <> greatest AS changed,
+        lead(month) OVER history AS next_month
+    FROM uses
+    WINDOW history AS (PARTITION BY customer_key ORDER BY month)
+),
+-- The 12 months hold two channels while they hold a month of two, or two months that follow each other among those with orders and
+-- differ. `last_start` is the latest month with which they can begin for that.
+starts AS (
+    SELECT
+        month,
+        next_month,
+        max(CASE WHEN several THEN month WHEN changed THEN previous_month END) OVER (
+            PARTITION BY customer_key ORDER BY month ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        ) AS last_start
+    FROM pairs
+),
+-- Customers whose months are the same are one row, so that every month looks at few.
 habits AS (
-    SELECT m.month, m.provisional, u.customer_key, min(u.least) < max(u.greatest) AS several
+    SELECT month, next_month, last_start, count(*) AS customers
+    FROM starts
+    WHERE last_start IS NOT NULL
+    GROUP BY month, next_month, last_start
+),
+several AS (
+    SELECT m.month, sum(h.customers) AS customers
     FROM core.months AS m
-    INNER JOIN uses AS u ON u.month <= m.month AND u.month > CAST(m.month - INTERVAL '12 months' AS DATE)
-    GROUP BY m.month, m.provisional, u.customer_key
+    INNER JOIN habits AS h
+        ON h.month <= m.month
+        AND (h.next_month IS NULL OR h.next_month > m.month)
+        AND h.last_start > CAST(m.month - INTERVAL '12 months' AS DATE)
+    GROUP BY m.month
+),
+last_months AS (
+    SELECT month, next_month, count(*) AS customers
+    FROM core.customer_months
+    GROUP BY month, next_month
+),
+active AS (
+    SELECT m.month, m.provisional, sum(a.customers) AS customers
+    FROM core.months AS m
+    INNER JOIN last_months AS a
+        ON a.month <= m.month
+        AND (a.next_month IS NULL OR a.next_month > m.month)
+        AND a.month > CAST(m.month - INTERVAL '12 months' AS DATE)
+    GROUP BY m.month, m.provisional
 ),
 counts AS (
-    SELECT month, provisional, count(*) FILTER (WHERE several) AS k, count(*) AS n
-    FROM habits
-    GROUP BY month, provisional
+    SELECT
+        a.month,
+        a.provisional,
+        CAST(coalesce(s.customers, 0) AS BIGINT) AS k,
+        CAST(a.customers AS BIGINT) AS n
+    FROM active AS a
+    LEFT JOIN several AS s ON s.month = a.month
 )
 SELECT
     month AS period,

@@ -35,54 +35,35 @@ WITH rhythm AS (
     FROM segment.rhythm
     WHERE as_of = $as_of
 ),
+-- From a purchase day to the next: customers of the same two days are one row, so that all the rest looks at few.
 silences AS (
-    SELECT
-        bdate,
-        previous_day IS NULL AS is_first,
-        coalesce(next_day, $as_of) AS until,
-        next_day IS NOT NULL AS came_back
+    SELECT bdate, next_day, count(*) AS customers, count(*) FILTER (WHERE previous_day IS NULL) AS arrived
     FROM core.purchase_days
+    GROUP BY bdate, next_day
 ),
--- The month in which the silence passes the limit: on its first morning the customer is no longer active.
-losses AS (
+-- In `lost_in` the silence passes the limit: on that month's first morning the customer is still active, on the next one's no longer.
+moves AS (
     SELECT
-        CAST(date_trunc('month', s.bdate + r.lost_after) AS DATE) AS lost_in,
-        CASE WHEN s.came_back THEN CAST(date_trunc('month', s.until) AS DATE) END AS back_in,
-        count(*) AS customers
-    FROM silences AS s
-    CROSS JOIN rhythm AS r
-    WHERE s.until - s.bdate > r.lost_after
-    GROUP BY 1, 2
-),
-arrivals AS (
-    SELECT CAST(date_trunc('month', bdate) AS DATE) AS month, count(*) AS customers
-    FROM silences
-    WHERE is_first
-    GROUP BY 1
-),
-lost_in AS (
-    SELECT lost_in AS month, sum(customers) AS customers
-    FROM losses
-    GROUP BY lost_in
-),
-back_in AS (
-    SELECT back_in AS month, sum(customers) AS customers, sum(customers) FILTER (WHERE lost_in < back_in) AS won_back
-    FROM losses
-    WHERE back_in IS NOT NULL
-    GROUP BY back_in
+        date_trunc('month', s.bdate) AS arrived_in,
+        CASE WHEN coalesce(s.next_day, $as_of) - s.bdate > r.lost_after THEN date_trunc('month', s.bdate + r.lost_after) END AS lost_in,
+        CASE WHEN s.next_day - s.bdate > r.lost_after THEN date_trunc('month', s.next_day) END AS back_in,
+        sum(s.customers) AS customers,
+        sum(s.arrived) AS arrived
+    FROM rhythm AS r
+    CROSS JOIN silences AS s
+    GROUP BY 1, 2, 3
 ),
 changes AS (
     SELECT
         m.month,
         m.provisional,
-        coalesce(a.customers, 0) AS arrived,
-        coalesce(l.customers, 0) AS newly_lost,
-        coalesce(b.customers, 0) AS returned,
-        coalesce(b.won_back, 0) AS won_back
+        coalesce(sum(v.arrived) FILTER (WHERE v.arrived_in = m.month), 0) AS arrived,
+        coalesce(sum(v.customers) FILTER (WHERE v.lost_in = m.month), 0) AS newly_lost,
+        coalesce(sum(v.customers) FILTER (WHERE v.back_in = m.month), 0) AS returned,
+        coalesce(sum(v.customers) FILTER (WHERE v.back_in = m.month AND v.lost_in < v.back_in), 0) AS won_back
     FROM core.months AS m
-    LEFT JOIN arrivals AS a ON a.month = m.month
-    LEFT JOIN lost_in AS l ON l.month = m.month
-    LEFT JOIN back_in AS b ON b.month = m.month
+    LEFT JOIN moves AS v ON m.month IN (v.arrived_in, v.lost_in, v.back_in)
+    GROUP BY m.month, m.provisional
 ),
 totals AS (
     SELECT

@@ -27,7 +27,8 @@ WITH rhythm AS (
     FROM segment.rhythm
     WHERE as_of = $as_of
 ),
--- From a purchase day to the next, if there is one: each gap between two once.
+-- From a purchase day to the next, if there is one: each gap between two once. No reader of it leaves rows out before grouping them,
+-- or the engine would make it once for each.
 spans AS (
     SELECT coalesce(c.segment, 'unknown') AS segment, p.bdate, p.next_day, count(*) AS customers
     FROM core.purchase_days AS p
@@ -35,11 +36,11 @@ spans AS (
     GROUP BY 1, 2, 3
 ),
 gaps AS (
-    SELECT segment, next_day - bdate AS gap, sum(customers) AS n
+    SELECT segment, next_day - bdate AS gap, sum(customers) FILTER (WHERE next_day IS NOT NULL) AS n
     FROM spans
-    WHERE next_day IS NOT NULL
     GROUP BY 1, 2
 ),
+-- The last place of a segment is that of its days without a next one, which add nothing.
 places AS (
     SELECT
         segment,

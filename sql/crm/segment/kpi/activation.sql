@@ -18,10 +18,9 @@ checks:
   - expression: "value IS NULL OR (low <= value AND value <= high)"
 */
 WITH first_orders AS (
-    SELECT customer_key, min(bdate) AS bdate
-    FROM core.valid_orders
-    WHERE bdate < $as_of
-    GROUP BY customer_key
+    SELECT customer_key, bdate
+    FROM core.purchase_days
+    WHERE previous_day IS NULL
 ),
 counts AS (
     SELECT

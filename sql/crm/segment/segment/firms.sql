@@ -18,10 +18,9 @@ key: [cut, place]
 closed: month
 */
 WITH spending AS (
-    SELECT customer_key, sum(net) AS net
-    FROM core.valid_orders
-    WHERE bdate >= CAST($as_of - INTERVAL '12 months' AS DATE) AND bdate < $as_of
-    GROUP BY customer_key
+    SELECT customer_key, net
+    FROM segment.tiers
+    WHERE as_of = $as_of
 ),
 known AS (
     SELECT

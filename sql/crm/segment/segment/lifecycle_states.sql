@@ -32,63 +32,123 @@ WITH limits AS (
     FROM segment.rhythm
     WHERE as_of = $as_of
 ),
--- Every purchase day at each moment it lies before.
-looked_back AS (
-    SELECT $as_of AS as_of, customer_key, bdate, orders, net, bdate - previous_day AS gap, days
-    FROM core.purchase_days
-    UNION ALL
-    SELECT $prev_as_of AS as_of, customer_key, bdate, orders, net, bdate - previous_day AS gap, days
-    FROM core.purchase_days
-    WHERE bdate < $prev_as_of
+days AS (
+    SELECT
+        p.customer_key,
+        p.bdate,
+        p.orders,
+        p.net,
+        p.bdate - p.previous_day > r.lost_after AS returns,
+        p.bdate >= CAST($as_of - INTERVAL '12 months' AS DATE) AS in_year,
+        p.bdate < CAST($as_of - INTERVAL '12 months' AS DATE)
+        AND p.bdate >= CAST($as_of - INTERVAL '24 months' AS DATE) AS in_last_year,
+        p.bdate < $prev_as_of AS earlier,
+        p.bdate < $prev_as_of AND p.bdate >= CAST($prev_as_of - INTERVAL '12 months' AS DATE) AS in_earlier_year,
+        p.bdate < CAST($prev_as_of - INTERVAL '12 months' AS DATE)
+        AND p.bdate >= CAST($prev_as_of - INTERVAL '24 months' AS DATE) AS in_earlier_last_year
+    FROM limits AS r
+    CROSS JOIN core.purchase_days AS p
 ),
-own_rhythms AS (
-    SELECT as_of, customer_key, percentile_cont(0.75) WITHIN GROUP (ORDER BY CAST(gap AS DOUBLE)) AS own_gap
-    FROM looked_back
-    WHERE days >= 4
-    GROUP BY as_of, customer_key
-),
+-- Both moments in one pass over the days, since grouping them is what costs; `earlier_` is as of `$prev_as_of`.
 histories AS (
     SELECT
-        g.as_of,
-        g.customer_key,
-        min(g.bdate) AS first_order,
-        max(g.bdate) AS last_order,
-        sum(g.orders) AS orders,
+        customer_key,
+        min(bdate) AS first_order,
+        max(bdate) AS last_order,
+        sum(orders) AS orders,
         count(*) AS days,
-        max(g.bdate) FILTER (WHERE g.gap > r.lost_after) AS came_back,
-        sum(g.net) FILTER (WHERE g.bdate >= CAST(g.as_of - INTERVAL '12 months' AS DATE)) AS net_year,
-        sum(g.net) FILTER (
-            WHERE g.bdate < CAST(g.as_of - INTERVAL '12 months' AS DATE)
-                AND g.bdate >= CAST(g.as_of - INTERVAL '24 months' AS DATE)
-        ) AS net_before
-    FROM looked_back AS g
-    CROSS JOIN limits AS r
-    GROUP BY g.as_of, g.customer_key
+        max(bdate) FILTER (WHERE returns) AS came_back,
+        sum(net) FILTER (WHERE in_year) AS net_year,
+        sum(net) FILTER (WHERE in_last_year) AS net_last_year,
+        max(bdate) FILTER (WHERE earlier) AS earlier_last_order,
+        sum(orders) FILTER (WHERE earlier) AS earlier_orders,
+        count(*) FILTER (WHERE earlier) AS earlier_days,
+        max(bdate) FILTER (WHERE earlier AND returns) AS earlier_came_back,
+        sum(net) FILTER (WHERE in_earlier_year) AS earlier_net_year,
+        sum(net) FILTER (WHERE in_earlier_last_year) AS earlier_net_last_year
+    FROM days
+    GROUP BY customer_key
+),
+gaps AS (
+    SELECT
+        customer_key,
+        CAST(bdate - previous_day AS DOUBLE) AS gap,
+        CASE WHEN bdate < $prev_as_of THEN CAST(bdate - previous_day AS DOUBLE) END AS earlier_gap
+    FROM core.purchase_days
+    WHERE days >= 4
+),
+own_rhythms AS (
+    SELECT
+        customer_key,
+        percentile_cont(0.75) WITHIN GROUP (ORDER BY gap) AS own_gap,
+        percentile_cont(0.75) WITHIN GROUP (ORDER BY earlier_gap) AS earlier_own_gap
+    FROM gaps
+    GROUP BY customer_key
+),
+-- What is held while the other side passes by stands first: the narrow one.
+known AS (
+    SELECT
+        c.customer_key,
+        c.created_on,
+        h.first_order,
+        h.last_order,
+        h.orders,
+        h.days,
+        h.came_back,
+        h.net_year,
+        h.net_last_year,
+        h.own_gap,
+        h.earlier_last_order,
+        h.earlier_orders,
+        h.earlier_days,
+        h.earlier_came_back,
+        h.earlier_net_year,
+        h.earlier_net_last_year,
+        h.earlier_own_gap
+    FROM core.customers AS c
+    LEFT JOIN (
+        SELECT d.*, o.own_gap, o.earlier_own_gap
+        FROM own_rhythms AS o
+        RIGHT JOIN histories AS d ON d.customer_key = o.customer_key
+    ) AS h ON h.customer_key = c.customer_key
+),
+looked_back AS (
+    SELECT
+        t.as_of,
+        k.customer_key,
+        k.created_on,
+        CASE WHEN t.as_of = $as_of OR k.earlier_days > 0 THEN k.first_order END AS first_order,
+        CASE WHEN t.as_of = $as_of THEN k.last_order ELSE k.earlier_last_order END AS last_order,
+        coalesce(CASE WHEN t.as_of = $as_of THEN k.orders ELSE k.earlier_orders END, 0) AS orders,
+        coalesce(CASE WHEN t.as_of = $as_of THEN k.days ELSE k.earlier_days END, 0) AS days,
+        CASE WHEN t.as_of = $as_of THEN k.came_back ELSE k.earlier_came_back END AS came_back,
+        CASE WHEN t.as_of = $as_of THEN k.net_year ELSE k.earlier_net_year END AS net_year,
+        CASE WHEN t.as_of = $as_of THEN k.net_last_year ELSE k.earlier_net_last_year END AS net_last_year,
+        CASE WHEN t.as_of = $as_of THEN k.own_gap ELSE k.earlier_own_gap END AS own_gap
+    FROM segment.rhythm AS t
+    CROSS JOIN known AS k
 ),
 states AS (
     SELECT
-        t.as_of,
-        c.customer_key,
-        h.first_order,
-        h.last_order,
-        coalesce(h.orders, 0) AS orders,
+        b.as_of,
+        b.customer_key,
+        b.first_order,
+        b.last_order,
+        b.orders,
         CASE
-            WHEN h.customer_key IS NULL THEN 'potential'
-            WHEN t.as_of - h.last_order > r.lost_after THEN 'lost'
-            WHEN t.as_of - h.came_back <= 90 THEN 'won-back'
-            WHEN t.as_of - h.first_order <= 90 AND h.orders = 1 THEN 'new'
-            WHEN h.orders >= 2
-                AND t.as_of - h.last_order > CASE WHEN h.days >= 4 THEN o.own_gap ELSE r.late_after END THEN 'at-risk'
-            WHEN h.orders >= 2 AND h.net_before > 0 AND h.net_year >= 1.1 * h.net_before THEN 'expanding'
-            WHEN h.orders >= 2 THEN 'retained'
+            WHEN b.days = 0 THEN 'potential'
+            WHEN b.as_of - b.last_order > r.lost_after THEN 'lost'
+            WHEN b.as_of - b.came_back <= 90 THEN 'won-back'
+            WHEN b.as_of - b.first_order <= 90 AND b.orders = 1 THEN 'new'
+            WHEN b.orders >= 2
+                AND b.as_of - b.last_order > CASE WHEN b.days >= 4 THEN b.own_gap ELSE r.late_after END THEN 'at-risk'
+            WHEN b.orders >= 2 AND b.net_last_year > 0 AND b.net_year >= 1.1 * b.net_last_year THEN 'expanding'
+            WHEN b.orders >= 2 THEN 'retained'
             ELSE 'one-time'
         END AS state
-    FROM segment.rhythm AS t
-    CROSS JOIN limits AS r
-    CROSS JOIN core.customers AS c
-    LEFT JOIN histories AS h ON h.as_of = t.as_of AND h.customer_key = c.customer_key
-    LEFT JOIN own_rhythms AS o ON o.as_of = t.as_of AND o.customer_key = c.customer_key
-    WHERE c.created_on < t.as_of OR h.customer_key IS NOT NULL
+    FROM limits AS r
+    CROSS JOIN looked_back AS b
+    WHERE b.created_on < b.as_of OR b.days > 0
 )
 SELECT
     as_of,

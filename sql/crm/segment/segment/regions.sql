@@ -15,10 +15,9 @@ key: [region]
 closed: month
 */
 WITH spending AS (
-    SELECT customer_key, sum(net) AS net
-    FROM core.valid_orders
-    WHERE bdate >= CAST($as_of - INTERVAL '12 months' AS DATE) AND bdate < $as_of
-    GROUP BY customer_key
+    SELECT customer_key, net
+    FROM segment.tiers
+    WHERE as_of = $as_of
 ),
 -- From the smallest on: `smaller` counts the customers of those before.
 sizes AS (

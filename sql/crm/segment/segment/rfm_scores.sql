@@ -27,26 +27,60 @@ columns:
   cell: "the eight cells of Chinese practice: 重要 or 一般 by money, then 价值, 发展, 保持 or 挽留 by recency and frequency, each against the mean of the base"
 key: [as_of, customer_key]
 */
-WITH looked_back AS (
-    SELECT $as_of AS as_of, customer_key, bdate, orders, net
-    FROM core.purchase_days
-    WHERE bdate >= CAST($as_of - INTERVAL '24 months' AS DATE)
+WITH moments AS (
+    SELECT $as_of AS as_of
     UNION ALL
-    SELECT $prev_as_of AS as_of, customer_key, bdate, orders, net
-    FROM core.purchase_days
-    WHERE bdate < $prev_as_of AND bdate >= CAST($prev_as_of - INTERVAL '24 months' AS DATE)
+    SELECT $prev_as_of AS as_of
 ),
+days AS (
+    SELECT
+        customer_key,
+        bdate,
+        orders,
+        net,
+        bdate >= CAST($as_of - INTERVAL '24 months' AS DATE) AS counts_now,
+        bdate < $prev_as_of AS counts_before
+    FROM core.purchase_days
+    WHERE bdate >= CAST($prev_as_of - INTERVAL '24 months' AS DATE)
+),
+-- Both moments in one pass over the days, since grouping them is what costs.
+histories AS (
+    SELECT
+        customer_key,
+        max(bdate) FILTER (WHERE counts_now) AS last_order,
+        count(*) FILTER (WHERE counts_now) AS frequency,
+        sum(orders) FILTER (WHERE counts_now) AS orders,
+        sum(net) FILTER (WHERE counts_now) AS net,
+        max(bdate) FILTER (WHERE counts_before) AS last_order_before,
+        count(*) FILTER (WHERE counts_before) AS frequency_before,
+        sum(orders) FILTER (WHERE counts_before) AS orders_before,
+        sum(net) FILTER (WHERE counts_before) AS net_before
+    FROM days
+    GROUP BY customer_key
+),
+looked_back AS (
+    SELECT
+        t.as_of,
+        h.customer_key,
+        CASE WHEN t.as_of = $as_of THEN h.last_order ELSE h.last_order_before END AS last_order,
+        CASE WHEN t.as_of = $as_of THEN h.frequency ELSE h.frequency_before END AS frequency,
+        CASE WHEN t.as_of = $as_of THEN h.orders ELSE h.orders_before END AS orders,
+        CASE WHEN t.as_of = $as_of THEN h.net ELSE h.net_before END AS net
+    FROM moments AS t
+    CROSS JOIN histories AS h
+),
+-- Both readers of it ask for `orders`, so the engine makes `histories` once.
 customer_facts AS (
     SELECT
         as_of,
         customer_key,
-        max(bdate) AS last_order,
-        as_of - max(bdate) AS recency_days,
-        count(*) AS frequency,
-        sum(orders) AS orders,
-        CAST(sum(net) AS DECIMAL(18, 4)) AS net
+        last_order,
+        as_of - last_order AS recency_days,
+        frequency,
+        orders,
+        CAST(net AS DECIMAL(18, 4)) AS net
     FROM looked_back
-    GROUP BY as_of, customer_key
+    WHERE orders > 0
 ),
 thresholds AS (
     SELECT
@@ -103,8 +137,8 @@ scores AS (
         c.recency_days <= t.mean_recency_days AS recent,
         c.frequency >= t.mean_frequency AS frequent,
         CAST(c.net AS DOUBLE) >= t.mean_net AS important
-    FROM customer_facts AS c
-    INNER JOIN cuts AS t ON t.as_of = c.as_of
+    FROM cuts AS t
+    INNER JOIN customer_facts AS c ON c.as_of = t.as_of
 )
 SELECT
     as_of,

@@ -24,12 +24,39 @@ WITH moments AS (
     UNION ALL
     SELECT $prev_as_of AS as_of
 ),
-spending AS (
-    SELECT t.as_of, o.customer_key, CAST(sum(o.net) AS DECIMAL(18, 4)) AS net
+orders AS (
+    SELECT
+        customer_key,
+        net,
+        bdate >= CAST($as_of - INTERVAL '12 months' AS DATE) AS counts_now,
+        bdate < $prev_as_of AS counts_before
+    FROM core.valid_orders
+    WHERE bdate < $as_of AND bdate >= CAST($prev_as_of - INTERVAL '12 months' AS DATE)
+),
+-- Both moments in one pass over the orders, since grouping them is what costs.
+years AS (
+    SELECT
+        customer_key,
+        count(*) FILTER (WHERE counts_now) AS orders,
+        sum(net) FILTER (WHERE counts_now) AS net,
+        count(*) FILTER (WHERE counts_before) AS orders_before,
+        sum(net) FILTER (WHERE counts_before) AS net_before
+    FROM orders
+    GROUP BY customer_key
+),
+looked_back AS (
+    SELECT
+        t.as_of,
+        y.customer_key,
+        CASE WHEN t.as_of = $as_of THEN y.orders ELSE y.orders_before END AS orders,
+        CASE WHEN t.as_of = $as_of THEN y.net ELSE y.net_before END AS net
     FROM moments AS t
-    INNER JOIN core.valid_orders AS o
-        ON o.bdate < t.as_of AND o.bdate >= CAST(t.as_of - INTERVAL '12 months' AS DATE)
-    GROUP BY t.as_of, o.customer_key
+    CROSS JOIN years AS y
+),
+spending AS (
+    SELECT as_of, customer_key, CAST(net AS DECIMAL(18, 4)) AS net
+    FROM looked_back
+    WHERE orders > 0
 ),
 ranking AS (
     SELECT

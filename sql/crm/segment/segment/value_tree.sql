@@ -75,11 +75,13 @@ scores AS (
         net_weight * net_rank + tenure_weight * tenure_rank + repurchase_weight * repurchase_rank AS score
     FROM ranks
 ),
+-- It asks for the key, which it does not need, because the engine ranks once for both readers only where they ask for the same columns.
 cuts AS (
     SELECT
         percentile_cont(0.4) WITHIN GROUP (ORDER BY score) AS low,
         percentile_cont(0.8) WITHIN GROUP (ORDER BY score) AS high
     FROM scores
+    WHERE customer_key IS NOT NULL
 )
 SELECT
     s.customer_key,
