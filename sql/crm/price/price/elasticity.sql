@@ -53,19 +53,16 @@ moments AS (
     INNER JOIN means AS m ON m.product_id = l.product_id
     GROUP BY m.product_id, m.weeks, m.prices
 ),
+-- The deviation is that of the residuals: a slope of exactly 0 explains nothing, and is not certain for it.
 slopes AS (
-    SELECT product_id, weeks, prices, xy / nullif(xx, 0) AS elasticity, xy * xy / nullif(xx * yy, 0) AS r_squared
-    FROM moments
-),
-errors AS (
     SELECT
         product_id,
         weeks,
         prices,
-        elasticity,
-        r_squared,
-        abs(elasticity) * sqrt(greatest(1 / nullif(r_squared, 0) - 1, 0) / (weeks - 2)) AS deviation
-    FROM slopes
+        xy / nullif(xx, 0) AS elasticity,
+        sqrt(greatest(yy - xy * xy / nullif(xx, 0), 0) / (weeks - 2) / nullif(xx, 0)) AS deviation,
+        xy * xy / nullif(xx * yy, 0) AS r_squared
+    FROM moments
 )
 SELECT
     product_id,
@@ -75,4 +72,4 @@ SELECT
     elasticity - normal_quantile(0.975) * deviation AS low,
     elasticity + normal_quantile(0.975) * deviation AS high,
     r_squared
-FROM errors
+FROM slopes
