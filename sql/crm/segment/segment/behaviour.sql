@@ -98,8 +98,8 @@ SELECT
     coalesce(orders >= 2 AND weekend_share > 0.5, FALSE) AS weekend,
     CASE
         WHEN net_90 <= 0 AND net_90_before <= 0 THEN NULL
-        WHEN net_90 >= 1.5 * net_90_before THEN 'more'
-        WHEN net_90 <= 0.5 * net_90_before THEN 'less'
+        WHEN 2 * net_90 >= 3 * net_90_before THEN 'more'
+        WHEN 2 * net_90 <= net_90_before THEN 'less'
         ELSE 'same'
     END AS change
 FROM habits

@@ -79,7 +79,7 @@ states AS (
             WHEN t.as_of - h.first_order <= 90 AND h.orders = 1 THEN 'new'
             WHEN h.orders >= 2
                 AND t.as_of - h.last_order > CASE WHEN h.days >= 4 THEN o.own_gap ELSE r.late_after END THEN 'at-risk'
-            WHEN h.orders >= 2 AND h.net_before > 0 AND h.net_year >= 1.1 * h.net_before THEN 'expanding'
+            WHEN h.orders >= 2 AND h.net_before > 0 AND 10 * h.net_year >= 11 * h.net_before THEN 'expanding'
             WHEN h.orders >= 2 THEN 'retained'
             ELSE 'one-time'
         END AS state
