@@ -1,6 +1,6 @@
 //! `crm/channel` and `crm/price`, told by hand; the regression is that of `SciPy`.
 
-use super::{and_core, refunds};
+use super::{and_core, no_refunds, refunds};
 use crate::crm::lines;
 use crate::segments::{stages, unmade};
 
@@ -60,6 +60,90 @@ fn a_second_channel_and_a_discount() {
             "2023-03-01 0.454545 50.0000 110.0000 4 false",
             "2024-01-01 0.0 0.0000 10.0000 1 false",
             "2024-03-01 null 0.0000 0.0000 0 true",
+        ]
+    );
+}
+
+/// ann buys in January and in February 2022, of another category and channel, bob in May 2023.
+#[test]
+fn a_year_of_silence_is_nobody_and_no_gap() {
+    let project = unmade(
+        &and_core(&[
+            "channel/kpi/multi_channel.sql",
+            "purchase/kpi/repeat_rate_12.sql",
+            "basket/kpi/category_cross_sell.sql",
+        ]),
+        &[
+            (
+                "core/orders",
+                "SELECT order_id, customer_key, CAST(bdate AS DATE) AS bdate, channel,
+                      CAST(net AS DECIMAL(18, 4)) AS net, TRUE AS valid
+                 FROM (VALUES ('1', 'ann', '2022-01-05', 'web', 10), ('2', 'ann', '2022-02-05', 'shop', 10),
+                      ('3', 'bob', '2023-05-05', 'shop', 10)) AS t (order_id, customer_key, bdate, channel, net)"
+                    .to_owned(),
+            ),
+            no_refunds(),
+            (
+                "core/order_lines",
+                "SELECT order_id, CAST(1 AS BIGINT) AS line_id, customer_key, order_id AS product_id,
+                      order_id AS category, bdate, CAST(1 AS BIGINT) AS quantity, net, TRUE AS valid
+                 FROM core.orders"
+                    .to_owned(),
+            ),
+        ],
+    );
+    project.matins(&["run", "--as-of", "2023-06-01"]).ok();
+    // The twelve months to February 2022 hold ann twice, those to January 2023 once, those to February nobody. Wilson's
+    // bound of 1 of 1 is 0.2065 (statsmodels).
+    assert_eq!(
+        lines(
+            &project,
+            "period; value; numerator; denominator; round(low, 4)",
+            "FROM kpi.multi_channel
+             WHERE period IN (DATE '2022-02-01', DATE '2023-01-01', DATE '2023-02-01', DATE '2023-04-01',
+                  DATE '2023-05-01')
+             ORDER BY period"
+        ),
+        [
+            "2022-02-01 1.0 1 1 0.2065",
+            "2023-01-01 0.0 0 1 0.0",
+            "2023-02-01 null 0 0 null",
+            "2023-04-01 null 0 0 null",
+            "2023-05-01 0.0 0 1 0.0",
+        ]
+    );
+    assert_eq!(
+        lines(
+            &project,
+            "period; value; numerator; denominator; round(low, 4)",
+            "FROM kpi.repeat_rate_12
+             WHERE period IN (DATE '2022-02-01', DATE '2023-01-01', DATE '2023-02-01', DATE '2023-04-01',
+                  DATE '2023-05-01')
+             ORDER BY period"
+        ),
+        [
+            "2022-02-01 1.0 1 1 0.2065",
+            "2023-01-01 0.0 0 1 0.0",
+            "2023-02-01 null 0 0 null",
+            "2023-04-01 null 0 0 null",
+            "2023-05-01 0.0 0 1 0.0",
+        ]
+    );
+    assert_eq!(
+        lines(
+            &project,
+            "period; value; numerator; denominator; round(low, 4)",
+            "FROM kpi.category_cross_sell
+             WHERE period IN (DATE '2022-02-01', DATE '2023-01-01', DATE '2023-02-01', DATE '2023-04-01',
+                  DATE '2023-05-01')
+             ORDER BY period"
+        ),
+        [
+            "2022-02-01 1.0 1 1 0.2065",
+            "2023-01-01 0.0 0 1 0.0",
+            "2023-02-01 null 0 0 null",
+            "2023-04-01 null 0 0 null",
+            "2023-05-01 0.0 0 1 0.0",
         ]
     );
 }
