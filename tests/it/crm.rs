@@ -568,7 +568,8 @@ sources:
       ordered_on: {type: date, required: true}
       net: {type: \"decimal(18,4)\", required: true}
 packs: [shop, crm/core, crm/retention, crm/growth, crm/purchase, crm/segment, crm/churn, crm/satisfaction,
-        crm/service]
+        crm/service, crm/value, crm/channel, crm/basket, crm/price, crm/forecast, crm/quality]
+params: {pseudonym_key: key}
 ";
 
 /// Ordered at noon in Greenwich, on the day that it was then in the company's zone.
@@ -578,17 +579,27 @@ const DAYS_OF_ORDERS: &str = "
     FROM raw.orders";
 
 const FROM_EXPORTS: &str = "
-    SELECT order_id, customer AS customer_key, ordered_on AS bdate, net, TRUE AS valid
+    SELECT order_id, customer AS customer_key, ordered_on AS bdate, net, CAST(0.6 * net AS DECIMAL(18, 4)) AS cost,
+           CAST(CAST(net AS BIGINT) % 4 AS DECIMAL(18, 4)) AS discount,
+           CASE CAST(net AS BIGINT) % 3 WHEN 0 THEN 'web' WHEN 1 THEN 'shop' END AS channel, TRUE AS valid
     FROM shop.days";
+
+/// Two lines an order, of six products and four.
+const LINES_FROM_EXPORTS: &str = "
+    SELECT order_id, CAST(line AS BIGINT) AS line_id, customer AS customer_key, concat('p', number % (8 - 2 * line)) AS product_id,
+           concat('g', number % 3 * line) AS category, ordered_on AS bdate, number % 3 + 1 AS quantity,
+           CAST(net / 2 AS DECIMAL(18, 4)) AS net, CAST(number % 2 AS DECIMAL(18, 4)) AS discount, TRUE AS valid
+    FROM (SELECT *, CAST(net AS BIGINT) AS number FROM shop.days) AS o
+    CROSS JOIN (VALUES (1), (2)) AS l (line)";
 
 /// The register: who ordered, entered on the day of the first order, and those who never will.
 const REGISTER: &str = "
-    SELECT customer AS customer_key, min(ordered_on) AS created_on,
+    SELECT customer AS customer_key, customer AS name, min(ordered_on) AS created_on,
            CASE WHEN sum(net) < 350 THEN 'consumer' ELSE 'trade' END AS segment, 'Samoa' AS country, 'Apia' AS city
     FROM shop.days
     GROUP BY customer
     UNION ALL
-    SELECT concat('silent', n) AS customer_key, CAST($as_of - INTERVAL '200 days' AS DATE) AS created_on,
+    SELECT concat('silent', n) AS customer_key, 'silent' AS name, CAST($as_of - INTERVAL '200 days' AS DATE) AS created_on,
            'walk-in' AS segment, 'Samoa' AS country, 'Apia' AS city
     FROM (SELECT unnest(generate_series(1, SILENT)) AS n) AS numbers";
 
@@ -629,10 +640,26 @@ struct Case {
 
 /// Every row of every table that the packs make, by table, sorted.
 fn tables_of(case: &Case) -> BTreeMap<String, Vec<String>> {
-    let packs = ["core", "retention", "growth", "purchase", "segment", "churn", "satisfaction", "service"];
+    let packs = [
+        "core",
+        "retention",
+        "growth",
+        "purchase",
+        "segment",
+        "churn",
+        "satisfaction",
+        "service",
+        "value",
+        "channel",
+        "basket",
+        "price",
+        "forecast",
+        "quality",
+    ];
     let project = company(EXPORTED, &packs)
         .with("sql/shop/shop/days.sql", DAYS_OF_ORDERS.replace("ZONE'", &format!("{}'", case.zone)))
         .with("sql/shop/core/orders.sql", FROM_EXPORTS)
+        .with("sql/shop/core/order_lines.sql", LINES_FROM_EXPORTS)
         .with("sql/shop/core/customers.sql", REGISTER.replace("SILENT", &case.silent.to_string()))
         .with("sql/shop/core/tickets.sql", TICKETS_FROM_EXPORTS.replace("ZONE'", &format!("{}'", case.zone)))
         .with("sql/shop/core/survey_responses.sql", ANSWERS_FROM_EXPORTS)
@@ -662,29 +689,50 @@ fn changed(before: &BTreeMap<String, Vec<String>>, after: &BTreeMap<String, Vec<
     before.iter().filter(|(name, rows)| after[*name] != **rows).map(|(name, _)| name.clone()).collect()
 }
 
-/// Six hundred orders of customers of many rhythms over a year and a half; well mixed and always the same.
+/// Orders of customers of many rhythms over a year and a half, of whom two of five are gone after three days and one after four months;
+/// well mixed and always the same. They are enough to fit purchase models to.
 fn orders_from(year: i32) -> Vec<String> {
     let day = |n: u32| chrono::NaiveDate::from_ymd_opt(year, 1, 1).expect("a day") + chrono::Days::new(u64::from(n));
-    (0..600_u32)
+    (0..2400_u32)
         .map(|i| {
             let mixed = i.wrapping_mul(2_654_435_761) >> 7;
-            format!("o{i},c{},{},{}.{:02}", mixed % 83, day((mixed >> 5) % 540), 5 + mixed % 90, i % 100)
+            let customer = (mixed >> 3) % if mixed % 3 == 0 { 60 } else { 701 };
+            let span = match customer % 5 {
+                0 | 1 => 3,
+                2 => 120,
+                _ => 540,
+            };
+            let pounds = 5 + customer % 40 + mixed % 50;
+            format!("o{i},c{customer},{},{pounds}.{:02}", day((mixed >> 5) % span), i % 100)
         })
         .collect()
 }
 
-fn company_of_83() -> Case {
+fn company_of_662() -> Case {
     Case { exports: vec![("2024-06-29", orders_from(2023))], silent: 0, zone: "UTC", as_of: "2024-07-01" }
 }
 
 #[test]
 fn the_order_the_number_and_the_repetition_of_exports_change_no_figure() {
-    let case = company_of_83();
+    let case = company_of_662();
     let once = tables_of(&case);
     assert!(once.values().map(Vec::len).sum::<usize>() > 500, "{once:?}");
-    for table in ["kpi.nps", "kpi.effort", "kpi.csat_by_touchpoint", "kpi.repeat_complaints", "service.times"] {
+    for table in [
+        "kpi.nps",
+        "kpi.effort",
+        "kpi.csat_by_touchpoint",
+        "kpi.repeat_complaints",
+        "service.times",
+        "basket.next_product",
+        "channel.uplift",
+        "price.elasticity",
+        "forecast.revenue",
+        "quality.tables",
+        "value.at_risk",
+    ] {
         assert!(!once[table].is_empty(), "{table} is made");
     }
+    assert!(once["value.models"].iter().all(|row| row.contains("\"converged\":true")), "{:?}", once["value.models"]);
     let of = |exports| tables_of(&Case { exports, ..case.clone() });
     let orders = orders_from(2023);
     assert_eq!(once, of(vec![("2024-06-29", orders.iter().rev().cloned().collect())]));
@@ -695,13 +743,15 @@ fn the_order_the_number_and_the_repetition_of_exports_change_no_figure() {
 
 #[test]
 fn customers_who_never_order_are_contacts_and_nothing_else() {
-    let case = company_of_83();
+    let case = company_of_662();
     let (before, after) = (tables_of(&case), tables_of(&Case { silent: 40, ..case }));
     assert_eq!(
         changed(&before, &after),
         [
             "core.customers",
             "kpi.activation",
+            "kpi.data_quality",
+            "quality.dimensions",
             "segment.attributes",
             "segment.lifecycle",
             "segment.lifecycle_states",
@@ -717,7 +767,7 @@ fn customers_who_never_order_are_contacts_and_nothing_else() {
 /// Samoa lies on both sides of the date line: what is one day in Pago Pago is the next in Apia, at the same clock time.
 #[test]
 fn a_zone_a_whole_day_away_moves_dates_and_no_distance() {
-    let east = Case { zone: "Pacific/Pago_Pago", ..company_of_83() };
+    let east = Case { zone: "Pacific/Pago_Pago", ..company_of_662() };
     let west = Case { zone: "Pacific/Apia", as_of: "2024-07-02", ..east.clone() };
     let (before, after) = (tables_of(&east), tables_of(&west));
     let moved = changed(&before, &after);
@@ -727,10 +777,20 @@ fn a_zone_a_whole_day_away_moves_dates_and_no_distance() {
     assert_eq!(
         equal,
         [
+            "basket.affinity",
+            "basket.next_category",
+            "basket.next_product",
+            "basket.preference",
+            "basket.returned_goods",
+            "basket.returns",
+            "channel.uplift",
             "core.refunds",
             "growth.kept_revenue",
             "growth.seasonality",
+            "price.discounts",
             "purchase.gaps",
+            "quality.dimensions",
+            "quality.tables",
             "retention.lifetimes",
             "retention.medians",
             "retention.survival",
@@ -739,7 +799,14 @@ fn a_zone_a_whole_day_away_moves_dates_and_no_distance() {
             "segment.migration",
             "segment.pareto_summary",
             "segment.rfm_summary",
+            "segment.value_tree",
             "service.backlog",
+            "value.assumptions",
+            "value.backtest",
+            "value.equity",
+            "value.fit_quality",
+            "value.loyalty",
+            "value.models",
         ]
     );
 }
@@ -747,7 +814,7 @@ fn a_zone_a_whole_day_away_moves_dates_and_no_distance() {
 /// The calendar comes round after 28 years: weekdays, lengths of months and leap days are the same.
 #[test]
 fn twenty_eight_years_earlier_every_figure_is_the_same() {
-    let case = company_of_83();
+    let case = company_of_662();
     let earlier = Case { exports: vec![("1996-06-29", orders_from(1995))], as_of: "1996-07-01", ..case.clone() };
     let later_years = |row: &String| {
         (1994..1998)

@@ -11,6 +11,7 @@
 
 mod basket;
 mod burst;
+mod by_hand;
 mod check;
 mod churn;
 mod cli;

@@ -42,6 +42,7 @@ fn one_command_makes_a_year_and_a_half_of_exports_into_a_report() {
 
     let truth: Value = serde_json::from_str(&project.read("exports/truth.json")).expect("the truth");
     balances_are_true(&night, &truth);
+    faults_are_named(&project, &truth);
     figures_are_true(&project, &truth);
     plants::are_found(&project, &truth);
     page_is_harmless(&report(&project, "lake"));
@@ -64,6 +65,24 @@ fn balances_are_true(night: &Value, truth: &Value) {
     }
 }
 
+/// Every planted fault is in quarantine, under the rule that it breaks.
+fn faults_are_named(project: &Project, truth: &Value) {
+    let sources = truth["sources"].as_object().expect("sources");
+    for (rule, kinds) in [
+        ("ragged", &["ragged_row"][..]),
+        ("too_long", &["overlong_row"][..]),
+        ("type", &["bad_number", "bad_date"][..]),
+    ] {
+        let of_source = |source: &Value| kinds.iter().filter_map(|kind| source["faults"][*kind].as_u64()).sum::<u64>();
+        let planted: u64 = sources.values().map(of_source).sum();
+        assert!(planted > 0, "{rule} is planted");
+        let found = project.value(&format!("SELECT count(*) FROM system.quarantine WHERE rule = '{rule}'"));
+        assert_eq!(found, planted.to_string(), "{rule}");
+    }
+    let named = "SELECT count(*) FROM core.customers WHERE strpos(name, '<') > 0 OR strpos(name, '()') > 0";
+    assert_eq!(project.value(named), truth["hostile_names"].to_string());
+}
+
 fn figures_are_true(project: &Project, truth: &Value) {
     let business = &truth["business"];
     let number = |sql: &str| project.value(sql);
@@ -71,6 +90,7 @@ fn figures_are_true(project: &Project, truth: &Value) {
         number("SELECT CAST(sum(value) AS DECIMAL(18, 2)) FROM kpi.net_revenue"),
         business["net_revenue"].as_str().expect("text")
     );
+    assert_eq!(number("SELECT sum(n) FROM kpi.net_revenue"), business["sold_orders"].to_string());
     assert_eq!(number("SELECT count(*) FROM core.valid_orders"), business["valid_orders"].to_string());
     let customers =
         "SELECT count(*) FROM (SELECT customer_key, count(*) AS n FROM core.valid_orders GROUP BY customer_key)";
@@ -78,6 +98,8 @@ fn figures_are_true(project: &Project, truth: &Value) {
     assert_eq!(number(&format!("{customers} WHERE n >= 2")), business["repeat_customers"].to_string());
     let unknown = "SELECT bad_rows FROM system.checks WHERE check_name = 'references(customer_key)' AND table_name = 'core.orders'";
     assert_eq!(number(unknown), truth["unknown_customer_orders"].to_string());
+    let lost = "SELECT failing FROM quality.dimensions WHERE table_name = 'core.orders' AND dimension = 'consistency'";
+    assert_eq!(number(lost), truth["unknown_customer_orders"].to_string());
     let scores = "SELECT count(*) FROM system.quarantine WHERE rule = 'range(nps)'";
     assert_eq!(number(scores), truth["out_of_range_scores"].to_string());
 

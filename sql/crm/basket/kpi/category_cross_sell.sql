@@ -20,24 +20,29 @@ WITH uses AS (
     WHERE l.valid AND l.category IS NOT NULL
 ),
 habits AS (
-    SELECT m.month, m.provisional, u.customer_key, min(u.category) < max(u.category) AS several
+    SELECT m.month, u.customer_key, min(u.category) < max(u.category) AS several
     FROM core.months AS m
     INNER JOIN uses AS u ON u.month <= m.month AND u.month > CAST(m.month - INTERVAL '12 months' AS DATE)
-    GROUP BY m.month, m.provisional, u.customer_key
+    GROUP BY m.month, u.customer_key
 ),
 counts AS (
-    SELECT month, provisional, count(*) FILTER (WHERE several) AS k, count(*) AS n
+    SELECT month, count(*) FILTER (WHERE several) AS k, count(*) AS n
     FROM habits
-    GROUP BY month, provisional
+    GROUP BY month
+),
+months AS (
+    SELECT m.month, m.provisional, coalesce(c.k, 0) AS k, coalesce(c.n, 0) AS n
+    FROM core.months AS m
+    LEFT JOIN counts AS c ON c.month = m.month
 )
 SELECT
     month AS period,
-    CAST(k AS DOUBLE) / n AS value,
+    CAST(k AS DOUBLE) / nullif(n, 0) AS value,
     k AS numerator,
     n AS denominator,
     n,
     wilson_low(k, n) AS low,
     wilson_high(k, n) AS high,
     provisional
-FROM counts
+FROM months
 ORDER BY period

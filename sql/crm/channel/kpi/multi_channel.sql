@@ -71,31 +71,32 @@ last_months AS (
     GROUP BY month, next_month
 ),
 active AS (
-    SELECT m.month, m.provisional, sum(a.customers) AS customers
+    SELECT m.month, sum(a.customers) AS customers
     FROM core.months AS m
     INNER JOIN last_months AS a
         ON a.month <= m.month
         AND (a.next_month IS NULL OR a.next_month > m.month)
         AND a.month > CAST(m.month - INTERVAL '12 months' AS DATE)
-    GROUP BY m.month, m.provisional
+    GROUP BY m.month
 ),
-counts AS (
+months AS (
     SELECT
-        a.month,
-        a.provisional,
+        m.month,
+        m.provisional,
         CAST(coalesce(s.customers, 0) AS BIGINT) AS k,
-        CAST(a.customers AS BIGINT) AS n
-    FROM active AS a
-    LEFT JOIN several AS s ON s.month = a.month
+        CAST(coalesce(a.customers, 0) AS BIGINT) AS n
+    FROM core.months AS m
+    LEFT JOIN active AS a ON a.month = m.month
+    LEFT JOIN several AS s ON s.month = m.month
 )
 SELECT
     month AS period,
-    CAST(k AS DOUBLE) / n AS value,
+    CAST(k AS DOUBLE) / nullif(n, 0) AS value,
     k AS numerator,
     n AS denominator,
     n,
     wilson_low(k, n) AS low,
     wilson_high(k, n) AS high,
     provisional
-FROM counts
+FROM months
 ORDER BY period

@@ -1,7 +1,7 @@
 /* matins
 description: >
-  One row per month from the first valid order to the month of the last day before `$as_of`, with or without orders, so
-  that a month in which nothing happened is a zero and not a gap.
+  One row per month from the first valid order, refunded in full or not, to the month of the last day before `$as_of`, with or
+  without orders, so that a month in which nothing happened is a zero and not a gap.
 columns:
   next_month: the first day of the month after
   provisional: whether the month was not over at `$as_of`
@@ -10,11 +10,12 @@ key: [month]
 WITH calendar AS (
     SELECT
         unnest(generate_series(
-            min(month),
+            CAST(date_trunc('month', min(bdate)) AS DATE),
             CAST(date_trunc('month', CAST($as_of AS DATE) - INTERVAL '1 day') AS DATE),
             INTERVAL '1 month'
         )) AS month
-    FROM core.customer_months
+    FROM core.orders
+    WHERE valid AND customer_key IS NOT NULL AND bdate < $as_of
 )
 SELECT
     month,

@@ -33,6 +33,7 @@ days AS (
             INTERVAL '1 day'
         )) AS DATE) AS day
     FROM bounds
+    WHERE first_day IS NOT NULL
 ),
 sales AS (
     SELECT bdate, sum(net) AS net

@@ -25,7 +25,6 @@ WITH spans AS (
 counts AS (
     SELECT
         m.month,
-        m.provisional,
         CAST(coalesce(sum(s.customers) FILTER (
             WHERE s.twice OR s.previous_month > CAST(m.month - INTERVAL '12 months' AS DATE)
         ), 0) AS BIGINT) AS k,
@@ -35,16 +34,21 @@ counts AS (
         ON s.month <= m.month
             AND s.month > CAST(m.month - INTERVAL '12 months' AS DATE)
             AND (s.next_month IS NULL OR s.next_month > m.month)
-    GROUP BY m.month, m.provisional
+    GROUP BY m.month
+),
+months AS (
+    SELECT m.month, m.provisional, coalesce(c.k, 0) AS k, coalesce(c.n, 0) AS n
+    FROM core.months AS m
+    LEFT JOIN counts AS c ON c.month = m.month
 )
 SELECT
     month AS period,
-    CAST(k AS DOUBLE) / n AS value,
+    CAST(k AS DOUBLE) / nullif(n, 0) AS value,
     k AS numerator,
     n AS denominator,
     n,
     wilson_low(k, n) AS low,
     wilson_high(k, n) AS high,
     provisional
-FROM counts
+FROM months
 ORDER BY period

@@ -14,10 +14,11 @@ WITH watched AS (
     FROM retention.lifetimes
     GROUP BY curve
 ),
+-- A half that is reached exactly is reached, whatever its last digit.
 halves AS (
     SELECT curve, min(t) AS median
     FROM retention.survival
-    WHERE survival <= 0.5
+    WHERE survival <= 0.5 + 1e-9
     GROUP BY curve
 )
 SELECT w.curve, w.customers, w.events, h.median

@@ -142,7 +142,7 @@ states AS (
             WHEN b.as_of - b.first_order <= 90 AND b.orders = 1 THEN 'new'
             WHEN b.orders >= 2
                 AND b.as_of - b.last_order > CASE WHEN b.days >= 4 THEN b.own_gap ELSE r.late_after END THEN 'at-risk'
-            WHEN b.orders >= 2 AND b.net_last_year > 0 AND b.net_year >= 1.1 * b.net_last_year THEN 'expanding'
+            WHEN b.orders >= 2 AND b.net_last_year > 0 AND 10 * b.net_year >= 11 * b.net_last_year THEN 'expanding'
             WHEN b.orders >= 2 THEN 'retained'
             ELSE 'one-time'
         END AS state

@@ -87,7 +87,8 @@ thresholds AS (
         as_of,
         avg(CAST(recency_days AS DOUBLE)) AS mean_recency_days,
         avg(CAST(frequency AS DOUBLE)) AS mean_frequency,
-        avg(CAST(net AS DOUBLE)) AS mean_net,
+        count(*) AS customers,
+        sum(net) AS total_net,
         percentile_cont(0.2) WITHIN GROUP (ORDER BY recency_days) AS r20,
         percentile_cont(0.4) WITHIN GROUP (ORDER BY recency_days) AS r40,
         percentile_cont(0.6) WITHIN GROUP (ORDER BY recency_days) AS r60,
@@ -105,7 +106,7 @@ thresholds AS (
 ),
 cuts AS (
     SELECT
-        as_of, mean_recency_days, mean_frequency, mean_net,
+        as_of, mean_recency_days, mean_frequency, customers, total_net,
         r20, r40, r60, r80, m20, m40, m60, m80,
         CASE WHEN f20 = f80 AND NOT $rfm_compat THEN 1.0 ELSE f20 END AS f20,
         CASE WHEN f20 = f80 AND NOT $rfm_compat THEN 2.0 ELSE f40 END AS f40,
@@ -136,7 +137,8 @@ scores AS (
         END AS m,
         c.recency_days <= t.mean_recency_days AS recent,
         c.frequency >= t.mean_frequency AS frequent,
-        CAST(c.net AS DOUBLE) >= t.mean_net AS important
+        -- Exactly, so that customers who all spend the same are all at the mean.
+        c.net * t.customers >= t.total_net AS important
     FROM cuts AS t
     INNER JOIN customer_facts AS c ON c.as_of = t.as_of
 )

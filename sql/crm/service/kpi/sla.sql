@@ -24,7 +24,7 @@ WITH verdicts AS (
     FROM core.tickets
     WHERE bdate < $as_of
         AND (due_on IS NOT NULL OR sla_met IS NOT NULL)
-        AND (resolved_on < $as_of OR due_on < $as_of OR due_on IS NULL)
+        AND (resolved_on < $as_of OR due_on < $as_of OR coalesce(resolved_on, due_on) IS NULL)
 ),
 tallies AS (
     SELECT month, count(*) AS n, count(*) FILTER (WHERE met) AS k
