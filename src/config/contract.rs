@@ -219,6 +219,7 @@ pub static CORE: &[CoreTable] = &[
             may("is_complaint", Boolean, "whether the customer complained, instead of asking"),
             may("contacts", Integer, "how often the customer and the company spoke"),
             may("reopened", Boolean, "whether it was opened again after it was resolved"),
+            may("message", Text, "what the customer wrote first; free text, may name people"),
         ],
     },
     CoreTable {
