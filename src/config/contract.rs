@@ -109,6 +109,33 @@ pub static CORE: &[CoreTable] = &[
         ],
     },
     CoreTable {
+        name: "customer_sources",
+        grain: "one row per id that a source system knows a customer by (the identity map)",
+        key: &["source", "source_id"],
+        columns: &[
+            must("source", Text, "the system"),
+            must("source_id", Text, "the id there"),
+            must("customer_key", Text, "the customer it was found to be"),
+            may("linked_on", Date, "when that was found"),
+            may("rule", Text, "by what: the same id, e-mail or phone, or a person's word"),
+            may("survives", Boolean, "whether the customer's attributes are taken from here; never NULL"),
+        ],
+    },
+    CoreTable {
+        name: "consents",
+        grain: "one row per word of a customer on what may be done with his or her data",
+        key: &["consent_id"],
+        columns: &[
+            must("consent_id", Text, ""),
+            must("customer_key", Text, ""),
+            must("purpose", Text, "marketing, profiling, sharing, …"),
+            must("granted", Boolean, "FALSE when it was refused or withdrawn; never NULL"),
+            must("bdate", Date, "the day it was said"),
+            may("expires_on", Date, "the first day it no longer holds; NULL when it has no end"),
+            may("basis", Text, "consent, contract, legal duty or legitimate interest"),
+        ],
+    },
+    CoreTable {
         name: "orders",
         grain: "one row per order, those that do not count included",
         key: &["order_id"],
