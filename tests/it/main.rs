@@ -16,6 +16,7 @@ mod churn;
 mod cli;
 mod crm;
 mod faults;
+mod fixtures;
 mod growth;
 mod hostile;
 mod incremental;
