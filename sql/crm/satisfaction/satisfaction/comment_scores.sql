@@ -5,9 +5,8 @@ description: >
 formula: "positive from 0.05 on, negative to −0.05, of VADER's compound score from −1 to 1"
 grain: one row per answer with a comment
 rules:
-  - "The language is told by the writing alone: Chinese where there is a Chinese character and neither kana nor hangul, English where there
-    are Latin letters only. German or French is so taken for English, and its words are in no lexicon; a company whose customers write it
-    gives no comments. Other writing is not scored."
+  - "Only English and Chinese have a lexicon. The language is that of `language`; a text too short for it, of Latin letters only, is taken
+    for English, and if it is not, no word of it is found and it is neutral. Other languages are not scored."
   - Negation and words of degree are heard, irony is not.
   - A lexicon is right about most comments and not about each. Before a figure of it stands in a headline, have 200 comments judged by
     people and compare.
@@ -15,9 +14,9 @@ reference:
   - "Hutto & Gilbert 2014, ICWSM, VADER, for English and for the bounds of 0.05"
   - "Chinese: a lexicon of our own"
 columns:
-  language: en, zh, or NULL where it is neither
-  score: from −1 to 1; NULL where the language is
-  label: positive, neutral or negative; NULL where the language is
+  language: as `language` has it, en where it cannot tell; NULL of other writing
+  score: from −1 to 1; NULL of a language without a lexicon
+  label: positive, neutral or negative; NULL of a language without a lexicon
 key: [response_id]
 checks:
   - expression: "score IS NULL OR score BETWEEN -1 AND 1"
@@ -32,10 +31,8 @@ WITH comments AS (
         bdate,
         comment,
         CASE
-            WHEN regexp_like(comment, '[\p{Hiragana}\p{Katakana}\p{Hangul}]') THEN NULL
-            WHEN regexp_like(comment, '\p{Han}') THEN 'zh'
-            WHEN regexp_like(comment, '[\p{L}--\p{Latin}]') THEN NULL
-            WHEN regexp_like(comment, '\p{Latin}') THEN 'en'
+            WHEN language(comment) <> 'und' THEN language(comment)
+            WHEN regexp_like(comment, '\p{Latin}') AND NOT regexp_like(comment, '[\p{L}--\p{Latin}]') THEN 'en'
         END AS language
     FROM core.survey_responses
     WHERE comment IS NOT NULL AND trim(comment) <> '' AND bdate < $as_of

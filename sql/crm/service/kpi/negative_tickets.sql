@@ -4,8 +4,8 @@ description: >
 formula: "tickets with a message of VADER's compound score of −0.05 or less ÷ tickets with a scored message"
 grain: one row per month
 rules:
-  - "The language is told by the writing alone: Chinese where there is a Chinese character and neither kana nor hangul, English where there
-    are Latin letters only; other writing is not scored. `unscored` says how many."
+  - "Only English and Chinese have a lexicon. The language is that of `language`; a text too short for it, of Latin letters only, is taken
+    for English. Messages in other languages are not scored; `unscored` says how many."
   - Who opens a ticket has a reason, so the level says little; the change does.
   - No figure for a headline before 200 messages judged by people say how often the lexicon is right.
 reference: "Hutto & Gilbert 2014, ICWSM, for the lexicon; Wilson 1927, for the interval"
@@ -26,10 +26,8 @@ WITH messages AS (
         CAST(date_trunc('month', bdate) AS DATE) AS month,
         message,
         CASE
-            WHEN regexp_like(message, '[\p{Hiragana}\p{Katakana}\p{Hangul}]') THEN NULL
-            WHEN regexp_like(message, '\p{Han}') THEN 'zh'
-            WHEN regexp_like(message, '[\p{L}--\p{Latin}]') THEN NULL
-            WHEN regexp_like(message, '\p{Latin}') THEN 'en'
+            WHEN language(message) <> 'und' THEN language(message)
+            WHEN regexp_like(message, '\p{Latin}') AND NOT regexp_like(message, '[\p{L}--\p{Latin}]') THEN 'en'
         END AS language
     FROM core.tickets
     WHERE message IS NOT NULL AND trim(message) <> '' AND bdate < $as_of
