@@ -327,6 +327,21 @@ pub static CORE: &[CoreTable] = &[
         ],
     },
     CoreTable {
+        name: "opportunities",
+        grain: "one row per sale that somebody tries to make",
+        key: &["opportunity_id"],
+        columns: &[
+            must("opportunity_id", Text, ""),
+            must("customer_key", Text, "NULL while it is nobody the register knows"),
+            must("created_on", Date, ""),
+            must("closed_on", Date, "when it was won or lost; NULL while it is open"),
+            must("won", Boolean, "FALSE when it was lost; NULL while it is open"),
+            may("stage", Text, "how far it has come, as the company calls it"),
+            may("amount", Money, "what it is expected to bring, or brought"),
+            may("owner", Text, "who tries"),
+        ],
+    },
+    CoreTable {
         name: "referrals",
         grain: "one row per customer or contact that another customer invited",
         key: &["referral_id"],
