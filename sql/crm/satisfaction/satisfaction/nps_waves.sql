@@ -9,6 +9,8 @@ rules:
   - A quarter is closed when it is over, a named wave when its last answer is 14 days old. A wave that is not closed is compared with none.
   - The wave before is the one that began before it, whatever lies between. A wave that began on the same day as another is held
     against that one, in the order of names, so name waves that follow each other.
+  - The interval lies about the difference of the adjusted scores. It is drawn out to the difference of the scores themselves where few
+    answers of one mind leave that outside.
   - "Clear means that the interval of the change does not hold nought and that both waves have 30 answers or more. p′ = (P + ¾) ÷ (n + 3),
     d′ = (D + ¾) ÷ (n + 3), se² = (p′ + d′ − (p′ − d′)²) ÷ (n + 3)."
 reference:
@@ -104,8 +106,8 @@ SELECT
     nps_before,
     answers_before,
     change,
-    100 * (apart - reach) AS change_low,
-    100 * (apart + reach) AS change_high,
+    least(100 * (apart - reach), change) AS change_low,
+    greatest(100 * (apart + reach), change) AS change_high,
     abs(apart) > reach AND answers >= 30 AND answers_before >= 30 AS clear,
     provisional
 FROM pairs
