@@ -104,6 +104,7 @@ pub static CORE: &[CoreTable] = &[
             may("referred_by", Text, "the customer_key of who brought the customer; NULL for nobody"),
             may("owner", Text, "who looks after the customer"),
             may("marketing_consent", Boolean, "whether the customer may be written to"),
+            may("member_since", Date, "when the customer joined the loyalty programme; NULL when never"),
             may("source", Text, "the system that knows the customer"),
             may("source_id", Text, "the customer's id there"),
         ],
