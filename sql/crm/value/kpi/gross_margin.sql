@@ -14,7 +14,9 @@ columns:
   high: NULL, since all orders are in it
 key: [period]
 checks:
-  - expression: "value IS NULL OR value <= 1"
+  - name: no goods cost less than nothing
+    expression: "value IS NULL OR value <= 1"
+    severity: warn
 */
 WITH sums AS (
     SELECT v.month, sum(v.net) AS net, sum(v.net - o.cost) AS margin, count(*) AS orders, count(*) - count(o.cost) AS without_cost
