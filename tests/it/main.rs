@@ -18,6 +18,7 @@ mod cli;
 mod closed;
 mod crm;
 mod faults;
+mod fixtures;
 mod growth;
 mod hostile;
 mod incremental;

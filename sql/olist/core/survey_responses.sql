@@ -3,6 +3,7 @@ description: One row per review and order. The marketplace asks once an order is
 columns:
   response_id: review and order, since some reviews are of several orders
   answered_at: the marketplace's wall clock
+  wave: NULL, it asks all the time
   csat: stars, 1 to 5
   touchpoint: delivery when the customer had the order before answering, else waiting
 key: [response_id]
@@ -15,6 +16,7 @@ SELECT
     r.review_answer_timestamp AS answered_at,
     CAST(r.review_answer_timestamp AS DATE) AS bdate,
     'transactional' AS survey,
+    CAST(NULL AS VARCHAR) AS wave,
     r.review_score AS csat,
     CASE WHEN o.delivered_at <= r.review_answer_timestamp THEN 'delivery' ELSE 'waiting' END AS touchpoint,
     r.review_comment_message AS comment

@@ -9,6 +9,7 @@ mod customers;
 mod exponential_smoothing;
 mod fit;
 mod gamma_gamma;
+mod language;
 mod mask;
 mod models;
 mod numeric;

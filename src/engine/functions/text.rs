@@ -9,7 +9,7 @@ use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 
 use super::numeric::signature;
-use super::{mask, sentiment};
+use super::{language, mask, sentiment};
 
 #[derive(Debug)]
 pub(super) struct Text {
@@ -26,7 +26,7 @@ pub(super) enum Call {
 }
 
 pub(super) fn functions() -> impl Iterator<Item = Arc<ScalarUDF>> {
-    let all = mask::FUNCTIONS.iter().chain(sentiment::FUNCTIONS);
+    let all = mask::FUNCTIONS.iter().chain(sentiment::FUNCTIONS).chain(language::FUNCTIONS);
     all.map(|of| Arc::new(ScalarUDF::from(TextUdf { of, signature: Signature::user_defined(Volatility::Immutable) })))
 }
 

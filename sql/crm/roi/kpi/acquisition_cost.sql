@@ -2,10 +2,11 @@
 description: One row per month, what was spent on acquisition for each customer whose first valid order lies in it.
 formula: "acquisition costs ÷ new customers"
 rules:
-  - Costs and customers of the same month, without a lag.
+  - Costs and customers of the same month, or costs of `acquisition_lag_days` before (0 unless the pipeline says otherwise; 30 where a
+    customer takes about a month to win).
   - NULL in a month without a new customer.
 columns:
-  numerator: acquisition costs of the month
+  numerator: acquisition costs of the month, the lag added to their day
   denominator: customers whose first valid order lies in the month
   n: the denominator
   low: NULL, since it is an amount
@@ -14,7 +15,7 @@ key: [period]
 closed: month
 */
 WITH spending AS (
-    SELECT CAST(date_trunc('month', bdate) AS DATE) AS month, sum(amount) AS amount
+    SELECT CAST(date_trunc('month', bdate + $acquisition_lag_days) AS DATE) AS month, sum(amount) AS amount
     FROM core.costs
     WHERE kind = 'acquisition' AND bdate < $as_of
     GROUP BY 1

@@ -13,6 +13,7 @@ rules:
     after long gaps. What was published a month ago may have been held against another.
   - A customer of whom nothing but orders is known is there from the first of them on.
   - New categories and referrals do not make a customer expanding, since few companies export them.
+  - By orders alone. Where there are contracts, `churn.lifecycle_states` says who is lost because one ended.
 columns:
   as_of: the moment looked back from
   first_order: date of the first valid order

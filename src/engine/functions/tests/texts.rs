@@ -1,6 +1,6 @@
-//! Sentiment against VADER's own scores, and signs of wrong encodings.
+//! Sentiment against VADER's own scores, languages, and signs of wrong encodings.
 
-use super::{error, near, values};
+use super::{error, near, text, values};
 
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
@@ -72,4 +72,11 @@ async fn wrong_encodings_are_seen_and_right_ones_are_not() {
     )
     .await;
     near(&found, &[4.0 / 10.0, 1.0, 0.5, 1.0, 0.0, 0.0], 1e-12);
+}
+
+#[tokio::test]
+async fn a_language_is_told_and_a_short_text_is_not() {
+    assert_eq!(text("language('Das Paket war nicht da')").await, "de");
+    assert_eq!(text("language('物流很快')").await, "zh");
+    assert_eq!(text("language('Super!')").await, "und");
 }

@@ -1,0 +1,99 @@
+/* matins
+description: >
+  One row per core table and each of the 28 days before `$as_of`: how many rows of that business day there are, and whether that is
+  unusual for its weekday. A part of an export that did not arrive, or arrived twice, shows here and in no other dimension of quality.
+formula: "unusual = rows outside median ± 4 · MAD of the same weekday of the weeks before"
+grain: one row per table and day
+rules:
+  - Of the up to `volume_weeks` (28 unless the pipeline says otherwise) days seven days apart before the day, from the first day the table
+    has a row of; a day without rows counts as nought. With less than 8 of them nothing is said of the day.
+  - Where more than half of those days have the same number of rows MAD is nought, and any other number would be unusual. The band is then
+    that of a Poisson count with the same median, or with 1 where that is less, 4 · 0.6745 · √median.
+  - Median and MAD bear a few unusual days among those they are made of, so days that were unusual stay in.
+  - "By business date, not by export: rows that came late count on the day they are of. With normal counts one day in 140 is unusual by
+    chance. Holidays are unusual by right."
+reference:
+  - "Hampel 1974, J. of the American Statistical Association 69:383, for the median and MAD"
+  - "Leys et al. 2013, J. of Experimental Social Psychology 49:764, for MAD against standard deviations"
+columns:
+  table_name: which core table
+  day: business date
+  row_count: rows of the day
+  days_before: days of the same weekday it is held against
+  usual: their median
+  spread: their MAD
+  low: below it is unusual; NULL with less than 8 days
+  high: above it is unusual; NULL with less than 8 days
+  unusual: NULL with less than 8 days
+key: [table_name, day]
+checks:
+  - expression: "low IS NULL OR (low <= usual AND usual <= high)"
+*/
+WITH counts AS (
+    SELECT 'core.orders' AS table_name, bdate AS day, count(*) AS row_count
+    FROM core.orders
+    WHERE bdate < $as_of
+    GROUP BY bdate
+    UNION ALL
+    SELECT 'core.order_lines' AS table_name, bdate AS day, count(*) AS row_count
+    FROM core.order_lines
+    WHERE bdate < $as_of
+    GROUP BY bdate
+    UNION ALL
+    SELECT 'core.refunds' AS table_name, bdate AS day, count(*) AS row_count
+    FROM core.refunds
+    WHERE bdate < $as_of
+    GROUP BY bdate
+),
+calendar AS (
+    SELECT CAST(unnest(generate_series(
+        CAST($as_of - (28 + 7 * $volume_weeks) AS DATE),
+        CAST($as_of - 1 AS DATE),
+        INTERVAL '1 day'
+    )) AS DATE) AS day
+),
+days AS (
+    SELECT s.table_name, d.day, coalesce(c.row_count, 0) AS row_count
+    FROM (SELECT table_name, min(day) AS first_day FROM counts GROUP BY table_name) AS s
+    INNER JOIN calendar AS d ON d.day >= s.first_day
+    LEFT JOIN counts AS c ON c.table_name = s.table_name AND c.day = d.day
+),
+held_against AS (
+    SELECT
+        d.table_name,
+        d.day,
+        d.row_count,
+        count(b.day) AS days_before,
+        median(CAST(b.row_count AS DOUBLE)) AS usual,
+        mad(CAST(b.row_count AS DOUBLE)) AS spread
+    FROM days AS d
+    LEFT JOIN days AS b
+        ON b.table_name = d.table_name
+            AND b.day < d.day
+            AND b.day >= d.day - 7 * $volume_weeks
+            AND (d.day - b.day) % 7 = 0
+    WHERE d.day >= CAST($as_of - 28 AS DATE)
+    GROUP BY d.table_name, d.day, d.row_count
+),
+bands AS (
+    SELECT
+        *,
+        CASE
+            WHEN days_before < 8 THEN NULL
+            WHEN spread > 0 THEN 4 * spread
+            ELSE 4 * 0.6745 * sqrt(greatest(usual, 1.0))
+        END AS reach
+    FROM held_against
+)
+SELECT
+    table_name,
+    day,
+    row_count,
+    days_before,
+    usual,
+    spread,
+    CASE WHEN reach IS NOT NULL THEN greatest(usual - reach, 0.0) END AS low,
+    usual + reach AS high,
+    row_count < usual - reach OR row_count > usual + reach AS unusual
+FROM bands
+ORDER BY table_name, day
