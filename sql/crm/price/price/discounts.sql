@@ -25,7 +25,9 @@ habits AS (
         customer_key,
         count(*) AS orders,
         CAST(sum(net) AS DECIMAL(18, 4)) AS net,
-        CAST(coalesce(sum(discounted), 0) AS DOUBLE) / CAST(nullif(sum(net), 0) AS DOUBLE) AS discount_share
+        CAST(coalesce(sum(discounted), 0) AS DOUBLE) / CAST(nullif(sum(net), 0) AS DOUBLE) AS discount_share,
+        -- Exactly, so that 1.23 of 2.05 are no more than 60 %.
+        coalesce(5 * sum(discounted) > 3 * nullif(sum(net), 0), FALSE) AS mostly_discounted
     FROM baskets
     GROUP BY customer_key
 )
@@ -34,5 +36,5 @@ SELECT
     orders,
     net,
     discount_share,
-    coalesce(orders >= 2 AND discount_share > 0.6, FALSE) AS bargain
+    orders >= 2 AND mostly_discounted AS bargain
 FROM habits

@@ -74,6 +74,9 @@ habits AS (
         CAST(coalesce(sum(net), 0) AS DECIMAL(18, 4)) AS net,
         CAST(coalesce(sum(discounted), 0) AS DOUBLE) / CAST(nullif(sum(net), 0) AS DOUBLE) AS discount_share,
         CAST(sum(refunded) AS DOUBLE) / CAST(nullif(sum(ordered), 0) AS DOUBLE) AS refund_share,
+        -- Exactly, so that 1.23 of 2.05 are no more than 60 %.
+        coalesce(5 * sum(discounted) > 3 * nullif(sum(net), 0), FALSE) AS mostly_discounted,
+        coalesce(10 * sum(refunded) > 3 * nullif(sum(ordered), 0), FALSE) AS often_paid_back,
         CAST(sum(weekend_orders) AS DOUBLE) / nullif(sum(orders), 0) AS weekend_share,
         count(channel) AS channels,
         CAST(coalesce(sum(net_90), 0) AS DECIMAL(18, 4)) AS net_90,
@@ -92,8 +95,8 @@ SELECT
     channels,
     net_90,
     net_90_before,
-    coalesce(orders >= 2 AND discount_share > 0.6, FALSE) AS bargain,
-    coalesce(ordered_times >= 2 AND refund_share > 0.3, FALSE) AS returner,
+    orders >= 2 AND mostly_discounted AS bargain,
+    ordered_times >= 2 AND often_paid_back AS returner,
     channels >= 2 AS multi_channel,
     coalesce(orders >= 2 AND weekend_share > 0.5, FALSE) AS weekend,
     CASE
