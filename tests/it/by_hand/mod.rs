@@ -6,6 +6,7 @@ mod channel;
 mod forecast;
 mod growth;
 mod quality;
+mod retention;
 mod segment;
 mod service;
 mod value;

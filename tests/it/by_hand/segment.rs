@@ -240,6 +240,118 @@ fn every_state_of_the_lifecycle_at_its_limits() {
     );
 }
 
+/// The last of one or three purchase days ten or a hundred days ago, 30 or 90 in all.
+#[test]
+fn the_eight_cells() {
+    let project = stages(
+        &["segment/segment/rfm_scores.sql"],
+        &[(
+            "core/purchase_days",
+            "SELECT who AS customer_key, CAST($as_of - (ago + n - 1) AS DATE) AS bdate,
+                      CAST(1 AS BIGINT) AS orders, CAST(net / days AS DECIMAL(18, 4)) AS net
+                 FROM (SELECT who, ago, days, net, unnest(generate_series(1, days)) AS n
+                 FROM (VALUES ('a', 10, 3, 90), ('b', 10, 3, 30), ('c', 10, 1, 90), ('d', 10, 1, 30),
+                      ('e', 100, 3, 90), ('f', 100, 3, 30), ('g', 100, 1, 90),
+                      ('h', 100, 1, 30)) AS t (who, ago, days, net)) AS each"
+                .to_owned(),
+        )],
+    );
+    // The means are 55 days, two days and 60.
+    assert_eq!(
+        lines(
+            &project,
+            "customer_key; recency_days; frequency; net; cell",
+            "FROM segment.rfm_scores WHERE as_of = DATE '2024-07-01' ORDER BY customer_key"
+        ),
+        [
+            "a 10 3 90.0000 重要价值",
+            "b 10 3 30.0000 一般价值",
+            "c 10 1 90.0000 重要发展",
+            "d 10 1 30.0000 一般发展",
+            "e 100 3 90.0000 重要保持",
+            "f 100 3 30.0000 一般保持",
+            "g 100 1 90.0000 重要挽留",
+            "h 100 1 30.0000 一般挽留",
+        ]
+    );
+}
+
+/// Three customers who spend 0.10 on one day.
+#[test]
+fn who_all_spend_the_same_are_at_the_mean() {
+    let project = stages(
+        &["segment/segment/rfm_scores.sql"],
+        &[(
+            "core/purchase_days",
+            "SELECT concat('c', n) AS customer_key, DATE '2024-05-01' AS bdate, CAST(1 AS BIGINT) AS orders,
+                      CAST(0.1 AS DECIMAL(18, 4)) AS net
+                 FROM (SELECT unnest(generate_series(1, 3)) AS n) AS numbers"
+                .to_owned(),
+        )],
+    );
+    assert_eq!(
+        lines(&project, "as_of; customer_key; r; f; m; cell", "FROM segment.rfm_scores ORDER BY as_of, customer_key"),
+        [
+            "2024-06-01 c1 5 1 1 重要价值",
+            "2024-06-01 c2 5 1 1 重要价值",
+            "2024-06-01 c3 5 1 1 重要价值",
+            "2024-07-01 c1 5 1 1 重要价值",
+            "2024-07-01 c2 5 1 1 重要价值",
+            "2024-07-01 c3 5 1 1 重要价值",
+        ]
+    );
+}
+
+/// 1.23 of 2.05 are 60 %, and of 4.10 they are 30 %.
+#[test]
+fn exactly_at_a_limit_is_not_beyond_it() {
+    let project = stages(
+        &["segment/segment/behaviour.sql", "price/price/discounts.sql", "core/core/valid_orders.sql"],
+        &[
+            (
+                "core/orders",
+                "SELECT order_id, customer_key, CAST(bdate AS DATE) AS bdate, CAST(net AS DECIMAL(18, 4)) AS net,
+                      CAST(discount AS DECIMAL(18, 4)) AS discount, 'web' AS channel, TRUE AS valid
+                 FROM (VALUES ('1', 'ann', '2024-05-01', 1.23, 1), ('2', 'ann', '2024-05-02', 0.82, 0),
+                      ('3', 'bob', '2024-05-01', 1.24, 1), ('4', 'bob', '2024-05-02', 0.82, 0),
+                      ('5', 'cid', '2024-05-01', 2, 0), ('6', 'cid', '2024-05-02', 2.1, 0),
+                      ('7', 'dan', '2024-05-01', 2, 0),
+                      ('8', 'dan', '2024-05-02', 2.1, 0)) AS t (order_id, customer_key, bdate, net, discount)"
+                    .to_owned(),
+            ),
+            refunds("('r1', '5', '2024-05-03', 1.23), ('r2', '7', '2024-05-03', 1.24)"),
+            (
+                "core/order_lines",
+                "SELECT order_id, CAST(1 AS BIGINT) AS line_id, customer_key, 'cup' AS product_id, bdate,
+                      CAST(1 AS BIGINT) AS quantity, net, discount, TRUE AS valid
+                 FROM core.orders"
+                    .to_owned(),
+            ),
+        ],
+    );
+    assert_eq!(
+        lines(
+            &project,
+            "customer_key; round(discount_share, 4); round(refund_share, 4); bargain; returner",
+            "FROM segment.behaviour ORDER BY customer_key"
+        ),
+        [
+            "ann 0.6 0.0 false false",
+            "bob 0.6019 0.0 true false",
+            "cid 0.0 0.3 false false",
+            "dan 0.0 0.3024 false true",
+        ]
+    );
+    assert_eq!(
+        lines(
+            &project,
+            "customer_key; round(discount_share, 4); bargain",
+            "FROM price.discounts ORDER BY customer_key"
+        ),
+        ["ann 0.6 false", "bob 0.6019 true", "cid 0.0 false", "dan 0.0 false"]
+    );
+}
+
 /// Twelve, six, three and four customers.
 #[test]
 fn groups_of_few_by_any_attribute() {

@@ -37,6 +37,31 @@ fn a_delivery_at_the_promised_moment_is_in_time() {
     );
 }
 
+/// By the source's word two were resolved in time, and two more are when the moment is over; one fell due before it, one
+/// after.
+#[test]
+fn a_verdict_of_later_is_not_known_yet() {
+    let project = unmade(
+        &["service/kpi/sla.sql", "service/service/months.sql"],
+        &[(
+            "core/tickets",
+            "SELECT ticket_id, CAST('2024-06-03' AS DATE) AS bdate, CAST(resolved AS TIMESTAMP) AS resolved_at,
+                      CAST(due AS TIMESTAMP) AS due_at, CAST(resolved AS DATE) AS resolved_on,
+                      CAST(due AS DATE) AS due_on, sla_met
+                 FROM (VALUES ('met', '2024-06-05T14:00:00', NULL, TRUE), ('no moment', NULL, NULL, TRUE),
+                      ('met later', '2024-06-15T00:00:00', NULL, TRUE),
+                      ('missed later', '2024-06-20T14:00:00', NULL, FALSE),
+                      ('late, as is known', '2024-06-20T14:00:00', '2024-06-14T12:00:00', NULL),
+                      ('within', '2024-06-20T14:00:00', '2024-06-15T12:00:00', NULL)) AS t (ticket_id, resolved,
+                      due, sla_met)"
+                .to_owned(),
+        )],
+    );
+    project.matins(&["run", "--as-of", "2024-06-15"]).ok();
+    // Two kept and one late: of the others nothing is known on 15 June.
+    assert_eq!(lines(&project, "period; numerator; denominator; provisional", "FROM kpi.sla"), ["2024-06-01 2 3 true"]);
+}
+
 /// Of four tickets of April two were answered, one was resolved on a day whose hour nobody knows, and one waits. In June
 /// one was resolved and one answered at the moment itself, which is not known yet; one is a second older than a day.
 #[test]
