@@ -4,7 +4,8 @@ description: >
   higher.
 formula: "ln(quantity of a week) = a + elasticity · ln(mean price of the week)"
 rules:
-  - At least 20 weeks with a sale and 5 different weekly prices; weeks without a sale have no price and are not in it.
+  - At least 20 weeks with a sale and 5 different weekly prices; weeks without a sale have no price and are not in it. Only whole weeks of
+    the 24 months, from Monday to Sunday, since fewer are sold in a part of one at any price.
   - The price of a week is what was paid on the whole divided by how many were sold.
   - What was ordered counts, whether it was paid back later or not, since it was asked for at its price all the same; repeat purchases,
     preferences and baskets leave out what was refunded in full.
@@ -26,7 +27,9 @@ WITH weekly AS (
         CAST(sum(quantity) AS DOUBLE) AS quantity,
         CAST(sum(net) AS DOUBLE) / CAST(sum(quantity) AS DOUBLE) AS price
     FROM core.order_lines
-    WHERE valid AND bdate < $as_of AND bdate >= CAST($as_of - INTERVAL '24 months' AS DATE)
+    WHERE valid
+        AND bdate < date_trunc('week', $as_of)
+        AND bdate >= date_trunc('week', CAST($as_of - INTERVAL '24 months' + INTERVAL '6 days' AS DATE))
     GROUP BY product_id, date_trunc('week', bdate)
     HAVING sum(quantity) > 0 AND sum(net) > 0
 ),
