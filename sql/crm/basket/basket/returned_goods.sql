@@ -77,7 +77,7 @@ SELECT
     orders,
     CAST(units AS BIGINT) AS units,
     CASE WHEN basis = 'lines' THEN CAST(units_back AS BIGINT) END AS units_back,
-    CASE WHEN basis = 'lines' THEN CAST(units_back AS DOUBLE) / units END AS unit_rate,
+    CASE WHEN basis = 'lines' THEN CAST(units_back AS DOUBLE) / nullif(units, 0) END AS unit_rate,
     CASE WHEN basis = 'lines' AND units_back <= units THEN wilson_low(units_back, units) END AS unit_low,
     CASE WHEN basis = 'lines' AND units_back <= units THEN wilson_high(units_back, units) END AS unit_high,
     CASE WHEN basis = 'lines' THEN unit_base_rate END AS unit_base_rate,
