@@ -4,7 +4,7 @@ description: >
   never bought of.
 rules:
   - "Of each customer and category the first purchase day: the next category is the one, or each of those, whose first day follows
-    it. A category that was bought on the same day, or before, is not next."
+    it. A category that was bought on the same day, or before, is not next, nor is one whose order was refunded in full."
   - At least 30 customers who went on from the category, and at least 5 who went on to the next.
 columns:
   place: 1 is the one most went on to
@@ -20,10 +20,11 @@ columns:
 key: [category, place]
 */
 WITH firsts AS (
-    SELECT customer_key, category, min(bdate) AS first_day
-    FROM core.order_lines
-    WHERE valid AND category IS NOT NULL AND bdate < $as_of
-    GROUP BY customer_key, category
+    SELECT v.customer_key, l.category, min(v.bdate) AS first_day
+    FROM core.order_lines AS l
+    INNER JOIN core.valid_orders AS v ON v.order_id = l.order_id
+    WHERE l.valid AND l.category IS NOT NULL
+    GROUP BY v.customer_key, l.category
 ),
 days AS (
     SELECT
