@@ -107,6 +107,26 @@ fn who_brought_as_much_is_ranked_by_key_and_nothing_has_no_share() {
 }
 
 #[test]
+fn four_of_five_who_brought_the_same_brought_four_fifths() {
+    let project = stages(
+        &["segment/segment/tiers.sql", "segment/segment/concentration.sql"],
+        &[valid_orders(
+            "('1', 'a', '2024-06-10', 0.01), ('2', 'b', '2024-06-10', 0.01), ('3', 'c', '2024-06-10', 0.01),
+                 ('4', 'd', '2024-06-10', 0.01), ('5', 'e', '2024-06-10', 0.01)",
+        )],
+    );
+    // 0.04 / 0.05 is a little less than 0.8 in binary.
+    assert_eq!(
+        lines(
+            &project,
+            "as_of; customers; round(top_fifth_share, 6); customers_for_80; abs(round(gini, 6))",
+            "FROM segment.concentration ORDER BY as_of"
+        ),
+        ["2024-07-01 5 0.2 4 0.0"]
+    );
+}
+
+#[test]
 fn how_long_a_silence_is_loss() {
     let project = stages(
         &["segment/segment/rhythm.sql"],
