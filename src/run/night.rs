@@ -9,7 +9,6 @@ use chrono::{DateTime, Utc};
 use crate::base::{BadName, Event, Fingerprint, Interval, RunId, SourceName};
 use crate::lake::{
     Alert, Balance, CheckOutcome, DataFile, Manifest, Publication, RunFinished, RunStarted, RunStatus, StepRecord,
-    gc_doomed,
 };
 use crate::plan::{Cursor, Inventory, Plan, Wanted};
 use crate::run::error::describe;
@@ -212,8 +211,7 @@ async fn leased(
         .await?;
     phases.add("records", since);
     let since = Instant::now();
-    spare(shop, &wanted).await?;
-    let existing = look::existing(shop, &wanted, &session.known).await?;
+    let existing = look::claim(shop, &wanted, &session.known).await?;
     let plan = with(&session.known, |k| look::decide(wanted, &existing, head.as_ref(), k, true));
     phases.add("plan", since);
     shop.observer.see(&Event::RunStarted {
@@ -370,12 +368,6 @@ async fn leased(
         phases_ms: phases.0,
         took: started.elapsed(),
     })
-}
-
-/// Keeps what this run needs out of the hands of `gc`.
-pub(super) async fn spare(shop: &Workshop, wanted: &Wanted) -> Result<(), RunError> {
-    let doomed = gc_doomed(&shop.lake).await?;
-    Ok(doomed.spare(&shop.lake, wanted.outputs(), &shop.system.ids.next(), shop.system.clock.now()).await?)
 }
 
 /// The record is for people: when it cannot be written the run's own outcome counts, and the log says so.

@@ -141,6 +141,28 @@ fn the_last_dump_of_a_month_stays_though_its_store_drops_old_ones_and_gc_has_run
 }
 
 #[test]
+fn what_a_closed_month_stood_on_is_collected_and_keeps_no_gc_from_its_work() {
+    let project = project();
+    // In mid-month, so that it makes what no snapshot names.
+    let night = project.night(&date(34));
+    assert!(made(&night).contains(&"make core.known as of 2024-02-01"), "{night}");
+    let gc = || project.matins(&["gc", "--keep", "400", "--wait-hours", "0"]).ok();
+    gc().says("listed");
+    project.night(&date(35));
+    gc().says("deleted");
+    assert!(!made(&project.night(&date(36))).iter().any(|step| step.contains("as of")));
+    // What is needed again calls it off.
+    project.edit("sql/shop/mart/rates.sql", "SELECT orders,", "SELECT orders, 1 AS one,");
+    assert!(made(&project.night(&date(36))).contains(&"make core.known as of 2024-02-01"));
+    gc().says("listed");
+    project.edit("sql/shop/mart/rates.sql", "1 AS one", "2 AS one");
+    let night = project.night(&date(36));
+    assert!(!made(&night).iter().any(|step| step.contains("as of")), "{night}");
+    gc().says_not("deleted");
+    assert_eq!(rates(&project), "3 31 2024-02-01 2024-01-01");
+}
+
+#[test]
 fn a_month_waits_for_its_last_exports_and_before_the_first_there_is_nothing() {
     let project = project();
     project.edit("pipelines/shop.yaml", "interval: day", "interval: day\nclose_after: 2d");
