@@ -229,9 +229,7 @@ async fn leased(
     let mut done = work(shop, &plan, &session.known, &turns).await;
     phases.add("work", since);
     let ahead = session.ahead.take().unwrap_or_default();
-    // Checks are not among what a plan counts as there.
-    let made_ahead = ahead.records.iter().filter(|r| !r.step.starts_with("check ")).count();
-    let reused = plan.reused.saturating_sub(made_ahead);
+    let reused = plan.reused.saturating_sub(ahead.counted);
     done.records.splice(0..0, ahead.records);
     done.warnings.splice(0..0, plan.wanted.warnings.iter().cloned().chain(ahead.warnings));
     for step in &done.records {

@@ -141,6 +141,25 @@ fn the_last_dump_of_a_month_stays_though_its_store_drops_old_ones_and_gc_has_run
 }
 
 #[test]
+fn a_backfill_side_by_side_reuses_as_much_as_one_interval_after_another() {
+    let project = project();
+    // What is wanted of an interval itself, made or there.
+    let all = |more: &[&str]| -> Vec<u64> {
+        let args = ["backfill", "--from", &date(33), "--to", &date(36), "--json"];
+        let nights = project.matins(&[&args, more].concat()).ok().json();
+        let wanted = |night: &Value| {
+            let ran = night["steps"].as_array().expect("steps").iter().filter_map(|s| s["step"].as_str());
+            let ran = ran.filter(|s| !s.starts_with("check ") && !s.contains(" as of ")).count();
+            night["steps_reused"].as_u64().expect("a count") + ran as u64
+        };
+        nights.as_array().expect("nights").iter().map(wanted).collect()
+    };
+    let beside = all(&["--parallel", "3"]);
+    std::fs::remove_dir_all(project.path("lake")).expect("anew");
+    assert_eq!(beside, all(&[]));
+}
+
+#[test]
 fn what_a_closed_month_stood_on_is_collected_and_keeps_no_gc_from_its_work() {
     let project = project();
     // In mid-month, so that it makes what no snapshot names.
