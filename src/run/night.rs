@@ -447,7 +447,10 @@ impl Session {
         }
         self.load_editions(shop, Some(head), &wanted.interval).await?;
         let found = self.editions.as_ref().and_then(|e| e.at(&end)).filter(|(_, p)| look::is_published(wanted, p));
-        Ok(found.cloned())
+        let Some((number, publication)) = found else { return Ok(None) };
+        // Readers' own snapshot is never collected.
+        let there = shop.lake.holds(publication, head.publication.as_ref()).await?;
+        Ok(there.then(|| (*number, publication.clone())))
     }
 
     /// The chain is read once, and only when the head alone does not answer.
