@@ -62,14 +62,14 @@ pub async fn find(shop: &Workshop) -> Result<(BTreeMap<SourceName, Inventory>, V
     Ok((found, remarks))
 }
 
-/// What the snapshot readers follow knew of each source, for exports that have vanished and for saying what is new.
+/// What a snapshot knew of each source, for exports that have vanished and for saying what is new.
 pub async fn remember(
     shop: &Workshop,
-    head: Option<&Manifest>,
+    publication: Option<&Publication>,
     known: &Mutex<Known>,
 ) -> Result<BTreeMap<SourceName, Memory>, RunError> {
     let mut memories = BTreeMap::new();
-    let Some(publication) = head.and_then(|m| m.publication.as_ref()) else { return Ok(memories) };
+    let Some(publication) = publication else { return Ok(memories) };
     for name in shop.pipeline.sources.keys() {
         let Some(published) = publication.tables.get(&TableName::raw(name)) else { continue };
         let mut exports = Vec::new();

@@ -421,7 +421,14 @@ impl Session {
         }
         phases.add("find", since);
         let since = Instant::now();
-        let memories = look::remember(shop, head.as_ref(), &self.known).await?;
+        let of_readers = head.as_ref().and_then(|m| m.publication.as_ref());
+        let mut memories = look::remember(shop, of_readers, &self.known).await?;
+        if head.as_ref().is_some_and(|m| m.head_held) {
+            // The snapshot that they are held at knows nothing of what has landed since.
+            self.load_editions(shop, head.as_ref(), &interval).await?;
+            let newest = self.editions.as_ref().and_then(Editions::last);
+            memories = look::remember(shop, newest, &self.known).await?;
+        }
         let inventories = self.inventories.clone().unwrap_or_default();
         let mut wanted = look::want(shop, interval, &inventories, &memories)?;
         wanted.warnings.extend(self.remarks.iter().cloned());

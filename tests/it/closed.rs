@@ -141,6 +141,23 @@ fn the_last_dump_of_a_month_stays_though_its_store_drops_old_ones_and_gc_has_run
 }
 
 #[test]
+fn what_has_vanished_is_known_from_the_newest_snapshot_though_readers_are_held_at_an_older_one() {
+    let project = project();
+    let first = project.night(&date(31))["snapshot"].to_string();
+    project.night(&date(32));
+    project.matins(&["rollback", &first]).ok();
+    for day in 33..=36 {
+        project.night(&date(day));
+        project.remove(&format!("exports/customers/{}.csv", date(day - 2)));
+        project.remove(&format!("exports/orders/{}.csv", date(day - 2)));
+    }
+    project.night(&date(37));
+    project.matins(&["rollback", "--release"]).ok();
+    assert_eq!(rates(&project), "3 31 2024-02-01 2024-01-01");
+    assert_eq!(project.value("SELECT orders FROM core.known"), "8");
+}
+
+#[test]
 fn a_backfill_side_by_side_reuses_as_much_as_one_interval_after_another() {
     let project = project();
     // What is wanted of an interval itself, made or there.
