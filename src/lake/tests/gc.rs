@@ -8,8 +8,8 @@ use crate::lake::testing::{
     both_kinds, dead_process, fingerprint, in_memory, landed, now, pipeline, run, source, this_machine,
 };
 use crate::lake::{
-    Balance, ChainError, DataFile, GcPhase, GcPolicy, GcReport, Lake, LakeError, RawExport, RawTable, TablePart, gc, gc_doomed,
-    lease, paths,
+    Balance, ChainError, DataFile, GcPhase, GcPolicy, GcReport, Lake, LakeError, RawExport, RawTable, TablePart, gc,
+    gc_doomed, lease, paths,
 };
 
 /// Objects carry the real time of writing; this is long after it.
