@@ -81,7 +81,7 @@ fn as_json(found: &Explained, page: Option<&str>) -> serde_json::Value {
         "reference": words.reference,
         "sql": found.stage.file.text,
         "tables": found.tables.iter().map(|t| json!({
-            "table": t.table, "rows": t.rows, "fingerprint": t.fingerprint, "file": t.file, "reads": t.reads,
+            "table": t.table, "rows": t.rows, "fingerprint": t.fingerprint, "file": t.file, "reads": t.reads, "closed": t.closed,
         })).collect::<Vec<_>>(),
         "checks": found.checks,
         "sources": found.sources.iter().map(|s| json!({
@@ -129,12 +129,15 @@ fn show(screen: &Screen, found: &Explained, page: Option<&str>) {
         let reads: Vec<String> = table.reads.iter().map(ToString::to_string).collect();
         screen.print(&format!(
             "  {:<28} {:>10} rows  {}  {} ← {}",
-            table.table.to_string(),
+            format!("{}{}", table.table, if table.closed { " *" } else { "" }),
             human_count(table.rows),
             table.fingerprint,
             table.file,
             reads.join(", ")
         ));
+    }
+    if found.tables.iter().any(|table| table.closed) {
+        screen.print("  * of what it reads as it stood at the end of the last closed month, which may be less than in this snapshot");
     }
     for source in &found.sources {
         screen.print(&format!("  {:<28} {}", format!("raw.{}", source.source), balance_of(source)));

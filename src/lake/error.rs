@@ -121,6 +121,10 @@ pub enum ChainError {
     Fenced { pipeline: PipelineName, number: u64, by: Option<Lease> },
     #[error("{pipeline} has no published snapshot {number}; `matins runs --pipeline {pipeline}` shows which it has")]
     NotPublished { pipeline: PipelineName, number: u64 },
+    #[error(
+        "the tables of snapshot {number} of {pipeline} have been collected; `matins run {pipeline} --as-of {as_of}` makes them again"
+    )]
+    Collected { pipeline: PipelineName, number: u64, as_of: String },
     #[error(transparent)]
     Lake(#[from] LakeError),
 }

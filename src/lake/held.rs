@@ -12,6 +12,7 @@ use crate::plan::Cursor;
 
 use super::chain::content_of;
 use super::error::{ChainError, LakeError};
+use super::gc::gc_doomed;
 use super::lake::{Create, Lake};
 use super::lease::Beat;
 use super::paths;
@@ -157,6 +158,12 @@ impl Held {
         let Some(publication) = target.and_then(|link| link.publication) else {
             return Err(ChainError::NotPublished { pipeline: self.pipeline.clone(), number: to });
         };
+        let named = publication.tables.values().flat_map(|t| t.parts.iter().copied().chain([t.fingerprint]));
+        gc_doomed(lake).await?.spare(lake, named, nonce, now).await?;
+        if !lake.holds(&publication, None).await? {
+            let (pipeline, as_of) = (self.pipeline.clone(), publication.as_of);
+            return Err(ChainError::Collected { pipeline, number: to, as_of });
+        }
         let number = self
             .append(lake, release, nonce, now, |link, _| {
                 link.head = Some(to);

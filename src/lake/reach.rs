@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use chrono::{DateTime, Utc};
+use futures::{StreamExt, TryStreamExt};
 use object_store::ObjectMeta;
 
 use crate::base::{Fingerprint, PipelineName, TableName};
 
 use super::error::LakeError;
-use super::lake::Lake;
+use super::lake::{AT_ONCE, Lake};
 use super::paths;
-use super::types::{DataFile, Manifest, PublishedTable};
+use super::types::{DataFile, Manifest, Publication, PublishedTable};
 
 /// What the kept snapshots of every pipeline need.
 #[derive(Debug, Default)]
@@ -43,6 +44,23 @@ pub(super) async fn reach(lake: &Lake, keep: usize) -> Result<Reached, LakeError
         }
     }
     Ok(reached)
+}
+
+impl Lake {
+    /// Whether all tables of a snapshot are in the lake: of one that was collected only the link is. What is `there` anyway is not
+    /// asked for.
+    pub async fn holds(&self, publication: &Publication, there: Option<&Publication>) -> Result<bool, LakeError> {
+        let markers = |publication: &Publication| -> BTreeSet<String> {
+            let tables = publication.tables.values();
+            tables.flat_map(|t| t.parts.iter().map(|part| paths::table_marker(&t.name, part))).collect()
+        };
+        let there = there.map(markers).unwrap_or_default();
+        futures::stream::iter(markers(publication).into_iter().filter(|marker| !there.contains(marker)))
+            .map(|marker| async move { self.exists(&marker).await })
+            .buffer_unordered(AT_ONCE)
+            .try_all(std::future::ready)
+            .await
+    }
 }
 
 impl Reached {

@@ -40,6 +40,16 @@ pub enum Task {
     Check { table: TableName },
 }
 
+impl Task {
+    /// Whether its output is among what a plan counts as there: checks are not, nor is what only a closed month stands on.
+    pub fn is_counted(&self) -> bool {
+        match self {
+            Self::Land { at, .. } | Self::Assemble { at, .. } | Self::Make { at, .. } => !at.is_closed(),
+            Self::Check { .. } => false,
+        }
+    }
+}
+
 /// As of when a step's output is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum At {

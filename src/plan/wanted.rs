@@ -36,13 +36,9 @@ impl Wanted {
         self.tables.iter().find(|t| t.node.table() == name)
     }
 
-    /// Everything that is named here: landed exports, raw tables and parts.
+    /// Landed exports, raw tables and parts, of this instant alone.
     pub fn outputs(&self) -> impl Iterator<Item = Fingerprint> {
-        let here = |all: &Self| {
-            let raws = all.sources.values().flat_map(|s| s.exports.iter().map(|e| e.landed).chain([s.raw]));
-            raws.chain(all.tables.iter().flat_map(WantedTable::made)).collect::<Vec<_>>()
-        };
-        here(self).into_iter().chain(self.closed.iter().flat_map(move |closed| here(closed)))
+        self.sources.values().flat_map(WantedSource::outputs).chain(self.tables.iter().flat_map(WantedTable::made))
     }
 }
 
@@ -57,6 +53,13 @@ pub struct WantedSource {
     pub checks: Fingerprint,
     /// Exports without a date are what they are when one looks.
     pub reproducible: bool,
+}
+
+impl WantedSource {
+    /// Its landed exports, and what they are together.
+    pub fn outputs(&self) -> impl Iterator<Item = Fingerprint> {
+        self.exports.iter().map(|e| e.landed).chain([self.raw])
+    }
 }
 
 #[derive(Debug, Clone)]

@@ -16,7 +16,7 @@ use crate::base::{Event, Fingerprint, Interval, Observer, StepOutcome, TableName
 use crate::lake::Manifest;
 use crate::plan::{Existing, Task, Wanted, plan};
 use crate::run::look::{self, Known, with};
-use crate::run::night::{Phases, Session, spare};
+use crate::run::night::{Phases, Session};
 use crate::run::turns::{Turns, output};
 use crate::run::work::{Work, work};
 use crate::run::{Night, Options, RunError, Workshop, run_interval};
@@ -148,8 +148,7 @@ async fn made_ahead(
     known: &Arc<Mutex<Known>>,
     turns: &Turns,
 ) -> Result<Work, RunError> {
-    spare(shop, &wanted).await?;
-    let existing = look::existing(shop, &wanted, known).await?;
+    let existing = look::claim(shop, &wanted, known).await?;
     let plan = with(known, |k| look::decide(wanted, &existing, head, k, true));
     let mut done = work(shop, &plan, known, turns).await;
     // What failed is tried again in its turn, and told there.
@@ -237,5 +236,6 @@ fn promise(
             existing.checked.insert(table);
         }
     }
-    existing.made.extend(wanted.outputs().filter(|f| made.contains(f)));
+    let all = wanted.outputs().chain(wanted.closed.iter().flat_map(|closed| closed.outputs()));
+    existing.made.extend(all.filter(|f| made.contains(f)));
 }

@@ -131,7 +131,7 @@ impl RunError {
             Self::Vanished(_) => 3,
             Self::Source(_) | Self::Files { .. } | Self::TimedOut { .. } => 4,
             Self::Lake(LakeError::BadLocation { .. } | LakeError::BadOption { .. } | LakeError::NoFolder { .. }) => 2,
-            Self::Chain(ChainError::NotPublished { .. }) => 2,
+            Self::Chain(ChainError::NotPublished { .. } | ChainError::Collected { .. }) => 2,
             Self::Lake(_) => 4,
             Self::NotDelivered(_) => 5,
             Self::Taken(TakeError::HeldBy { .. }) | Self::Chain(ChainError::Fenced { .. }) => 6,

@@ -41,6 +41,8 @@ pub struct TableLine {
     /// Below the project.
     pub file: String,
     pub reads: Vec<TableName>,
+    /// Made as of the end of the last closed month: of what it reads as it stood then, and not as it is in this snapshot.
+    pub closed: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -235,6 +237,7 @@ fn lineage(shop: &Workshop, publication: &Publication, from: &TableName) -> Vec<
                 fingerprint: published.map(|p| p.fingerprint.short()).unwrap_or_default(),
                 file: node.stage.file.path.display().to_string(),
                 reads,
+                closed: node.stage.head.closed,
                 table,
             });
         }

@@ -274,6 +274,10 @@ impl Editions {
         self.0.range(..=end).next_back().map(|(_, found)| found)
     }
 
+    pub fn last(&self) -> Option<&Publication> {
+        self.0.values().next_back().map(|(_, publication)| publication)
+    }
+
     /// The last one before an instant.
     pub fn before(&self, end: &chrono::DateTime<chrono::FixedOffset>) -> Option<&Publication> {
         self.0.range(..end).next_back().map(|(_, (_, publication))| publication)

@@ -7,7 +7,7 @@ use futures::future::try_join_all;
 
 use crate::base::{Fingerprint, Interval, SourceName, TableName};
 use crate::config::Mode;
-use crate::lake::{CheckOutcome, Manifest, Publication, RawExport, RawTable, TablePart};
+use crate::lake::{CheckOutcome, Manifest, Publication, RawExport, RawTable, TablePart, gc_doomed};
 use crate::plan::{
     Before, Existing, Inventory, Memory, Plan, Remembered, Wanted, WantedSource, WantedTable, plan, standing, wanted,
 };
@@ -62,14 +62,14 @@ pub async fn find(shop: &Workshop) -> Result<(BTreeMap<SourceName, Inventory>, V
     Ok((found, remarks))
 }
 
-/// What the snapshot readers follow knew of each source, for exports that have vanished and for saying what is new.
+/// What a snapshot knew of each source, for exports that have vanished and for saying what is new.
 pub async fn remember(
     shop: &Workshop,
-    head: Option<&Manifest>,
+    publication: Option<&Publication>,
     known: &Mutex<Known>,
 ) -> Result<BTreeMap<SourceName, Memory>, RunError> {
     let mut memories = BTreeMap::new();
-    let Some(publication) = head.and_then(|m| m.publication.as_ref()) else { return Ok(memories) };
+    let Some(publication) = publication else { return Ok(memories) };
     for name in shop.pipeline.sources.keys() {
         let Some(published) = publication.tables.get(&TableName::raw(name)) else { continue };
         let mut exports = Vec::new();
@@ -154,6 +154,33 @@ pub async fn existing(shop: &Workshop, wanted: &Wanted, known: &Mutex<Known>) ->
         }
     }
     Ok(existing)
+}
+
+/// The same for a run: what it may use of it is out of the hands of `gc` from then on.
+pub async fn claim(shop: &Workshop, wanted: &Wanted, known: &Mutex<Known>) -> Result<Existing, RunError> {
+    let doomed = gc_doomed(&shop.lake).await?;
+    let spare = async |needed: Vec<Fingerprint>| {
+        doomed.spare(&shop.lake, needed, &shop.system.ids.next(), shop.system.clock.now()).await
+    };
+    spare(wanted.outputs().collect()).await?;
+    let existing = existing(shop, wanted, known).await?;
+    // The lists are those of before the look: what was deleted since is not taken for there.
+    spare(looked_at(shop, wanted, &existing)).await?;
+    Ok(existing)
+}
+
+/// Of a closed month what its missing tables are made from, and the dumps it was seen in. The rest is on no snapshot's list, and
+/// a run that called `gc` off for it would do so every night of the month.
+fn looked_at(shop: &Workshop, wanted: &Wanted, existing: &Existing) -> Vec<Fingerprint> {
+    let Some(closed) = &wanted.closed else { return vec![] };
+    let standing = standing(wanted, existing);
+    let is_dump = |name: &SourceName| shop.pipeline.sources[name].mode == Mode::Full;
+    let stands = |(name, source): &(&SourceName, &WantedSource)| {
+        standing.contains(&TableName::raw(name)) || is_dump(name) && existing.made.contains(&source.raw)
+    };
+    let sources = closed.sources.iter().filter(stands).flat_map(|(_, source)| source.outputs());
+    let tables = closed.tables.iter().filter(|t| standing.contains(t.node.table())).flat_map(WantedTable::made);
+    sources.chain(tables).collect()
 }
 
 async fn ask_source(

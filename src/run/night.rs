@@ -9,7 +9,6 @@ use chrono::{DateTime, Utc};
 use crate::base::{BadName, Event, Fingerprint, Interval, RunId, SourceName};
 use crate::lake::{
     Alert, Balance, CheckOutcome, DataFile, Manifest, Publication, RunFinished, RunStarted, RunStatus, StepRecord,
-    gc_doomed,
 };
 use crate::plan::{Cursor, Inventory, Plan, Wanted};
 use crate::run::error::describe;
@@ -212,8 +211,7 @@ async fn leased(
         .await?;
     phases.add("records", since);
     let since = Instant::now();
-    spare(shop, &wanted).await?;
-    let existing = look::existing(shop, &wanted, &session.known).await?;
+    let existing = look::claim(shop, &wanted, &session.known).await?;
     let plan = with(&session.known, |k| look::decide(wanted, &existing, head.as_ref(), k, true));
     phases.add("plan", since);
     shop.observer.see(&Event::RunStarted {
@@ -231,9 +229,7 @@ async fn leased(
     let mut done = work(shop, &plan, &session.known, &turns).await;
     phases.add("work", since);
     let ahead = session.ahead.take().unwrap_or_default();
-    // Checks are not among what a plan counts as there.
-    let made_ahead = ahead.records.iter().filter(|r| !r.step.starts_with("check ")).count();
-    let reused = plan.reused.saturating_sub(made_ahead);
+    let reused = plan.reused.saturating_sub(ahead.counted);
     done.records.splice(0..0, ahead.records);
     done.warnings.splice(0..0, plan.wanted.warnings.iter().cloned().chain(ahead.warnings));
     for step in &done.records {
@@ -372,12 +368,6 @@ async fn leased(
     })
 }
 
-/// Keeps what this run needs out of the hands of `gc`.
-pub(super) async fn spare(shop: &Workshop, wanted: &Wanted) -> Result<(), RunError> {
-    let doomed = gc_doomed(&shop.lake).await?;
-    Ok(doomed.spare(&shop.lake, wanted.outputs(), &shop.system.ids.next(), shop.system.clock.now()).await?)
-}
-
 /// The record is for people: when it cannot be written the run's own outcome counts, and the log says so.
 #[expect(clippy::too_many_arguments, reason = "the fields of one record")]
 async fn finish(
@@ -431,7 +421,14 @@ impl Session {
         }
         phases.add("find", since);
         let since = Instant::now();
-        let memories = look::remember(shop, head.as_ref(), &self.known).await?;
+        let of_readers = head.as_ref().and_then(|m| m.publication.as_ref());
+        let mut memories = look::remember(shop, of_readers, &self.known).await?;
+        if head.as_ref().is_some_and(|m| m.head_held) {
+            // The snapshot that they are held at knows nothing of what has landed since.
+            self.load_editions(shop, head.as_ref(), &interval).await?;
+            let newest = self.editions.as_ref().and_then(Editions::last);
+            memories = look::remember(shop, newest, &self.known).await?;
+        }
         let inventories = self.inventories.clone().unwrap_or_default();
         let mut wanted = look::want(shop, interval, &inventories, &memories)?;
         wanted.warnings.extend(self.remarks.iter().cloned());
@@ -457,7 +454,10 @@ impl Session {
         }
         self.load_editions(shop, Some(head), &wanted.interval).await?;
         let found = self.editions.as_ref().and_then(|e| e.at(&end)).filter(|(_, p)| look::is_published(wanted, p));
-        Ok(found.cloned())
+        let Some((number, publication)) = found else { return Ok(None) };
+        // Readers' own snapshot is never collected.
+        let there = shop.lake.holds(publication, head.publication.as_ref()).await?;
+        Ok(there.then(|| (*number, publication.clone())))
     }
 
     /// The chain is read once, and only when the head alone does not answer.

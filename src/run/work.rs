@@ -37,6 +37,8 @@ pub struct Work {
     /// Of the first step that failed.
     pub failure: Option<RunError>,
     pub failed: usize,
+    /// Steps that ran and whose output a later plan of the same interval counts as there.
+    pub counted: usize,
 }
 
 /// Positions of rows to leave out, by file.
@@ -193,6 +195,7 @@ fn settle(shop: &Workshop, plan: &Plan, state: &mut [State], work: &mut Work, at
     match done {
         Done::Ok { rows, warnings } => {
             state[at] = State::Done;
+            work.counted += usize::from(step.task.is_counted());
             work.warnings.extend(warnings);
             work.records.push(record(step, "ran", rows, took, None));
             shop.observer.see(&Event::StepFinished { step: name, outcome: StepOutcome::Made { rows }, took });
@@ -538,16 +541,20 @@ impl Bench {
                 let (landed, span) = (self.landed(&timed.source, &timed.landed)?, timed.span);
                 return Ok(self.shop.engine.between(name, landed, &timed.column, (span.from, span.until))?);
             }
-            Input::Parts(parts) => self.files(parts),
+            Input::Parts(parts) => {
+                let parts: Option<Vec<TablePart>> = parts.iter().map(|part| self.part(part)).collect();
+                let parts = parts.ok_or_else(|| RunError::Usage(format!("a part of `{name}` is not made")))?;
+                parts.iter().flat_map(|part| &part.files).map(|f| part_file(f, vec![])).collect()
+            }
         };
         let schema = match name.source().and_then(|s| self.shop.pipeline.sources.get(&s)) {
             Some(source) => source::schema(source),
             None => {
                 // Of a table without this part any other says what its columns are, at whatever time.
                 let any = || {
-                    let tables = [false, true].map(|closed| self.wanted.of(closed).table(name));
-                    let parts: Vec<Fingerprint> = tables.into_iter().flatten().flat_map(WantedTable::made).collect();
-                    self.files(&parts).into_iter().next()
+                    let tables = [false, true].into_iter().filter_map(|closed| self.wanted.of(closed).table(name));
+                    let part = tables.flat_map(WantedTable::made).find_map(|part| self.part(&part))?;
+                    part.files.first().map(|f| part_file(f, vec![]))
                 };
                 let file = files.first().cloned().or_else(any);
                 let file = file.ok_or_else(|| RunError::Usage(format!("`{name}` has no file")))?;
@@ -557,13 +564,10 @@ impl Bench {
         Ok(Arc::new(PartsTable::new(schema, files)))
     }
 
-    /// The files of those parts that can be read.
-    fn files<'f>(&self, parts: impl IntoIterator<Item = &'f Fingerprint>) -> Vec<PartFile> {
-        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        self.known(|k| {
-            let parts = parts.into_iter().filter_map(|f| k.parts.get(f).or_else(|| written.get(f)));
-            parts.flat_map(|p| &p.files).map(|f| part_file(f, vec![])).collect()
-        })
+    /// A part, if its rows can be read.
+    fn part(&self, made: &Fingerprint) -> Option<TablePart> {
+        let known = self.known(|k| k.parts.get(made).cloned());
+        known.or_else(|| self.written.lock().unwrap_or_else(PoisonError::into_inner).get(made).cloned())
     }
 
     async fn raw_files(&self, raw: &crate::lake::RawTable) -> Result<Vec<PartFile>, RunError> {

@@ -313,6 +313,24 @@ fn gc_deletes_what_nothing_reaches_and_nothing_else() {
 }
 
 #[test]
+fn a_snapshot_that_was_collected_is_no_snapshot_to_go_back_to_and_can_be_made_again() {
+    let project = published(2);
+    let first = project.value("SELECT snapshot FROM system.runs");
+    project.write("exports/orders/2024-01-03.csv", day_of(3));
+    project.matins(&["run", "--as-of", "2024-01-04"]).ok();
+    for _ in 0..2 {
+        project.matins(&["gc", "--keep", "1", "--wait-hours", "0"]).ok();
+    }
+    let asked = ["query", "SELECT count(*) FROM core.orders", "--snapshot", first.as_str()];
+    project.matins(&asked).code(2).says("no longer in the lake");
+    project.matins(&["rollback", &first]).code(2).says("have been collected").says("--as-of 2024-01-03");
+    project.matins(&["run", "--as-of", "2024-01-03"]).ok().says("published snapshot");
+    project.matins(&["run", "--as-of", "2024-01-03"]).ok().says("nothing to do");
+    assert_eq!(project.value("SELECT count(*) FROM core.orders"), "9");
+    project.matins(&["gc", "--keep", "1", "--wait-hours", "0"]).ok();
+}
+
+#[test]
 fn gc_keeps_what_a_run_came_to_need_while_the_list_waited() {
     let project = published(1);
     let other = ORDERS.replace("note\n", "upper(note) AS note\n");

@@ -141,6 +141,64 @@ fn the_last_dump_of_a_month_stays_though_its_store_drops_old_ones_and_gc_has_run
 }
 
 #[test]
+fn what_has_vanished_is_known_from_the_newest_snapshot_though_readers_are_held_at_an_older_one() {
+    let project = project();
+    let first = project.night(&date(31))["snapshot"].to_string();
+    project.night(&date(32));
+    project.matins(&["rollback", &first]).ok();
+    for day in 33..=36 {
+        project.night(&date(day));
+        project.remove(&format!("exports/customers/{}.csv", date(day - 2)));
+        project.remove(&format!("exports/orders/{}.csv", date(day - 2)));
+    }
+    project.night(&date(37));
+    project.matins(&["rollback", "--release"]).ok();
+    assert_eq!(rates(&project), "3 31 2024-02-01 2024-01-01");
+    assert_eq!(project.value("SELECT orders FROM core.known"), "8");
+}
+
+#[test]
+fn a_backfill_side_by_side_reuses_as_much_as_one_interval_after_another() {
+    let project = project();
+    // What is wanted of an interval itself, made or there.
+    let all = |more: &[&str]| -> Vec<u64> {
+        let args = ["backfill", "--from", &date(33), "--to", &date(36), "--json"];
+        let nights = project.matins(&[&args, more].concat()).ok().json();
+        let wanted = |night: &Value| {
+            let ran = night["steps"].as_array().expect("steps").iter().filter_map(|s| s["step"].as_str());
+            let ran = ran.filter(|s| !s.starts_with("check ") && !s.contains(" as of ")).count();
+            night["steps_reused"].as_u64().expect("a count") + ran as u64
+        };
+        nights.as_array().expect("nights").iter().map(wanted).collect()
+    };
+    let beside = all(&["--parallel", "3"]);
+    std::fs::remove_dir_all(project.path("lake")).expect("anew");
+    assert_eq!(beside, all(&[]));
+}
+
+#[test]
+fn what_a_closed_month_stood_on_is_collected_and_keeps_no_gc_from_its_work() {
+    let project = project();
+    // In mid-month, so that it makes what no snapshot names.
+    let night = project.night(&date(34));
+    assert!(made(&night).contains(&"make core.known as of 2024-02-01"), "{night}");
+    let gc = || project.matins(&["gc", "--keep", "400", "--wait-hours", "0"]).ok();
+    gc().says("listed");
+    project.night(&date(35));
+    gc().says("deleted");
+    assert!(!made(&project.night(&date(36))).iter().any(|step| step.contains("as of")));
+    // What is needed again calls it off.
+    project.edit("sql/shop/mart/rates.sql", "SELECT orders,", "SELECT orders, 1 AS one,");
+    assert!(made(&project.night(&date(36))).contains(&"make core.known as of 2024-02-01"));
+    gc().says("listed");
+    project.edit("sql/shop/mart/rates.sql", "1 AS one", "2 AS one");
+    let night = project.night(&date(36));
+    assert!(!made(&night).iter().any(|step| step.contains("as of")), "{night}");
+    gc().says_not("deleted");
+    assert_eq!(rates(&project), "3 31 2024-02-01 2024-01-01");
+}
+
+#[test]
 fn a_month_waits_for_its_last_exports_and_before_the_first_there_is_nothing() {
     let project = project();
     project.edit("pipelines/shop.yaml", "interval: day", "interval: day\nclose_after: 2d");

@@ -171,7 +171,9 @@ fn collector() -> (String, Arc<Mutex<Vec<Request>>>) {
 #[test]
 fn a_run_sends_its_trace_and_its_lineage_where_the_environment_says() {
     let (address, seen) = collector();
+    let closed = "/* matins\nclosed: month\n*/\nSELECT count(*) AS orders FROM core.orders\n";
     let project = Project::shop_of_days(1)
+        .with("sql/shop/mart/months.sql", closed)
         .variable("OTEL_EXPORTER_OTLP_ENDPOINT", &address)
         .variable("OTEL_EXPORTER_OTLP_HEADERS", "x-tenant=night")
         .variable("OPENLINEAGE_URL", &address)
@@ -205,6 +207,9 @@ fn a_run_sends_its_trace_and_its_lineage_where_the_environment_says() {
     assert_eq!(table["run"]["facets"]["parent"]["run"]["runId"], start["run"]["runId"]);
     assert!(table["job"]["facets"]["sql"]["query"].as_str().is_some_and(|sql| sql.contains("FROM raw.orders")));
     assert_eq!(table["job"]["namespace"], "tests");
+    // As it was at the end of December it is made too, and is not what this run says of it.
+    let told = events.iter().filter(|e| e["job"]["name"] == "shop.core.orders").count();
+    assert_eq!(told, 1);
     // A run that fails says so.
     project.write(
         "sql/shop/core/orders.sql",

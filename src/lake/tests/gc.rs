@@ -8,8 +8,8 @@ use crate::lake::testing::{
     both_kinds, dead_process, fingerprint, in_memory, landed, now, pipeline, run, source, this_machine,
 };
 use crate::lake::{
-    Balance, DataFile, GcPhase, GcPolicy, GcReport, Lake, LakeError, RawExport, RawTable, TablePart, gc, gc_doomed,
-    lease, paths,
+    Balance, ChainError, DataFile, GcPhase, GcPolicy, GcReport, Lake, LakeError, RawExport, RawTable, TablePart, gc,
+    gc_doomed, lease, paths,
 };
 
 /// Objects carry the real time of writing; this is long after it.
@@ -129,11 +129,38 @@ async fn what_was_published_again_after_the_list_stays() {
     let one = night(&lake, "one", 1).await;
     night(&lake, "two", 2).await;
     collect(&lake, 3).await;
-    // A rollback makes readers follow the old one again.
+    let mut held = take(&lake, "r").await;
+    let tables = ["raw", "part"].map(|of| fingerprint(&format!("{of} one")));
+    let tables = vec![sealed("raw.orders", tables[0]), sealed("core.orders", tables[1])];
+    publish(&lake, &mut held, "r1", day(1), tables).await;
+    held.release(&lake, "r2", now()).await.expect("released");
+    let pages = |path: &String| path.starts_with("reports/");
+    assert!(collect(&lake, 5).await.objects.iter().all(pages), "those of the snapshot before are no longer shown");
+    let data: Vec<String> = one.into_iter().filter(|path| !pages(path)).collect();
+    assert!(all_there(&lake, &data).await);
+}
+
+#[tokio::test]
+async fn readers_go_back_to_what_is_there_and_to_nothing_that_was_collected() {
+    let lake = in_memory();
+    let one = night(&lake, "one", 1).await;
+    night(&lake, "two", 2).await;
+    collect(&lake, 3).await;
     let mut held = take(&lake, "r").await;
     held.rollback(&lake, 2, true, "r1", now()).await.expect("rolled back");
     assert_eq!(collect(&lake, 5).await.objects, Vec::<String>::new());
     assert!(all_there(&lake, &one).await);
+
+    let mut held = take(&lake, "s").await;
+    held.release_rollback(&lake, true, "s1", now()).await.expect("released");
+    for days in [6, 8] {
+        collect(&lake, days).await;
+    }
+    assert!(!all_there(&lake, &one).await);
+    let mut held = take(&lake, "t").await;
+    let refused = held.rollback(&lake, 2, true, "t1", now()).await;
+    assert!(matches!(refused, Err(ChainError::Collected { number: 2, .. })), "{refused:?}");
+    held.release(&lake, "t2", now()).await.expect("released");
 }
 
 #[tokio::test]
