@@ -25,6 +25,7 @@ mod shifted_geometric;
 mod smoothing;
 mod special;
 mod text;
+mod trunc;
 
 #[cfg(test)]
 mod tests;
@@ -41,6 +42,8 @@ pub fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
         registry.register_udf(function)?;
     }
     registry.register_udf(calendar::function())?;
+    let own = registry.udf("date_trunc")?;
+    registry.register_udf(trunc::function(own))?;
     for function in fit::functions() {
         registry.register_udaf(function)?;
     }
