@@ -16,7 +16,6 @@ columns:
   net: as originated, in the 12 months; NULL of less than 5 active
   net_share: of the cut's net
 key: [cut, place]
-closed: month
 */
 WITH spending AS (
     SELECT customer_key, net

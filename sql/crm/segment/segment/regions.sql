@@ -13,7 +13,6 @@ columns:
   net: as originated, in the 12 months; NULL of less than 5 active
   net_share: of all regions
 key: [region]
-closed: month
 */
 WITH spending AS (
     SELECT customer_key, net
