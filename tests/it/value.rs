@@ -199,8 +199,8 @@ fn when_new_customers_have_brought_back_what_they_cost() {
             ),
         ],
     );
-    // January's two cost 35 each, brought 20 in January, 35 by March and 45 by now; what was spent 30 days before was 15 each. dan has
-    // brought 5 of 9.
+    // January's two cost 35 each, brought 20 in January, 35 by March and 45 by now; what was spent 30 days before was 15 each. What
+    // is written on 1 March is of all of it, and 30 days later of April. dan has brought 5 of 9.
     assert_eq!(
         lines(
             &project,
@@ -209,7 +209,7 @@ fn when_new_customers_have_brought_back_what_they_cost() {
         ),
         [
             "2024-01-01 2 70.0000 35.0 15.0 45.0 6 3 1 margin",
-            "2024-03-01 1 30.0000 30.0 30.0 30.0 4 1 1 margin",
+            "2024-03-01 1 30.0000 30.0 0.0 30.0 4 1 null margin",
             "2024-05-01 1 9.0000 9.0 0.0 5.0 2 null null margin",
         ]
     );

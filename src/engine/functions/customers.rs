@@ -48,7 +48,8 @@ impl Customers {
             Group { x: xs[&key(x)].0, last: times[&key(last)].0, end: times[&key(end)].0, count: row.count }
         });
         let groups: Vec<Group> = groups.collect();
-        let count = rows.iter().map(|r| r.count).sum();
+        // The sum of none is −0, and `too_few` says the number.
+        let count = rows.iter().map(|r| r.count).sum::<f64>() + 0.0;
         let repeaters = rows.iter().filter(|r| r.values[0] > 0.0).map(|r| r.count).sum();
         let values = |all: BTreeMap<u64, (usize, f64)>| all.into_values().map(|(_, value)| value).collect();
         Ok(Self { xs: values(xs), times: values(times), groups, count, repeaters })

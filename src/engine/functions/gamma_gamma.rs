@@ -22,7 +22,8 @@ pub(super) fn fit(rows: &[Row], settings: &[f64]) -> Result<Fitted, String> {
         return Err(format!("x = {}: x counts purchases, 0, 1, 2, …", bad.values[0]));
     }
     let buyers: Vec<&Row> = rows.iter().filter(|r| r.values[0] > 0.0 && r.values[1] > 0.0).collect();
-    let count: f64 = buyers.iter().map(|r| r.count).sum();
+    // The sum of none is −0, and the reason says the number.
+    let count = buyers.iter().map(|r| r.count).sum::<f64>() + 0.0;
     let correlation = correlation(&buyers, count);
     let without = |why: String| {
         let mut fitted = Fitted::not(3, count, why);

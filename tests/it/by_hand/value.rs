@@ -75,7 +75,7 @@ fn nobody_is_worth_nothing_known() {
             refunds("('r1', '3', '2024-05-07', 10), ('r2', '4', '2024-06-30', 50)"),
         ],
     );
-    assert_eq!(lines(&project, "basis; margin_share", "FROM value.assumptions"), ["margin null"]);
+    assert_eq!(lines(&project, "basis; margin_share", "FROM value.assumptions"), ["net 1.0"]);
     assert_eq!(lines(&project, "value; n", "FROM kpi.clv"), ["null 0"]);
     assert_eq!(lines(&project, "value; n", "FROM kpi.customer_equity"), ["null 0"]);
     assert_eq!(

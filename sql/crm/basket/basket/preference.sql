@@ -7,6 +7,7 @@ rules:
   - One category only makes a habit from the second order on, as in `segment.behaviour`.
   - An order that was refunded in full is no purchase, and its lines are not in it. Net is that of the lines; a partial refund names no
     line.
+  - As of the end of the last closed month, being the same all month. Who first bought since is not in it until the next is closed.
 columns:
   category: the one most was spent on
   share: of the net of known category

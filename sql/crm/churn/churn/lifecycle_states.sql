@@ -5,7 +5,7 @@ description: >
   without contracts.
 grain: one row per moment and customer
 rules:
-  - "Contract ended and nothing ordered on its last day or later: lost. Who went on ordering without a contract stands where the orders
+  - "Contract ended and nothing ordered since, from the first day without one on: lost. Who went on ordering without a contract stands where the orders
     say, and so does who never had a contract."
   - "Under contract nobody is lost by silence: who would be is at-risk. Who never ordered is new in the first 90 days of the contract,
     then retained. The two are ours; the catalogue only says that a contract that ended is loss."

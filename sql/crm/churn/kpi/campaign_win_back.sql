@@ -7,6 +7,7 @@ grain: one row per month
 rules:
   - Lost is silent for longer than `lost_after` of `segment.rhythm` on the day the campaign reached the customer, as in `churn.months`.
   - 30 days from that day, it included, as in `roi.campaigns`. Who was reached twice in a month counts once, from the first time.
+  - Who was held out of one campaign and reached by another less than 30 days before or after is no comparison, and not among those held out.
   - A month is provisional until the 30 days of its last day are over.
   - What the campaign did is the difference to those held out; without any, lost customers who would have come back anyway are in the
     share. `kpi.win_back` is of all lost customers.
@@ -40,6 +41,18 @@ contacts AS (
     WHERE bdate < $as_of
     GROUP BY 1, customer_key, control
 ),
+compared AS (
+    SELECT c.month, c.customer_key, c.control, c.reached_on
+    FROM contacts AS c
+    LEFT JOIN core.campaign_contacts AS r
+        ON r.customer_key = c.customer_key
+            AND NOT r.control
+            AND r.bdate < $as_of
+            AND r.bdate > c.reached_on - 30
+            AND r.bdate < c.reached_on + 30
+    GROUP BY c.month, c.customer_key, c.control, c.reached_on
+    HAVING NOT c.control OR count(r.customer_key) = 0
+),
 -- The last purchase day before the contact, and the first from it on, stand beside each other in the customer's days.
 silent AS (
     SELECT
@@ -49,7 +62,7 @@ silent AS (
         c.reached_on,
         max(d.bdate) FILTER (WHERE d.bdate < c.reached_on) AS last_before,
         min(d.bdate) FILTER (WHERE d.bdate >= c.reached_on) AS next_from
-    FROM contacts AS c
+    FROM compared AS c
     INNER JOIN core.purchase_days AS d ON d.customer_key = c.customer_key
     GROUP BY c.month, c.customer_key, c.control, c.reached_on
 ),

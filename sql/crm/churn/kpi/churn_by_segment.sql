@@ -63,7 +63,7 @@ deciles AS (
 own_rhythms AS (
     SELECT
         segment,
-        CAST(floor(greatest(least(below + (place - floor(place)) * (above - below), 365.0), 30.0)) AS INT) AS lost_after
+        CAST(floor(greatest(least(round(below + (place - floor(place)) * (above - below), 3), 365.0), 30.0)) AS INT) AS lost_after
     FROM deciles
 ),
 limits AS (

@@ -19,7 +19,6 @@ columns:
   ship: mase < 1
   forecast: list of steps with value, low80, high80, low95, high95, and naive, the season before
 key: [series]
-closed: month
 */
 WITH bounds AS (
     SELECT min(bdate) AS first_day, CAST($as_of AS DATE) AS end_day

@@ -13,7 +13,7 @@ columns:
   names: source and id of each, in order
   rules: by what they were linked, each once, in order; NULL where nobody wrote it down
   last_linked_on: when the last of them was found; NULL where nobody wrote it down
-  surviving: systems that attributes are taken from; more than 1 is a contradiction
+  surviving: ids that attributes are taken from; more than 1 is a contradiction
 key: [customer_key]
 checks:
   - name: attributes are taken from one place

@@ -7,6 +7,7 @@ rules:
   - bargain, more than 60 % of two orders or more, as in `segment.behaviour`, which takes a whole order for discounted when anything
     was taken off it.
   - An order that was refunded in full is no purchase, and its lines are not in it.
+  - As of the end of the last closed month, being the same all month. Who first bought since is not in it until the next is closed.
 columns:
   orders: valid orders with lines
   net: of their lines

@@ -2,7 +2,7 @@
 description: >
   One row, for the day before `$as_of`: how many of the core tables have an unusual number of rows of that day, by `quality.volume`, which
   has the 28 days before.
-formula: "tables with rows outside median ± 4 · MAD of the same weekday"
+formula: "tables with rows outside the band of the same weekday (median and 4 · MAD, by logarithms)"
 grain: one row
 rules:
   - NULL where no table has 8 of the same weekday before the day.

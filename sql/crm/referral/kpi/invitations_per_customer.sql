@@ -1,7 +1,7 @@
 /* matins
 description: One row per month, how many customers each active customer brought by invitations of the month (k-factor).
 formula: "invitations ÷ active customers · customers who came ÷ invitations"
-rules: Who came is whoever has a valid order on the day of the invitation or later; each counts once.
+rules: Who came is whoever has a valid order on the day of the invitation or later; each counts once. Who invited him- or herself invited nobody.
 columns:
   numerator: customers who came by an invitation of the month
   denominator: customers with a valid order in the month
@@ -15,7 +15,7 @@ WITH arrivals AS (
     SELECT CAST(date_trunc('month', r.bdate) AS DATE) AS month, count(DISTINCT r.referred_key) AS customers
     FROM core.referrals AS r
     INNER JOIN core.valid_orders AS v ON v.customer_key = r.referred_key AND v.bdate >= r.bdate
-    WHERE r.bdate < $as_of
+    WHERE r.bdate < $as_of AND r.referred_key <> r.referrer_key
     GROUP BY 1
 ),
 actives AS (

@@ -5,7 +5,7 @@ description: >
 formula: "active customers with a successful referral ÷ active customers"
 rules:
   - Successful is an invitation whose referred customer has a valid order on the day of the invitation or later.
-  - By the month of the invitation, so the latest months go on rising.
+  - By the month of the invitation, so the latest months go on rising. Who invited him- or herself invited nobody.
 columns:
   numerator: active customers with a successful referral of the month
   denominator: customers with a valid order in the month
@@ -19,7 +19,7 @@ WITH successes AS (
     SELECT DISTINCT r.referrer_key, CAST(date_trunc('month', r.bdate) AS DATE) AS month
     FROM core.referrals AS r
     INNER JOIN core.valid_orders AS v ON v.customer_key = r.referred_key AND v.bdate >= r.bdate
-    WHERE r.bdate < $as_of
+    WHERE r.bdate < $as_of AND r.referred_key <> r.referrer_key
 ),
 counts AS (
     SELECT a.month, count(s.referrer_key) AS k, count(*) AS n

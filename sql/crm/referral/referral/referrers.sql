@@ -6,36 +6,30 @@ grain: one row per customer who invited
 rules:
   - Who came is whoever has a valid order on the day of the invitation or later; each is put down to the first invitation that led to an
     order, so that nobody is counted for two.
-  - Two steps only, the friend and the friend's friend. Who invited him- or herself is not counted.
+  - What they bought counts from the day of that invitation on. Who was a customer before may be invited back, and what was bought then is
+    nobody's to have brought.
+  - Two steps only, the friend and the friend's friend. Who invited him- or herself invited nobody.
   - A list of single customers is for the company's own systems.
 reference: "catalogue: social value (社交价值), counts of the referral graph; Kumar, Petersen & Leone 2010, J. of Marketing 74(5):1"
 columns:
   invitations: made
   came: customers who came by one of them
   came_of_those: customers who came by an invitation of these
-  net_of_those: net to date of all whom the customer brought, at either step
+  net_of_those: net to date, from their invitations on, of all whom the customer brought, at either step
 key: [customer_key]
 checks:
   - expression: "came <= invitations"
 */
-WITH firsts AS (
-    SELECT customer_key, max(bdate) AS last_day, CAST(sum(net) AS DECIMAL(18, 4)) AS net
-    FROM core.purchase_days
-    GROUP BY customer_key
-),
-successes AS (
-    SELECT
-        r.referrer_key,
-        r.referred_key,
-        f.net,
-        row_number() OVER (PARTITION BY r.referred_key ORDER BY r.bdate, r.referral_id) AS place
+WITH successes AS (
+    SELECT r.referral_id, r.referrer_key, r.referred_key, r.bdate, CAST(sum(d.net) AS DECIMAL(18, 4)) AS net
     FROM core.referrals AS r
-    INNER JOIN firsts AS f ON f.customer_key = r.referred_key AND f.last_day >= r.bdate
+    INNER JOIN core.purchase_days AS d ON d.customer_key = r.referred_key AND d.bdate >= r.bdate
     WHERE r.bdate < $as_of AND r.referred_key <> r.referrer_key
+    GROUP BY r.referral_id, r.referrer_key, r.referred_key, r.bdate
 ),
 brought AS (
     SELECT referrer_key, referred_key, net
-    FROM successes
+    FROM (SELECT *, row_number() OVER (PARTITION BY referred_key ORDER BY bdate, referral_id) AS place FROM successes) AS ranked
     WHERE place = 1
 ),
 friends AS (
@@ -52,7 +46,7 @@ friends_of_friends AS (
 invitations AS (
     SELECT referrer_key, count(*) AS invitations
     FROM core.referrals
-    WHERE bdate < $as_of
+    WHERE bdate < $as_of AND referred_key IS DISTINCT FROM referrer_key
     GROUP BY referrer_key
 )
 SELECT

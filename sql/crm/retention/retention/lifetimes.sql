@@ -15,10 +15,11 @@ columns:
 key: [curve, t, event]
 closed: month
 */
+-- Rounded as in `segment.rhythm`, before whole days are taken.
 WITH rhythm AS (
     SELECT
         CAST(floor(greatest(least(coalesce(
-            percentile_cont(0.9) WITHIN GROUP (ORDER BY CAST(bdate - previous_day AS DOUBLE)), 365.0
+            round(percentile_cont(0.9) WITHIN GROUP (ORDER BY CAST(bdate - previous_day AS DOUBLE)), 3), 365.0
         ), 365.0), 30.0)) AS BIGINT) AS lost_after
     FROM core.purchase_days
     WHERE previous_day IS NOT NULL

@@ -4,6 +4,8 @@ formula: "acquisition costs ÷ new customers"
 rules:
   - Costs and customers of the same month, or costs of `acquisition_lag_days` before (0 unless the pipeline says otherwise; 30 where a
     customer takes about a month to win).
+  - Costs written on the first of a month are those of all of it, and begin from its middle. From the first, January's and February's would
+    both lie in March 30 days later.
   - NULL in a month without a new customer.
 columns:
   numerator: acquisition costs of the month, the lag added to their day
@@ -15,7 +17,7 @@ key: [period]
 closed: month
 */
 WITH spending AS (
-    SELECT CAST(date_trunc('month', bdate + $acquisition_lag_days) AS DATE) AS month, sum(amount) AS amount
+    SELECT CAST(date_trunc('month', bdate + $acquisition_lag_days + CASE WHEN date_part('day', bdate) = 1 THEN 14 ELSE 0 END) AS DATE) AS month, sum(amount) AS amount
     FROM core.costs
     WHERE kind = 'acquisition' AND bdate < $as_of
     GROUP BY 1

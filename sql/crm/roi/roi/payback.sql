@@ -4,8 +4,8 @@ description: >
   brought that back.
 formula: "the first month of life up to which Σ margin ÷ customers ≥ acquisition costs ÷ customers"
 rules:
-  - Costs of acquisition of the same month; or, lagged, those that were spent 30 days before a day of it. For costs that are
-    written on the first of a month that makes nearly no difference.
+  - Costs of acquisition of the same month; or, lagged, those that were spent 30 days before a day of it. Costs that are written on the
+    first of a month begin from its middle, as in `kpi.acquisition_cost`, and so lie in the next one.
   - Month 1 is that of the first order. The margin is to date, as originated, and a month that is not over counts with what it has
     brought.
   - Margin where the cost of every order is known, else net, which pays back too soon.
@@ -32,7 +32,7 @@ WITH spending AS (
     GROUP BY 1
 ),
 lagged AS (
-    SELECT CAST(date_trunc('month', bdate + INTERVAL '30 days') AS DATE) AS month, sum(amount) AS amount
+    SELECT CAST(date_trunc('month', bdate + 30 + CASE WHEN date_part('day', bdate) = 1 THEN 14 ELSE 0 END) AS DATE) AS month, sum(amount) AS amount
     FROM core.costs
     WHERE kind = 'acquisition' AND bdate < $as_of
     GROUP BY 1

@@ -12,6 +12,7 @@ rules:
     of one category only is in `basket.preference`, and who is a company in `segment.corporate`, where the data is there.
   - change is `more` or `less` when the net of the last 90 days is at least 1.5 × that of the 90 before, or at most half of
     it; NULL when both are zero.
+  - As of the end of the last closed month, being the same all month. Who first bought since is not in it until the next is closed.
 columns:
   orders: valid orders, less those refunded in full
   ordered_times: valid orders, those refunded in full included

@@ -7,15 +7,15 @@ rules:
     still less than 5 together, so that nobody can be singled out. A cut of less than 5 customers has no rows. There is no cut by
     both, from which and the two others a small one could be reckoned."
   - Customers of whom neither is known, as people are, are not in it; where one of the two is not known it is `unknown`.
+  - Of less than 5 active ones neither their number nor what they brought is told, nor anybody's share where it would tell that.
 columns:
   cut: industry or size
   place: the value of it
   customers: known ones, with an order or without
-  active: with a valid order in the 12 months
-  net: as originated, in the 12 months
+  active: with a valid order in the 12 months; NULL of less than 5
+  net: as originated, in the 12 months; NULL of less than 5 active
   net_share: of the cut's net
 key: [cut, place]
-closed: month
 */
 WITH spending AS (
     SELECT customer_key, net
@@ -60,14 +60,21 @@ groups AS (
         coalesce(sum(net), 0) AS net
     FROM sizes
     GROUP BY 1, 2
+),
+totals AS (
+    SELECT
+        *,
+        sum(net) OVER (PARTITION BY cut) AS total_net,
+        sum(CASE WHEN active < 5 THEN active ELSE 0 END) OVER (PARTITION BY cut) AS untold
+    FROM groups
 )
 SELECT
     cut,
     place,
     customers,
-    active,
-    CAST(net AS DECIMAL(18, 4)) AS net,
-    CAST(net AS DOUBLE) / CAST(nullif(sum(net) OVER (PARTITION BY cut), 0) AS DOUBLE) AS net_share
-FROM groups
+    CASE WHEN active >= 5 THEN active END AS active,
+    CASE WHEN active >= 5 THEN CAST(net AS DECIMAL(18, 4)) END AS net,
+    CASE WHEN active >= 5 AND untold NOT BETWEEN 1 AND 4 THEN CAST(net AS DOUBLE) / CAST(nullif(total_net, 0) AS DOUBLE) END AS net_share
+FROM totals
 WHERE customers >= 5
 ORDER BY cut, customers DESC, place

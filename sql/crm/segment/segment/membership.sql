@@ -3,7 +3,8 @@ description: >
   Two rows, of the members of the loyalty programme and of all other customers: what they did in the 12 months before `$as_of`.
 grain: one row for members and one for the others
 rules:
-  - Members are who joined before `$as_of`. Of less than 5 of either there are no rows.
+  - Members are who joined before `$as_of`. Of less than 5 of either there are no rows, and of less than 5 active ones only how many
+    customers there are.
   - Who joins is a better customer to begin with, so the difference is not what the programme did.
 reference:
   - "catalogue: loyalty programme (忠诚度计划), members beside the others"
@@ -11,16 +12,16 @@ reference:
 columns:
   member: whether it is the row of the members
   customers: known ones, with an order or without
-  active: with a valid order in the 12 months
+  active: with a valid order in the 12 months; NULL of less than 5
   active_share: active ÷ customers
   active_low: lower bound of its 95 % Wilson interval
   active_high: upper bound of its 95 % Wilson interval
   repeat_share: of the active, those with two valid orders or more in the 12 months
-  net: as originated, in the 12 months
+  net: as originated, in the 12 months; NULL of less than 5 active
   net_per_active: net ÷ active
 key: [member]
 checks:
-  - expression: "active <= customers"
+  - expression: "active IS NULL OR active <= customers"
 */
 WITH spending AS (
     SELECT customer_key, sum(orders) AS orders, sum(net) AS net
@@ -40,7 +41,14 @@ groups AS (
     GROUP BY 1
 ),
 told AS (
-    SELECT *, min(customers) OVER () AS fewest, count(*) OVER () AS rows_there
+    SELECT
+        member,
+        customers,
+        CASE WHEN active >= 5 THEN active END AS active,
+        repeaters,
+        net,
+        min(customers) OVER () AS fewest,
+        count(*) OVER () AS rows_there
     FROM groups
 )
 SELECT
@@ -50,9 +58,9 @@ SELECT
     CAST(active AS DOUBLE) / customers AS active_share,
     wilson_low(active, customers) AS active_low,
     wilson_high(active, customers) AS active_high,
-    CASE WHEN active >= 5 THEN CAST(repeaters AS DOUBLE) / active END AS repeat_share,
-    CAST(net AS DECIMAL(18, 4)) AS net,
-    CASE WHEN active >= 5 THEN CAST(net AS DOUBLE) / active END AS net_per_active
+    CAST(repeaters AS DOUBLE) / active AS repeat_share,
+    CASE WHEN active IS NOT NULL THEN CAST(net AS DECIMAL(18, 4)) END AS net,
+    CAST(net AS DOUBLE) / active AS net_per_active
 FROM told
 WHERE fewest >= 5 AND rows_there = 2
 ORDER BY member DESC

@@ -7,18 +7,19 @@ rules:
   - Customers whom nobody looks after are `none`.
   - Owners of less than 5 customers are one, `few`, with the next smallest where they are still less than 5 together. No rows for less
     than 5 customers in all. Of less than 5 valuable ones, or at risk, the number is not told.
+  - Of less than 5 active ones neither their number nor what they brought is told, nor anybody's share where it would tell that.
   - Valuable is platinum or gold by `segment.tiers`; at risk is a state of `segment.lifecycle_states`, by orders.
 columns:
   owner: as the register has it, none or few
   customers: known ones, with an order or without
-  active: with a valid order in the 12 months
-  net: as originated, in the 12 months
+  active: with a valid order in the 12 months; NULL of less than 5
+  net: as originated, in the 12 months; NULL of less than 5 active
   net_share: of the net of all
   valuable: platinum or gold; NULL of less than 5
   valuable_at_risk: of these, at-risk; NULL of less than 5
 key: [owner]
 checks:
-  - expression: "active <= customers"
+  - expression: "active IS NULL OR active <= customers"
 */
 WITH known AS (
     SELECT
@@ -58,14 +59,21 @@ groups AS (
     FROM sizes
     GROUP BY 1
     HAVING sum(customers) >= 5
+),
+totals AS (
+    SELECT
+        *,
+        sum(net) OVER () AS total_net,
+        sum(CASE WHEN active < 5 THEN active ELSE 0 END) OVER () AS untold
+    FROM groups
 )
 SELECT
     owner,
     customers,
-    active,
-    CAST(net AS DECIMAL(18, 4)) AS net,
-    CAST(net AS DOUBLE) / CAST(nullif(sum(net) OVER (), 0) AS DOUBLE) AS net_share,
+    CASE WHEN active >= 5 THEN active END AS active,
+    CASE WHEN active >= 5 THEN CAST(net AS DECIMAL(18, 4)) END AS net,
+    CASE WHEN active >= 5 AND untold NOT BETWEEN 1 AND 4 THEN CAST(net AS DOUBLE) / CAST(nullif(total_net, 0) AS DOUBLE) END AS net_share,
     CASE WHEN valuable >= 5 THEN valuable END AS valuable,
     CASE WHEN valuable_at_risk >= 5 THEN valuable_at_risk END AS valuable_at_risk
-FROM groups
-ORDER BY net DESC, owner
+FROM totals
+ORDER BY customers DESC, owner

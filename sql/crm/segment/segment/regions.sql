@@ -6,13 +6,13 @@ rules:
   - Regions with less than 5 customers are put together as `few`, with the next smallest where they are still less than 5
     together, so that nobody can be singled out. No rows for less than 5 customers in all.
   - A customer whose region is not known is `unknown`.
+  - Of less than 5 active ones neither their number nor what they brought is told, nor anybody's share where it would tell that.
 columns:
   customers: known ones, with an order or without
-  active: with a valid order in the 12 months
-  net: as originated, in the 12 months
+  active: with a valid order in the 12 months; NULL of less than 5
+  net: as originated, in the 12 months; NULL of less than 5 active
   net_share: of all regions
 key: [region]
-closed: month
 */
 WITH spending AS (
     SELECT customer_key, net
@@ -41,13 +41,20 @@ groups AS (
         coalesce(sum(net), 0) AS net
     FROM sizes
     GROUP BY 1
+),
+totals AS (
+    SELECT
+        *,
+        sum(net) OVER () AS total_net,
+        sum(CASE WHEN active < 5 THEN active ELSE 0 END) OVER () AS untold
+    FROM groups
 )
 SELECT
     region,
     customers,
-    active,
-    CAST(net AS DECIMAL(18, 4)) AS net,
-    CAST(net AS DOUBLE) / CAST(nullif(sum(net) OVER (), 0) AS DOUBLE) AS net_share
-FROM groups
+    CASE WHEN active >= 5 THEN active END AS active,
+    CASE WHEN active >= 5 THEN CAST(net AS DECIMAL(18, 4)) END AS net,
+    CASE WHEN active >= 5 AND untold NOT BETWEEN 1 AND 4 THEN CAST(net AS DOUBLE) / CAST(nullif(total_net, 0) AS DOUBLE) END AS net_share
+FROM totals
 WHERE customers >= 5
 ORDER BY customers DESC, region

@@ -23,12 +23,14 @@ gaps AS (
     FROM core.purchase_days
     WHERE previous_day IS NOT NULL
 )
+-- Between whole days quantiles are tenths and quarters. The engine's lie up to a millionth of the gap below, and a day less would be lost
+-- where whole days are taken of them.
 SELECT
     t.as_of,
     count(g.days) AS gaps,
-    greatest(least(coalesce(percentile_cont(0.75) WITHIN GROUP (ORDER BY CAST(g.days AS DOUBLE)), 182.0), 365.0), 30.0)
+    greatest(least(coalesce(round(percentile_cont(0.75) WITHIN GROUP (ORDER BY CAST(g.days AS DOUBLE)), 3), 182.0), 365.0), 30.0)
         AS late_after,
-    greatest(least(coalesce(percentile_cont(0.9) WITHIN GROUP (ORDER BY CAST(g.days AS DOUBLE)), 365.0), 365.0), 30.0)
+    greatest(least(coalesce(round(percentile_cont(0.9) WITHIN GROUP (ORDER BY CAST(g.days AS DOUBLE)), 3), 365.0), 365.0), 30.0)
         AS lost_after
 FROM moments AS t
 LEFT JOIN gaps AS g ON g.bdate < t.as_of

@@ -10,6 +10,7 @@ rules:
   - High from the 0.8 quantile of the score on, low below its 0.4 quantile, middle between.
   - Customers without a valid order are not in the tree. An order that was refunded in full is no purchase, so nothing was bought again
     by it.
+  - As of the end of the last closed month, being the same all month. Who first bought since is not in it until the next is closed.
 columns:
   net: as originated, in the 12 months before `$as_of`
   tenure_months: since the first valid order, in months of 30.4375 days

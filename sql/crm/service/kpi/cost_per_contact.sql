@@ -4,10 +4,11 @@ formula: "costs of service ÷ contacts on resolved tickets"
 grain: one row per month
 rules:
   - Costs of the month, by the day they were spent on; a ticket's contacts, all of them, lie in the month it was resolved.
-  - NULL for a month in which a ticket was resolved whose contacts nobody counted, and for one without any.
+  - NULL for a month in which a ticket was resolved whose contacts nobody counted, for one without any, and for one without costs of
+    service, since they come later than its tickets and no service is for nothing.
 reference: "ISO 18295-1:2017, customer contact centres; HDI, on cost per contact"
 columns:
-  numerator: costs of service in the month
+  numerator: costs of service in the month; NULL while there are none
   denominator: contacts on the tickets resolved in it
   n: tickets resolved in the month
   low: NULL, since it is an amount
@@ -31,8 +32,8 @@ work AS (
 )
 SELECT
     m.month AS period,
-    CAST(coalesce(s.amount, 0) AS DOUBLE) / nullif(w.contacts, 0) AS value,
-    CAST(coalesce(s.amount, 0) AS DECIMAL(18, 4)) AS numerator,
+    CAST(s.amount AS DOUBLE) / nullif(w.contacts, 0) AS value,
+    CAST(s.amount AS DECIMAL(18, 4)) AS numerator,
     CASE WHEN w.tickets IS NULL THEN 0 ELSE w.contacts END AS denominator,
     coalesce(w.tickets, 0) AS n,
     CAST(NULL AS DOUBLE) AS low,

@@ -5,7 +5,7 @@ description: >
 formula: "tickets with a transfer ÷ tickets resolved"
 grain: one row per month
 rules:
-  - A ticket handed on twice counts once. A transfer after the ticket was resolved counts where it was opened again for it.
+  - A ticket handed on twice counts once. A transfer counts whenever it was before `$as_of`, also one after a resolution that did not last.
   - Tickets of which the log has no event at all are not counted, since nobody can say whether they were handed on.
 reference: "ISO 18295-1:2017, customer contact centres; HDI, on escalation"
 columns:

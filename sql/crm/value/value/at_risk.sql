@@ -4,7 +4,8 @@ description: >
   came back at least once and are probably lost. Each stands under a pseudonym, for a report is passed on: no name is in it.
 rules:
   - Probably lost is a probability of 0.5 or less of being still a customer, by MBG/NBD; at stake is net × (1 − alive).
-  - Where the model could not be fitted, or knows no loss, the segments Can't lose and At risk stand in, and at stake is net.
+  - Where the model could not be fitted, or knows no loss, those of the segments Can't lose and At risk stand in who have been silent for
+    more than 30 days, and at stake is net. The segments compare customers with each other, so a company of a week has some of each.
   - The pseudonym is keyed by the parameter `pseudonym_key`; whoever has it and may read the lake finds the customer by
     `pseudonym(customer_key, key)`.
   - A call is worth the time while the odds of a customer are better than one in ten; below that an offer is.
@@ -54,7 +55,8 @@ lapsing AS (
         END AS reason,
         CASE WHEN alive < 0.1 THEN 'offer' ELSE 'call' END AS action
     FROM candidates
-    WHERE (alive <= 0.5 AND m = 5 AND frequency >= 2) OR (alive IS NULL AND segment IN ('Can''t lose', 'At risk'))
+    WHERE (alive <= 0.5 AND m = 5 AND frequency >= 2)
+        OR (alive IS NULL AND segment IN ('Can''t lose', 'At risk') AND $as_of - last_order > 30)
 )
 SELECT
     pseudonym(customer_key, $pseudonym_key) AS customer,
