@@ -4,7 +4,7 @@ description: >
 grain: one row per month and channel
 rules:
   - Channels of less than 5 customers in the month are one, `few`, with the next smallest where they are still less than 5 together; a
-    customer of two such channels is counted once in each. A month of less than 5 has no rows.
+    customer of two such channels is one of them. Less than 5 customers have no row.
   - Contacts of nobody known are not counted. Who began it is told where the source says it of every contact of the row.
 reference: "catalogue: contact records (聯繫記錄) by channel; ISO 18295-1:2017 for inbound and outbound"
 columns:
@@ -48,24 +48,30 @@ sizes AS (
         GROUP BY month, channel
     ) AS channels
 ),
+-- A customer of two small channels is one of `few`, so these are counted again.
+few AS (
+    SELECT c.month, c.customer_key, sum(c.contacts) AS contacts, sum(c.told) AS told, sum(c.inbound) AS inbound
+    FROM sizes AS s
+    INNER JOIN contacts AS c ON c.month = s.month AND c.channel = s.channel
+    WHERE s.customers < 5 OR s.smaller BETWEEN 1 AND 4
+    GROUP BY c.month, c.customer_key
+),
 groups AS (
-    SELECT
-        month,
-        CASE WHEN customers < 5 OR smaller BETWEEN 1 AND 4 THEN 'few' ELSE channel END AS channel,
-        CAST(sum(contacts) AS BIGINT) AS contacts,
-        CAST(sum(customers) AS BIGINT) AS customers,
-        sum(told) AS told,
-        sum(inbound) AS inbound
+    SELECT month, channel, contacts, customers, told, inbound
     FROM sizes
-    GROUP BY 1, 2
-    HAVING sum(customers) >= 5
+    WHERE customers >= 5 AND smaller NOT BETWEEN 1 AND 4
+    UNION ALL
+    SELECT month, 'few' AS channel, sum(contacts) AS contacts, count(*) AS customers, sum(told) AS told, sum(inbound) AS inbound
+    FROM few
+    GROUP BY month
 )
 SELECT
     month,
     channel,
-    contacts,
+    CAST(contacts AS BIGINT) AS contacts,
     customers,
     CASE WHEN told = contacts THEN CAST(inbound AS DOUBLE) / contacts END AS inbound_share,
     month >= date_trunc('month', $as_of) AS provisional
 FROM groups
+WHERE customers >= 5
 ORDER BY month, channel

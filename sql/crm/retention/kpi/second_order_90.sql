@@ -16,15 +16,24 @@ closed: month
 checks:
   - expression: "value IS NULL OR (low <= value AND value <= high)"
 */
-WITH counts AS (
+-- `complete` of `retention.n_day` waits three days longer, for what is bought about the day. The first of a month comes before these are over,
+-- and every month would be told a month late.
+WITH cohorts AS (
+    SELECT month AS cohort, count(*) AS customers
+    FROM core.customer_months
+    WHERE month = first_month
+    GROUP BY month
+),
+counts AS (
     SELECT
         m.month,
-        coalesce(NOT d.complete, m.provisional) AS provisional,
+        coalesce(d.customers < c.customers, m.provisional) AS provisional,
         coalesce(d.within, 0) AS k,
         coalesce(d.customers, 0) AS n,
-        CASE WHEN d.complete THEN CAST(d.within AS DOUBLE) END AS hits,
-        CASE WHEN d.complete THEN CAST(d.customers AS DOUBLE) END AS trials
+        CASE WHEN d.customers = c.customers THEN CAST(d.within AS DOUBLE) END AS hits,
+        CASE WHEN d.customers = c.customers THEN CAST(d.customers AS DOUBLE) END AS trials
     FROM core.months AS m
+    LEFT JOIN cohorts AS c ON c.cohort = m.month
     LEFT JOIN retention.n_day AS d ON d.cohort = m.month AND d.day = 90
 )
 SELECT
