@@ -1,13 +1,13 @@
 //! What stages that see closed months only are made from: everything as of the end of the last closed month.
 //!
-//! No second mechanism: it is what a run for that instant would want, under the same fingerprints. So most of it is there from
-//! that night, a night within the month makes nothing of it again, and a first run on any day comes to the same tables.
+//! No second mechanism: it is what a run for that instant would want that has seen the exports which bring the month's last days. A
+//! night makes of it what is not there under its fingerprint, so once those have come nothing all month, and a first run on any day
+//! comes to the same tables.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use chrono::{DateTime, Days};
-use chrono_tz::Tz;
+use chrono::{Days, NaiveDate};
 
 use crate::base::{AsOf, Cadence, Fingerprint, Interval, SourceName, TableName, start_of_day};
 use crate::config::{Mode, Pipeline, Source};
@@ -31,7 +31,7 @@ pub(super) fn closed(
     if nodes.is_empty() {
         return None;
     }
-    let (month, seen_until) = last_closed(interval, pipeline.close_after_days);
+    let close = Close::last(interval, pipeline.close_after_days);
     let mut sources = BTreeMap::new();
     for (name, seen) in now {
         let (Some(source), true) =
@@ -39,8 +39,9 @@ pub(super) fn closed(
         else {
             continue;
         };
-        sources.insert(name.clone(), see(source, seen, seen_until, inventories.get(name), memories.get(name)));
+        sources.insert(name.clone(), see(source, seen, &close, inventories.get(name), memories.get(name)));
     }
+    let month = close.month;
     let bindings = Arc::new(Bindings::of_month(&pipeline.params, &month, interval));
     let at = Instant { pipeline, bindings: &bindings, as_of: &AsOf(month.end).to_string(), sources: &sources };
     let mut tables: Vec<WantedTable> = Vec::with_capacity(nodes.len());
@@ -51,11 +52,28 @@ pub(super) fn closed(
     Some(Wanted { interval: month, bindings, sources, tables, warnings: vec![], closed: None })
 }
 
-/// The last month that ended so many days ago, and the instant up to which exports of it were waited for.
-fn last_closed(interval: &Interval, after_days: u32) -> (Interval, DateTime<Tz>) {
-    let (zone, after) = (interval.end.timezone(), Days::new(after_days.into()));
-    let month = Cadence::Month.last_closed(start_of_day(interval.as_of().date() - after, zone));
-    (month, start_of_day(AsOf(month.end).date() + after, zone))
+/// The last month that ended so many days ago.
+struct Close {
+    month: Interval,
+    /// The first day after it.
+    end: NaiveDate,
+    /// The last date whose exports are waited for.
+    waits_for: NaiveDate,
+}
+
+impl Close {
+    fn last(interval: &Interval, after_days: u32) -> Self {
+        let after = Days::new(after_days.into());
+        let month = Cadence::Month.last_closed(start_of_day(interval.as_of().date() - after, interval.end.timezone()));
+        let end = AsOf(month.end).date();
+        Self { month, end, waits_for: end + after - Days::new(1) }
+    }
+
+    /// The last of these dates whose exports are seen: those that are waited for, and in any case the first after the month, since
+    /// it may bring its last days. So months that end between two exports are whole as soon as the second has come.
+    fn through(&self, dates: impl Iterator<Item = NaiveDate>) -> NaiveDate {
+        dates.filter(|date| *date >= self.end).min().map_or(self.waits_for, |next| next.max(self.waits_for))
+    }
 }
 
 /// Stages that see closed months only, and all that they are made from and checked against.
@@ -72,27 +90,27 @@ fn standing(graph: &Graph) -> Vec<&Node> {
     nodes
 }
 
-/// Of dated exports those dated before; of dumps that each hold all rows the last of them, or the first that is left where older
-/// ones are gone. What has no date is what it is.
+/// Of dated exports those up to the first after the month; of dumps that each hold all rows the last of them. What has no date is
+/// what it is.
 fn see(
     source: &Source,
     now: &WantedSource,
-    until: DateTime<Tz>,
+    close: &Close,
     inventory: Option<&Inventory>,
     memory: Option<&Memory>,
 ) -> WantedSource {
     if source.pattern.date_format.is_none() {
         return now.clone();
     }
-    let is_before = |e: &WantedExport| e.date.is_some_and(|d| start_of_day(d, until.timezone()) < until);
-    let exports: Vec<WantedExport> = match source.mode {
-        Mode::Append => now.exports.iter().filter(|e| is_before(e)).cloned().collect(),
-        Mode::Full => {
-            let dumps = dumps(source, now, inventory, memory);
-            let last = dumps.iter().rfind(|e| is_before(e)).or(dumps.first());
-            last.cloned().into_iter().collect()
-        }
+    let all = match source.mode {
+        Mode::Append => now.exports.clone(),
+        Mode::Full => dumps(source, now, inventory, memory),
     };
+    let through = close.through(all.iter().filter_map(|e| e.date));
+    let mut exports: Vec<WantedExport> = all.into_iter().filter(|e| e.date.is_some_and(|d| d <= through)).collect();
+    if source.mode == Mode::Full {
+        exports.drain(..exports.len().saturating_sub(1));
+    }
     let landed: Vec<Fingerprint> = exports.iter().map(|e| e.landed).collect();
     WantedSource { raw: raw_fingerprint(source, &landed), exports, ..now.clone() }
 }

@@ -119,25 +119,29 @@ fn of_closed_months() -> Project {
 }
 
 #[test]
-fn a_stage_of_closed_months_is_what_a_run_at_the_end_of_the_month_made() {
+fn a_stage_of_closed_months_is_one_table_from_when_the_month_is_whole() {
     let project = of_closed_months();
     let dates = ["2011-01-05", "2011-01-31", "2011-02-01", "2011-02-03"];
-    let [first, later, next] =
-        ["2011-02-01", "2011-02-17", "2011-03-01"].map(|as_of| wanted_at(&project, &dates, as_of));
+    let [night, first, later, next] =
+        ["2011-02-01", "2011-02-02", "2011-02-17", "2011-03-01"].map(|as_of| wanted_at(&project, &dates, as_of));
     let of = |wanted: &Wanted, table: &str| wanted.table(&table.parse().expect("a name")).expect("a table").fingerprint;
+    // The first export after the month may bring its last days.
+    assert_ne!(of(&night, "core.closed"), of(&first, "core.closed"));
     assert_eq!(of(&first, "core.closed"), of(&later, "core.closed"));
     assert_ne!(of(&first, "core.counted"), of(&later, "core.counted"));
     assert_ne!(of(&later, "core.closed"), of(&next, "core.closed"));
-    // What it is made from is named as it was that night.
     let closed = later.closed.as_deref().expect("stages of closed months");
-    assert_eq!(of(closed, "core.counted"), of(&first, "core.counted"));
     assert_eq!(closed.interval.as_of().to_string(), "2011-02-01");
+    // Of a company that was silent since, what it is made from is named as it was that night.
+    let silent = ["2011-02-01", "2011-02-17"].map(|as_of| wanted_at(&project, &dates[..2], as_of));
+    let closed = silent[1].closed.as_deref().expect("stages of closed months");
+    assert_eq!(of(closed, "core.counted"), of(&silent[0], "core.counted"));
 }
 
 #[test]
 fn what_a_stage_of_closed_months_stands_on_is_made_only_where_it_is_missing() {
     let project = of_closed_months();
-    let dates = ["2011-01-05", "2011-02-03"];
+    let dates = ["2011-01-05", "2011-02-03", "2011-02-05"];
     let steps = |wanted: &Wanted, existing: &Existing| {
         let plan = plan(wanted.clone(), existing, None, true);
         for (at, step) in plan.steps.iter().enumerate() {
@@ -149,6 +153,7 @@ fn what_a_stage_of_closed_months_stands_on_is_made_only_where_it_is_missing() {
     let cold = [
         "land lines 2011-01-05.csv",
         "land lines 2011-02-03.csv",
+        "land lines 2011-02-05.csv",
         "assemble raw.lines",
         "make core.counted",
         "assemble raw.lines as of 2011-02-01",
@@ -156,10 +161,10 @@ fn what_a_stage_of_closed_months_stands_on_is_made_only_where_it_is_missing() {
         "make core.closed",
     ];
     assert_eq!(steps(&later, &Existing::default()), cold);
-    // After the night of the first, nothing of it again.
-    let first = wanted_at(&project, &dates, "2011-02-01");
+    // After the night that the month was whole, nothing of it again.
+    let first = wanted_at(&project, &dates, "2011-02-04");
     let mut existing = Existing { made: first.outputs().collect(), ..Existing::default() };
-    let night = ["land lines 2011-02-03.csv", "assemble raw.lines", "make core.counted"];
+    let night = ["land lines 2011-02-05.csv", "assemble raw.lines", "make core.counted"];
     assert_eq!(steps(&later, &existing), night);
     // What is there needs nothing that is gone.
     let closed = later.closed.as_deref().expect("stages of closed months");
@@ -181,7 +186,7 @@ fn a_month_is_closed_when_its_last_exports_have_come() {
             closed.sources.values().flat_map(|s| s.exports.iter().map(|e| e.path.clone())).collect();
         (closed.interval.as_of().to_string(), paths.join(" "))
     };
-    assert_eq!(seen("2011-02-02"), ("2011-01-01".to_owned(), String::new()));
+    assert_eq!(seen("2011-02-02"), ("2011-01-01".to_owned(), "2011-01-31.csv".to_owned()));
     let all = "2011-01-31.csv 2011-02-01.csv 2011-02-02.csv".to_owned();
     assert_eq!(seen("2011-02-03"), ("2011-02-01".to_owned(), all));
 }
@@ -196,10 +201,10 @@ fn the_dump_a_month_was_closed_with_is_remembered_when_its_store_has_dropped_it(
     let path = |wanted: &Wanted| {
         wanted.closed.as_ref().map(|c| c.sources.values().next().expect("one").exports[0].path.clone())
     };
-    assert_eq!(path(&all).as_deref(), Some("2011-01-31.csv"));
+    assert_eq!(path(&all).as_deref(), Some("2011-02-01.csv"));
     // Never seen before: the first that is left is nearest to the end of the month.
-    let left = ["2011-02-01", "2011-02-02"];
-    assert_eq!(path(&wanted_at(&dumps, &left, "2011-02-17")).as_deref(), Some("2011-02-01.csv"));
+    let left = ["2011-02-02", "2011-02-03"];
+    assert_eq!(path(&wanted_at(&dumps, &left, "2011-02-17")).as_deref(), Some("2011-02-02.csv"));
     // Seen before, and its rows are there.
     let closed = all.closed.as_deref().expect("stages of closed months");
     let (name, source) = closed.sources.first_key_value().expect("one source");

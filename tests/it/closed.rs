@@ -74,18 +74,18 @@ fn a_month_that_is_closed_is_one_table_all_month_whichever_way_it_was_made() {
     let nights = project.matins(&["backfill", "--from", &date(30), "--to", &date(35), "--json"]).ok().json();
     let nights = nights.as_array().expect("nights").clone();
     assert_eq!(nights.len(), 6);
-    // 29, 30 and 31 January; the dump of the 31st.
-    assert_eq!(rates(&project), "3 31 2024-02-01 2024-01-01");
+    // 29, 30 and 31 January; the dump after them, as the first export after the month may bring its last days.
+    assert_eq!(rates(&project), "3 32 2024-02-01 2024-01-01");
     let night = project.night(&date(37));
     assert!(!made(&night).iter().any(|step| step.contains("mart.rates") || step.contains("as of")), "{night}");
     assert_eq!(project.value("SELECT orders FROM core.known"), "8");
-    assert_eq!(rates(&project), "3 31 2024-02-01 2024-01-01");
+    assert_eq!(rates(&project), "3 32 2024-02-01 2024-01-01");
 
     // One run of that day, in an empty lake, must make what it stands on.
     std::fs::remove_dir_all(project.path("lake")).expect("anew");
     let planned = project.matins(&["plan", "--as-of", &date(37)]).ok();
-    let planned = planned.says("make core.known as of 2024-02-01").says("a stage of closed months is made from it");
-    planned.says("assemble raw.orders as of 2024-02-01").says_not("make core.orders as of");
+    let planned = planned.says("core.known as of 2024-02-01").says("a stage of closed months is made from it");
+    planned.says("raw.orders as of 2024-02-01").says_not("core.orders as of");
     let whole = project.night(&date(37));
     assert_eq!(whole["content"], night["content"]);
     // It is not published.
@@ -96,7 +96,7 @@ fn a_month_that_is_closed_is_one_table_all_month_whichever_way_it_was_made() {
 fn a_closed_month_is_made_again_when_its_sql_or_an_export_of_it_changes() {
     let project = project();
     project.night(&date(34));
-    project.matins(&["plan", "--as-of", &date(34)]).ok().says_not("make ");
+    project.matins(&["plan", "--as-of", &date(34)]).ok().says_not("core.known");
     project.edit("sql/shop/mart/rates.sql", "SELECT orders,", "SELECT orders, 1 AS one,");
     assert_eq!(made(&project.night(&date(34))), ["make mart.rates"], "what it stands on is there");
     // An order of January that comes in February is of the next month's close; one that is sent again with its export is of this.
@@ -114,7 +114,7 @@ fn a_closed_month_is_made_again_when_its_sql_or_an_export_of_it_changes() {
         made(&again).contains(&"make core.known as of 2024-02-01") && made(&again).contains(&"make mart.rates"),
         "{again}"
     );
-    assert_eq!(rates(&project), "4 31 2024-02-01 2024-01-01");
+    assert_eq!(rates(&project), "4 32 2024-02-01 2024-01-01");
 }
 
 #[test]
@@ -130,10 +130,10 @@ fn the_last_dump_of_a_month_stays_though_its_store_drops_old_ones_and_gc_has_run
     for _ in 0..2 {
         project.matins(&["gc", "--keep", "1", "--wait-hours", "0"]).ok();
     }
-    assert_eq!(rates(&project), "3 31 2024-02-01 2024-01-01");
+    assert_eq!(rates(&project), "3 32 2024-02-01 2024-01-01");
     project.edit("sql/shop/mart/rates.sql", "SELECT orders,", "SELECT orders, 1 AS one,");
     project.night(&date(36));
-    assert_eq!(rates(&project), "3 31 2024-02-01 2024-01-01");
+    assert_eq!(rates(&project), "3 32 2024-02-01 2024-01-01");
     // A lake that never saw it takes the first that is left.
     std::fs::remove_dir_all(project.path("lake")).expect("anew");
     project.night(&date(37));
@@ -153,7 +153,7 @@ fn what_has_vanished_is_known_from_the_newest_snapshot_though_readers_are_held_a
     }
     project.night(&date(37));
     project.matins(&["rollback", "--release"]).ok();
-    assert_eq!(rates(&project), "3 31 2024-02-01 2024-01-01");
+    assert_eq!(rates(&project), "3 32 2024-02-01 2024-01-01");
     assert_eq!(project.value("SELECT orders FROM core.known"), "8");
 }
 
@@ -195,7 +195,7 @@ fn what_a_closed_month_stood_on_is_collected_and_keeps_no_gc_from_its_work() {
     let night = project.night(&date(36));
     assert!(!made(&night).iter().any(|step| step.contains("as of")), "{night}");
     gc().says_not("deleted");
-    assert_eq!(rates(&project), "3 31 2024-02-01 2024-01-01");
+    assert_eq!(rates(&project), "3 32 2024-02-01 2024-01-01");
 }
 
 #[test]

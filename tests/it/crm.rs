@@ -84,7 +84,21 @@ pub fn company(pipeline: &str, packs: &[&str]) -> Project {
     for pack in packs {
         copy_folder(&crm.join(pack), &project.path(&format!("sql/crm/{pack}")));
     }
+    as_of_any_day(&project.path("sql"));
     project
+}
+
+/// Stages of closed months are made as of the run, so that figures can be told on any day: when a month is closed is another matter.
+fn as_of_any_day(folder: &Path) {
+    let Ok(entries) = folder.read_dir() else { return };
+    for path in entries.map(|entry| entry.expect("an entry").path()) {
+        if path.is_dir() {
+            as_of_any_day(&path);
+        } else {
+            let text = std::fs::read_to_string(&path).expect("a text");
+            std::fs::write(&path, text.replace("\nclosed: month\n", "\n")).expect("written");
+        }
+    }
 }
 
 /// These columns of every row as one text.

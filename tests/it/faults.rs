@@ -354,7 +354,7 @@ fn a_step_that_fails_publishes_nothing_and_its_neighbours_keep_their_work() {
     assert_eq!(count(&project), "6");
 
     project.edit("sql/shop/mart/ratio.sql", "length(note)", "1 / (length(note) - 4)");
-    project.matins(&["run", "--as-of", "2024-01-03"]).code(2).says("ivide by zero");
+    project.matins(&["run", "--as-of", "2024-01-03"]).code(2).says("division by zero");
     assert_eq!(count(&project), "6");
 }
 

@@ -24,7 +24,7 @@ fn people_behind_the_ids_of_orders() {
     std::fs::copy(root.join("matins.yaml"), project.path("matins.yaml")).expect("copied");
     // What the marketplace has no data for costs its KPIs by name, and nothing else.
     project
-        .matins(&["check", "olist"])
+        .matins(&["check", "-v", "olist"])
         .ok()
         .says("`kpi.nps` of pack `crm/satisfaction` is left out for want of `core.survey_responses.nps`; it costs the KPI nps")
         .says("for want of `core.tickets`");
