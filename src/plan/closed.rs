@@ -52,7 +52,7 @@ pub(super) fn closed(
 }
 
 /// The last month that ended so many days ago, and the instant up to which exports of it were waited for.
-fn last_closed(interval: &Interval, after_days: u32) -> (Interval, DateTime<Tz>) {
+pub(super) fn last_closed(interval: &Interval, after_days: u32) -> (Interval, DateTime<Tz>) {
     let (zone, after) = (interval.end.timezone(), Days::new(after_days.into()));
     let month = Cadence::Month.last_closed(start_of_day(interval.as_of().date() - after, zone));
     (month, start_of_day(AsOf(month.end).date() + after, zone))
