@@ -700,7 +700,11 @@ pub(super) static INCREMENTAL: Object = object(
 
 pub(super) static TEST_FILE: Object = object(
     "a stage's tests",
-    &[must("tests", Shape::List(&Shape::Object(&TEST)), "rows the stage beside this file is given, and what it must make of them")],
+    &[must(
+        "tests",
+        Shape::List(&Shape::Object(&TEST)),
+        "rows the stage beside this file is given, and what it must make of them",
+    )],
 );
 
 /// A row a mapping, `column: value`.
@@ -743,7 +747,11 @@ pub(super) static GIVEN: Object = one_of(
     &["csv", "sql"],
     &[
         may("csv", Shape::Text, "a header and a row a line; an empty field is NULL, `\"\"` an empty text"),
-        may("sql", Shape::Text, "a SELECT that makes its rows, where they are many; it may read other tables of the test"),
+        may(
+            "sql",
+            Shape::Text,
+            "a SELECT that makes its rows, where they are many; it may read other tables of the test",
+        ),
     ],
 );
 

@@ -9,8 +9,8 @@ use chrono::{Datelike, NaiveDate, NaiveTime, Weekday};
 use chrono_tz::Tz;
 
 use crate::base::{
-    ByteSize, Cadence, CalendarName, ChannelName, Interval, KpiName, PackName, ParamName, PipelineName, Place, ReportName,
-    SourceName, SourceText, StoreName, TableName,
+    ByteSize, Cadence, CalendarName, ChannelName, Interval, KpiName, PackName, ParamName, PipelineName, Place,
+    ReportName, SourceName, SourceText, StoreName, TableName,
 };
 
 /// A folder with `matins.yaml` in it.

@@ -206,7 +206,8 @@ fn csv(reading: &mut Reading<'_>, node: &Node) -> Option<WrittenRows> {
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
         let span = line_of(reading, node, &mut from, line);
         let Some(fields) = fields_of(line) else {
-            let help = "quotes are closed in the line they open in, and stand around a whole field; inside they are doubled";
+            let help =
+                "quotes are closed in the line they open in, and stand around a whole field; inside they are doubled";
             reading.error("bad-csv", &span, "a quote of this line is not closed, or stands within a field", help);
             return None;
         };
@@ -225,7 +226,12 @@ fn csv(reading: &mut Reading<'_>, node: &Node) -> Option<WrittenRows> {
         };
         if fields.len() != columns.len() {
             let message = format!("the header has {} columns, this row {}", columns.len(), fields.len());
-            reading.error("bad-csv", &span, message, "an empty field is NULL: write its comma; put quotes around a text with a comma");
+            reading.error(
+                "bad-csv",
+                &span,
+                message,
+                "an empty field is NULL: write its comma; put quotes around a text with a comma",
+            );
             continue;
         }
         let cell = |(text, quoted): (String, bool)| WrittenCell {

@@ -150,12 +150,7 @@ impl<'a> Walk<'a> {
     }
 
     /// A given statement; what is wrong in it is told where it stands.
-    fn statement(
-        &mut self,
-        table: &TableName,
-        file: &Arc<SourceText>,
-        place: &Place,
-    ) -> Option<Arc<Query>> {
+    fn statement(&mut self, table: &TableName, file: &Arc<SourceText>, place: &Place) -> Option<Arc<Query>> {
         if let Some(known) = self.given.get(table) {
             return known.clone();
         }

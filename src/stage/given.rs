@@ -31,7 +31,8 @@ pub fn given_rows(
         let help = "no stage makes it and no contract has it: give a row, or `csv` with a header";
         return Err(Diagnostic::error("no-columns", message).at(place.clone()).help(help).into());
     }
-    let guessed = || Schema::new(rows.columns.iter().map(|(c, _)| Field::new(c, guess(rows, c), true)).collect::<Vec<_>>());
+    let guessed =
+        || Schema::new(rows.columns.iter().map(|(c, _)| Field::new(c, guess(rows, c), true)).collect::<Vec<_>>());
     let schema = known.map_or_else(|| Arc::new(guessed()), Arc::clone);
     let fields: Vec<Field> = schema.fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect();
     let mut columns: Vec<ArrayRef> = Vec::with_capacity(fields.len());
@@ -46,8 +47,7 @@ pub fn given_rows(
         return Err(wrong);
     }
     let made = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns);
-    made.map(Held::of)
-        .map_err(|e| Diagnostic::error("given-value", format!("`{table}`: {e}")).at(place.clone()).into())
+    made.map(Held::of).map_err(|e| Diagnostic::error("given-value", format!("`{table}`: {e}")).at(place.clone()).into())
 }
 
 /// The rows of a given statement as a table of these columns: cast where they are of another type, NULL where they are missing.
@@ -155,7 +155,9 @@ fn guess(rows: &WrittenRows, column: &str) -> DataType {
     let kinds: [(DataType, fn(&str) -> bool); 5] = [
         (DataType::Boolean, |text| matches!(text, "true" | "false")),
         (DataType::Int64, |text| text.parse::<i64>().is_ok()),
-        (DataType::Float64, |text| text.starts_with(|c: char| c.is_ascii_digit() || c == '-') && text.parse::<f64>().is_ok()),
+        (DataType::Float64, |text| {
+            text.starts_with(|c: char| c.is_ascii_digit() || c == '-') && text.parse::<f64>().is_ok()
+        }),
         (DataType::Date32, |text| text.parse::<NaiveDate>().is_ok()),
         (moment, |text| text.parse::<NaiveDateTime>().is_ok()),
     ];

@@ -11,8 +11,8 @@ mod mistake;
 mod offline;
 mod trial;
 
-pub use contract::core_schema;
 pub use check::{check, judge, quarantine_outcome, row_change};
+pub use contract::core_schema;
 pub use error::StageError;
 pub use expect::{Difference, Unlike, differences};
 pub use given::{conform, given_rows};
