@@ -317,7 +317,7 @@ fn fails(reading: &mut Reading<'_>, fields: Fields<'_>, stage: &Stage) -> Vec<St
         let Some(text) = node.text() else { continue };
         if !known.contains(&text) {
             let message = format!("`{}` has no check `{}`", stage.table, reading.shown(node));
-            reading.unknown("unknown-check", &node.span, message, text, "its checks", known.iter().copied());
+            reading.unknown("unknown-check", &node.span, message, text, "checks", known.iter().copied());
         }
         all.push(text.to_owned());
     }

@@ -149,7 +149,9 @@ pub(super) async fn prepare(
             }
         }
         let (mut given, mut types) = (BTreeMap::new(), BTreeMap::new());
-        for (table, one) in &test.given {
+        // What nothing reads has been told of, and its name is most likely not its own.
+        let read = |table: &TableName| trial.made.iter().any(|made| made.table == *table);
+        for (table, one) in test.given.iter().filter(|(table, _)| read(table)) {
             let schema = columns_of(project, &test, &trial.models, &planned, table);
             match &one.from {
                 GivenFrom::Rows(rows) => match given_rows(table, &one.place, rows, schema.as_ref()) {
