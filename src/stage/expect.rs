@@ -218,7 +218,7 @@ fn digits(text: &str) -> Option<(bool, &str, &str)> {
 /// fewer is exact, but for what floats cannot hold.
 fn near(got: f64, wanted: &str, tolerance: Option<f64>) -> bool {
     let Ok(number) = wanted.parse::<f64>() else { return false };
-    if got == number || (got.is_nan() && number.is_nan()) {
+    if got.total_cmp(&number).is_eq() || (got.is_nan() && number.is_nan()) {
         return true;
     }
     let decimals = wanted.split_once('.').map_or(0, |(_, decimals)| decimals.len());
@@ -299,7 +299,8 @@ mod tests {
         );
         assert!(is(Cell::Integer(-3), DataType::Int64, "-3.0") && !is(Cell::Integer(3), DataType::Int64, "-3"));
         assert!(
-            is(Cell::Float(0.3333333), DataType::Float64, "0.33") && !is(Cell::Float(0.34), DataType::Float64, "0.33")
+            is(Cell::Float(0.333_333_3), DataType::Float64, "0.33")
+                && !is(Cell::Float(0.34), DataType::Float64, "0.33")
         );
         assert!(
             is(Cell::Float(0.1 + 0.2), DataType::Float64, "0.3") && !is(Cell::Float(0.301), DataType::Float64, "0.3")

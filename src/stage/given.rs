@@ -143,6 +143,9 @@ fn words(of: &DataType) -> String {
     }
 }
 
+/// Whether a text is a value of some type.
+type Fits = fn(&str) -> bool;
+
 /// A type that all values of a column fit.
 fn guess(rows: &WrittenRows, column: &str) -> DataType {
     let cells = rows.rows.iter().filter_map(|row: &WrittenRow| row.cell(column)).filter(|cell| cell.text.is_some());
@@ -150,9 +153,9 @@ fn guess(rows: &WrittenRows, column: &str) -> DataType {
     if cells.is_empty() || cells.iter().any(|cell| cell.quoted) {
         return DataType::Utf8;
     }
-    let all = |fits: fn(&str) -> bool| cells.iter().all(|cell| cell.text.as_deref().is_some_and(fits));
+    let all = |fits: Fits| cells.iter().all(|cell| cell.text.as_deref().is_some_and(fits));
     let moment = DataType::Timestamp(arrow::datatypes::TimeUnit::Nanosecond, None);
-    let kinds: [(DataType, fn(&str) -> bool); 5] = [
+    let kinds: [(DataType, Fits); 5] = [
         (DataType::Boolean, |text| matches!(text, "true" | "false")),
         (DataType::Int64, |text| text.parse::<i64>().is_ok()),
         (DataType::Float64, |text| {
