@@ -69,7 +69,7 @@ pub fn trial(project: &Project, test: &StageTest, statements: &mut Statements) -
     let Some(tested) = walk.tested() else { return (None, walk.out) };
     walk.unread();
     walk.columns(&tested);
-    let params = walk.params();
+    let params = walk.params(&models);
     let interval = &test.interval;
     let trial = Trial {
         models,
@@ -237,8 +237,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The test's own parameters, and those of the packs whose stages are made, its own pack first.
-    fn params(&mut self) -> BTreeMap<ParamName, ParamValue> {
+    /// The test's own parameters, and those of the packs whose stages are made or looked at, its own pack first.
+    fn params(&mut self, models: &[Node]) -> BTreeMap<ParamName, ParamValue> {
         let test = self.test;
         let mut packs: Vec<&PackName> = vec![&test.pack];
         let mut used: BTreeMap<ParamName, TableName> = BTreeMap::new();
@@ -255,6 +255,7 @@ impl<'a> Walk<'a> {
                 used.entry(name.clone()).or_insert_with(|| made.table.clone());
             }
         }
+        packs.extend(models.iter().map(|node| &node.stage.pack));
         let mut params: BTreeMap<_, _> =
             test.params.iter().map(|(name, (value, _))| (name.clone(), value.clone())).collect();
         for (name, (value, _)) in packs.iter().filter_map(|pack| self.project.packs.get(*pack)).flat_map(of_pack) {
