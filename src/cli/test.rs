@@ -140,7 +140,7 @@ fn as_json(tested: &Tested, failed: usize) -> Value {
         "passed": tested.outcomes.len() - failed,
         "failed": failed,
         "tests": tests,
-        "untested": tested.untested.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "untested": tested.untested.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
         "took_ms": millis(tested.took),
     })
 }

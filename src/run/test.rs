@@ -29,8 +29,8 @@ use crate::system::{ProjectFiles, System};
 pub struct Tested {
     /// In the order of their files.
     pub outcomes: Vec<Outcome>,
-    /// Tables whose stage has no test, whatever was asked for.
-    pub untested: Vec<TableName>,
+    /// The files of stages that have no test, whatever was asked for.
+    pub untested: Vec<PathBuf>,
     pub took: Duration,
 }
 
@@ -63,9 +63,10 @@ pub async fn test_stages(
 ) -> Result<Tested, RunError> {
     let started = Instant::now();
     let (tests, mut found) = stage_tests(files, project);
-    let tested: BTreeSet<&TableName> = tests.iter().map(|test| &test.table).collect();
+    let tested: BTreeSet<_> = tests.iter().map(|test| (&test.pack, &test.table)).collect();
     let stages = project.packs.values().flat_map(|pack| &pack.stages);
-    let untested: Vec<TableName> = stages.map(|s| s.table.clone()).filter(|table| !tested.contains(table)).collect();
+    let bare = stages.filter(|stage| !tested.contains(&(&stage.pack, &stage.table)));
+    let untested: Vec<PathBuf> = bare.map(|stage| stage.file.path.clone()).collect();
     let chosen: Vec<StageTest> = tests.iter().filter(|t| pattern.is_none_or(|p| matches(t, p))).cloned().collect();
     if let Some(pattern) = pattern
         && chosen.is_empty()

@@ -72,7 +72,7 @@ fn a_test_that_fails_shows_the_rows_and_values_that_differ() {
 
     let found = project.matins(&["test", "--json"]).code(3).json();
     assert_eq!((&found["files"], &found["passed"], &found["failed"]), (&1.into(), &1.into(), &1.into()));
-    assert_eq!(found["untested"], json!(["core.orders"]));
+    assert_eq!(found["untested"], json!(["sql/shop/core/orders.sql"]));
     let test = &found["tests"][0];
     assert_eq!((&test["file"], &test["line"], &test["status"]), (&FILE.into(), &2.into(), &"failed".into()));
     let kinds: Vec<&Value> = test["findings"].as_array().expect("findings").iter().map(|f| &f["kind"]).collect();
