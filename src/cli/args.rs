@@ -37,6 +37,8 @@ pub enum Verb {
     Init(InitArgs),
     /// Find every mistake of the project, without reading any data.
     Check(CheckArgs),
+    /// Run the tests beside the stages: rows they are given, and the rows they must make of them.
+    Test(TestArgs),
     /// Say what a run would do, and why.
     Plan(RunArgs),
     /// Run one interval: land, make, check, publish, report.
@@ -82,6 +84,15 @@ pub struct CheckArgs {
     /// Only this pipeline.
     pub pipeline: Option<String>,
     /// Show every table that is left out for want of data, with its place, and not a line a pack.
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct TestArgs {
+    /// Only tests whose table, file or name holds this.
+    pub pattern: Option<String>,
+    /// Show the tests that pass too, each with its time, and how many stages have none.
     #[arg(short, long)]
     pub verbose: bool,
 }
@@ -371,6 +382,8 @@ pub enum SchemaOf {
     Stage,
     /// `sql/<pack>/pack.yaml`
     Pack,
+    /// `sql/<pack>/<schema>/<table>.test.yaml`
+    Test,
 }
 
 /// A list of nothing would say that there is nothing.

@@ -41,7 +41,7 @@ pub async fn check(cli: &Cli, screen: &Screen, system: &System, args: &CheckArgs
                 })
             })
             .collect();
-        screen.print_json(&json!({ "diagnostics": all, "pipelines": checked.pipelines, "stages": checked.stages, "reports": checked.reports }));
+        screen.print_json(&json!({ "diagnostics": all, "pipelines": checked.pipelines, "stages": checked.stages, "reports": checked.reports, "tests": checked.tests }));
         return if checked.diagnostics.has_errors() { Err(RunError::Project(Diagnostics::default())) } else { Ok(()) };
     }
     if !args.verbose {

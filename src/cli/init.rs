@@ -12,6 +12,7 @@ const FILES: &[(&str, &str)] = &[
     ("pipelines/shop.yaml", include_str!("starter/shop.yaml")),
     ("sql/shop/core/orders.sql", include_str!("starter/orders.sql")),
     ("sql/shop/kpi/net_revenue.sql", include_str!("starter/net_revenue.sql")),
+    ("sql/shop/kpi/net_revenue.test.yaml", include_str!("starter/net_revenue.test.yaml")),
     (
         "exports/orders/2024-01-31.csv",
         "order_id,customer,ordered_on,net\n1,ada,2024-01-03,12.50\n2,bo,2024-01-20,7.25\n",
@@ -51,6 +52,7 @@ pub fn init(screen: &Screen, args: &InitArgs) -> Result<(), RunError> {
         ("pipeline", SchemaKind::Pipeline),
         ("stage", SchemaKind::Stage),
         ("pack", SchemaKind::Pack),
+        ("test", SchemaKind::Test),
     ] {
         let text = serde_json::to_string_pretty(&schema(kind)).unwrap_or_default();
         write(&folder.join(format!(".matins/{name}.schema.json")), &text)?;

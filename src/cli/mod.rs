@@ -23,6 +23,7 @@ mod schedule;
 mod schema;
 mod screen;
 mod serve;
+mod test;
 
 use std::process::ExitCode;
 
@@ -73,6 +74,7 @@ async fn dispatch(cli: &Cli, screen: &Screen) -> u8 {
     let done = match &cli.verb {
         Verb::Init(args) => init::init(screen, args),
         Verb::Check(args) => check::check(cli, screen, &system, args).await,
+        Verb::Test(args) => test::test(cli, screen, &system, args).await,
         Verb::Plan(args) => plan::plan(cli, screen, &system, args).await,
         Verb::Run(args) => night::run(cli, screen, &system, args).await,
         Verb::Backfill(args) => backfill::backfill(cli, screen, &system, args).await,

@@ -10,6 +10,7 @@ pub fn schema(screen: &Screen, args: &SchemaArgs) {
         SchemaOf::Pipeline => SchemaKind::Pipeline,
         SchemaOf::Stage => SchemaKind::Stage,
         SchemaOf::Pack => SchemaKind::Pack,
+        SchemaOf::Test => SchemaKind::Test,
     };
     screen.print_json(&of(kind));
 }

@@ -23,9 +23,10 @@ pub struct Screen {
 }
 
 const BOLD: Style = Style::new().bold();
-const RED: Style = AnsiColor::Red.on_default().bold();
+pub const GREEN: Style = AnsiColor::Green.on_default();
+pub const RED: Style = AnsiColor::Red.on_default().bold();
 const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
-const DIM: Style = Style::new().dimmed();
+pub const DIM: Style = Style::new().dimmed();
 
 impl Screen {
     pub fn new(cli: &Cli) -> Self {
@@ -110,6 +111,11 @@ impl Screen {
             return;
         }
         let _ = writeln!(anstream::stderr(), "{}\n", render(&Renderer::styled(), one));
+    }
+
+    /// A mistake with its lines, as part of a result.
+    pub fn shown(&self, one: &Diagnostic) -> String {
+        render(&Renderer::styled(), one)
     }
 
     /// A result of a query.

@@ -698,6 +698,68 @@ pub(super) static INCREMENTAL: Object = object(
     ],
 );
 
+pub(super) static TEST_FILE: Object = object(
+    "a stage's tests",
+    &[must(
+        "tests",
+        Shape::List(&Shape::Object(&TEST)),
+        "rows the stage beside this file is given, and what it must make of them",
+    )],
+);
+
+/// A row a mapping, `column: value`.
+const ROWS: Shape = Shape::List(&Shape::Map("", &Shape::Cell));
+
+pub(super) static TEST: Object = object(
+    "a test",
+    &[
+        must("name", Shape::Text, "what it shows, in a few words"),
+        must("as_of", Shape::Text, "the end of the interval that the stage is made for, as in `2025-01-01`: `$as_of`"),
+        may("interval", Shape::OneOf(INTERVALS), "the interval that ends there (default `day`)"),
+        may("time_zone", Shape::Text, "the zone of the interval (default `UTC`)"),
+        may("params", Shape::Map(WORD, &Shape::Literal), "values of parameters, where those of the packs do not suit"),
+        may(
+            "given",
+            Shape::Map(TABLE, &Shape::Either(&ROWS, &GIVEN)),
+            "the tables it reads, by name: a list of rows, or a mapping with `csv` or `sql`; `[]` is an empty table",
+        ),
+        must(
+            "expect",
+            Shape::Either(&ROWS, &EXPECT),
+            "all rows it must make; only the columns that are named are looked at",
+        ),
+        may(
+            "ordered",
+            Shape::Boolean,
+            "whether they come in this order (default: whether the stage ends with ORDER BY)",
+        ),
+        may(
+            "tolerance",
+            Shape::Number,
+            "how far a float may be off (default: half of the last decimal it is written with, from two on)",
+        ),
+        may("fails", Shape::OneOrMany(&Shape::Text), "the checks of the stage's head that these rows break"),
+    ],
+);
+
+pub(super) static GIVEN: Object = one_of(
+    "a given table",
+    &["csv", "sql"],
+    &[
+        may("csv", Shape::Text, "a header and a row a line; an empty field is NULL, `\"\"` an empty text"),
+        may(
+            "sql",
+            Shape::Text,
+            "a SELECT that makes its rows, where they are many; it may read other tables of the test",
+        ),
+    ],
+);
+
+pub(super) static EXPECT: Object = object(
+    "`expect`",
+    &[must("csv", Shape::Text, "a header and a row a line; an empty field is NULL, `\"\"` an empty text")],
+);
+
 pub(super) static HEAD: Object = object(
     "a stage's head",
     &[

@@ -22,6 +22,7 @@ mod shape;
 mod source;
 mod stage;
 mod substitute;
+mod test;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -32,3 +33,4 @@ pub use model::*;
 pub use phrases::{Phrases, phrases};
 pub use project::load;
 pub use schema::{SchemaKind, schema};
+pub use test::stage_tests;

@@ -9,8 +9,8 @@ use chrono::{Datelike, NaiveDate, NaiveTime, Weekday};
 use chrono_tz::Tz;
 
 use crate::base::{
-    ByteSize, Cadence, CalendarName, ChannelName, KpiName, PackName, ParamName, PipelineName, Place, ReportName,
-    SourceName, SourceText, StoreName, TableName,
+    ByteSize, Cadence, CalendarName, ChannelName, Interval, KpiName, PackName, ParamName, PipelineName, Place,
+    ReportName, SourceName, SourceText, StoreName, TableName,
 };
 
 /// A folder with `matins.yaml` in it.
@@ -411,6 +411,70 @@ pub struct Stage {
     pub pack: PackName,
     pub file: Arc<SourceText>,
     pub head: Head,
+}
+
+/// A test of a stage: rows it is given, and the rows it must make of them.
+#[derive(Debug, Clone)]
+pub struct StageTest {
+    pub table: TableName,
+    pub pack: PackName,
+    pub name: String,
+    pub place: Place,
+    /// The interval it is made for.
+    pub interval: Interval,
+    /// What it says itself, each with where it stands.
+    pub params: BTreeMap<ParamName, (ParamValue, Place)>,
+    pub given: BTreeMap<TableName, Given>,
+    pub expect: WrittenRows,
+    /// Whether the order of the rows counts; where it is not said, the stage says.
+    pub ordered: Option<bool>,
+    /// How far a float may be off; else as far as the digits it is written with say.
+    pub tolerance: Option<f64>,
+    /// The checks of the stage's head that its rows break.
+    pub fails: Vec<String>,
+}
+
+/// A table a test gives.
+#[derive(Debug, Clone)]
+pub struct Given {
+    pub from: GivenFrom,
+    pub place: Place,
+}
+
+#[derive(Debug, Clone)]
+pub enum GivenFrom {
+    Rows(WrittenRows),
+    /// A statement, as one file of its own.
+    Sql(Arc<SourceText>, Place),
+}
+
+/// Rows as a person writes them.
+#[derive(Debug, Clone, Default)]
+pub struct WrittenRows {
+    /// Every column that a row names, in the order they are first named.
+    pub columns: Vec<(String, Place)>,
+    pub rows: Vec<WrittenRow>,
+}
+
+#[derive(Debug, Clone)]
+pub struct WrittenRow {
+    pub cells: Vec<(String, WrittenCell)>,
+    pub place: Place,
+}
+
+#[derive(Debug, Clone)]
+pub struct WrittenCell {
+    /// With the digits it is written with; none is NULL.
+    pub text: Option<String>,
+    /// Written in quotes, so that it is a text whatever it looks like.
+    pub quoted: bool,
+    pub place: Place,
+}
+
+impl WrittenRow {
+    pub fn cell(&self, column: &str) -> Option<&WrittenCell> {
+        self.cells.iter().find(|(name, _)| name == column).map(|(_, cell)| cell)
+    }
 }
 
 /// What the comment at the top of a stage says.

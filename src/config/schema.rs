@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::keys::{HEAD, PACK_FILE, PIPELINE, PROJECT};
+use super::keys::{HEAD, PACK_FILE, PIPELINE, PROJECT, TEST_FILE};
 use super::shape::{Need, Object, Shape};
 
 /// Which text a schema is of.
@@ -16,6 +16,8 @@ pub enum SchemaKind {
     Stage,
     /// `sql/<pack>/pack.yaml`.
     Pack,
+    /// `sql/<pack>/<schema>/<table>.test.yaml`.
+    Test,
 }
 
 /// The schema that accepts what `load` understands. Rules between keys and files are left to `load`.
@@ -25,6 +27,7 @@ pub fn schema(kind: SchemaKind) -> Value {
         SchemaKind::Pipeline => ("Matins pipeline", &PIPELINE),
         SchemaKind::Stage => ("Head of a Matins stage", &HEAD),
         SchemaKind::Pack => ("Matins pack", &PACK_FILE),
+        SchemaKind::Test => ("Tests of a Matins stage", &TEST_FILE),
     };
     let mut schema = object(of);
     schema.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
@@ -62,6 +65,7 @@ fn shape(of: &Shape) -> Value {
     match of {
         // Any single value is taken as text: `description: 42` is no mistake.
         Shape::Text | Shape::Setting | Shape::Literal => json!({"type": ["string", "number", "boolean"]}),
+        Shape::Cell => json!({"type": ["string", "number", "boolean", "null"]}),
         Shape::Form(pattern) => json!({"type": ["string", "number"], "pattern": pattern}),
         Shape::OneOf(words) => json!({"enum": words}),
         Shape::Boolean => json!({"type": "boolean"}),

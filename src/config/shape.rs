@@ -27,6 +27,8 @@ pub(super) enum Shape {
     Number,
     /// A number or a text, kept as written.
     Literal,
+    /// A value of a row: the same, or nothing.
+    Cell,
     /// `1%` or `0.01`.
     Share,
     Date,
@@ -155,6 +157,7 @@ impl Reading<'_> {
                 Value::Map(entries) => self.object(what, node, entries, object),
                 _ => self.examine(what, node, short),
             },
+            Shape::Cell if node.is_null() => {}
             _ => match node.scalar() {
                 Some(scalar) => self.scalar(what, node, &scalar.text, scalar.plain, shape),
                 None => self.wrong(what, node, expected(shape), "write one value after the colon"),

@@ -7,6 +7,7 @@ mod between;
 mod error;
 mod few;
 mod file;
+mod held;
 mod listing;
 mod matching;
 mod output;
@@ -21,6 +22,7 @@ mod windows;
 
 pub use error::EngineError;
 pub use file::{from_parquet, to_parquet};
+pub use held::{Held, hold};
 pub use listing::{Kind, listing};
 pub use matching::matching;
 pub use output::{Destination, Output, write};

@@ -138,7 +138,7 @@ async fn partition(
 }
 
 /// Parts of one table come from several runs, and what one plan proves never null another may not.
-fn nullable(schema: &Schema) -> SchemaRef {
+pub(super) fn nullable(schema: &Schema) -> SchemaRef {
     Arc::new(Schema::new(schema.fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect::<Vec<_>>()))
 }
 

@@ -52,7 +52,7 @@ pub(super) fn closed(
     Some(Wanted { interval: month, bindings, sources, tables, warnings: vec![], closed: None })
 }
 
-/// The last month that ended so many days ago.
+/// The last closed month, and which exports it sees.
 struct Close {
     month: Interval,
     /// The first day after it.
@@ -64,7 +64,7 @@ struct Close {
 impl Close {
     fn last(interval: &Interval, after_days: u32) -> Self {
         let after = Days::new(after_days.into());
-        let month = Cadence::Month.last_closed(start_of_day(interval.as_of().date() - after, interval.end.timezone()));
+        let month = last_closed(interval, after);
         let end = AsOf(month.end).date();
         Self { month, end, waits_for: end + after - Days::new(1) }
     }
@@ -74,6 +74,11 @@ impl Close {
     fn through(&self, dates: impl Iterator<Item = NaiveDate>) -> NaiveDate {
         dates.filter(|date| *date >= self.end).min().map_or(self.waits_for, |next| next.max(self.waits_for))
     }
+}
+
+/// The last month that ended so many days ago.
+pub(super) fn last_closed(interval: &Interval, after: Days) -> Interval {
+    Cadence::Month.last_closed(start_of_day(interval.as_of().date() - after, interval.end.timezone()))
 }
 
 /// Stages that see closed months only, and all that they are made from and checked against.

@@ -67,14 +67,12 @@ pub fn graph_of(project: &Project, pipeline: &Pipeline, statements: &mut Stateme
     let mut nodes = BTreeMap::new();
     let mut unparsed = BTreeSet::new();
     for stage in pipeline.packs.iter().filter_map(|(pack, _)| project.packs.get(pack)).flat_map(|p| &p.stages) {
-        match statements.parse(&stage.file) {
-            Ok(query) => {
-                let check_reads = check_reads(&stage.head.checks, &mut diagnostics);
-                nodes.insert(stage.table.clone(), Node { stage: stage.clone(), query, check_reads, cut: None });
+        match node(stage, statements, &mut diagnostics) {
+            Some(node) => {
+                nodes.insert(stage.table.clone(), node);
             }
-            Err(mistakes) => {
+            None => {
                 unparsed.insert(stage.table.clone());
-                diagnostics.extend(mistakes);
             }
         }
     }
@@ -98,6 +96,20 @@ pub fn graph_of(project: &Project, pipeline: &Pipeline, statements: &mut Stateme
     let (nodes, cycles) = order(nodes);
     diagnostics.extend(cycles);
     (Graph { nodes, left_out }, diagnostics)
+}
+
+/// A stage and what its statement says; it is not known yet how its table is cut.
+pub(super) fn node(stage: &Stage, statements: &mut Statements, out: &mut Diagnostics) -> Option<Node> {
+    match statements.parse(&stage.file) {
+        Ok(query) => {
+            let check_reads = check_reads(&stage.head.checks, out);
+            Some(Node { stage: stage.clone(), query, check_reads, cut: None })
+        }
+        Err(mistakes) => {
+            out.extend(mistakes);
+            None
+        }
+    }
 }
 
 /// A check of a source is evaluated as soon as its rows have landed, when no other table may stand yet.

@@ -15,6 +15,7 @@ mod tests;
 mod timetable;
 #[cfg(test)]
 mod timetable_tests;
+mod trial;
 mod wanted;
 
 pub use due::{
@@ -27,6 +28,7 @@ pub use left_out::{Cost, LeftOut, costs};
 pub use periods::{Cut, Span, lookahead_for, lookback_for};
 pub use steps::{At, Before, Existing, Plan, Step, Task, plan, standing};
 pub use timetable::{Fire, Note, Timetable};
+pub use trial::{Made, Maker, Trial, trial};
 pub use wanted::{
     Input, Memory, Own, Remembered, Timed, Vanished, Wanted, WantedExport, WantedPart, WantedSource, WantedTable,
     checks_fingerprint, wanted,

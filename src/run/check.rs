@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use object_store::memory::InMemory;
 
-use crate::base::{Cadence, Diagnostics, Interval, PipelineName, TableName, start_of_day};
+use crate::base::{Cadence, Diagnostics, Interval, PackName, PipelineName, TableName, start_of_day};
 use crate::config::{self, Project};
 use crate::engine::{Engine, Settings};
 use crate::plan::{Cost, costs, graph_of};
 use crate::report;
 use crate::run::report::{check, table_columns};
+use crate::run::test::prepare;
 use crate::run::{RunError, kpis};
 use crate::source;
 use crate::sql::Statements;
@@ -25,12 +26,14 @@ pub struct Checked {
     pub pipelines: usize,
     pub stages: usize,
     pub reports: usize,
+    /// Tests of stages that were read, and not run.
+    pub tests: usize,
     /// What each pipeline does without for want of data; among `diagnostics` as notes too.
     pub costs: Vec<(PipelineName, Vec<Cost>)>,
 }
 
 /// Reads the project's texts, plans every stage of these pipelines (of all, when none is named) against the contracts, renders
-/// every report on made-up data.
+/// every report on made-up data, and reads the tests of their packs.
 pub async fn check_project(files: &ProjectFiles, system: &System, only: &[PipelineName]) -> Result<Checked, RunError> {
     let (project, mut diagnostics) = config::load(files, &system.environment);
     let mut checked = Checked {
@@ -39,6 +42,7 @@ pub async fn check_project(files: &ProjectFiles, system: &System, only: &[Pipeli
         pipelines: 0,
         stages: 0,
         reports: 0,
+        tests: 0,
         costs: Vec::new(),
     };
     if let Some(project) = project {
@@ -79,6 +83,16 @@ pub async fn check_project(files: &ProjectFiles, system: &System, only: &[Pipeli
                 diagnostics.extend(check(templates.as_ref(), one, pipeline, &columns, &broken, &left_out));
             }
         }
+        let (mut tests, mistakes) = config::stage_tests(files, &project);
+        diagnostics.extend(mistakes);
+        let uses = |pack: &PackName| {
+            let mut asked = only.iter().filter_map(|name| project.pipelines.get(name));
+            only.is_empty() || asked.any(|pipeline| pipeline.packs.iter().any(|(name, _)| name == pack))
+        };
+        tests.retain(|test| uses(&test.pack));
+        checked.tests = tests.len();
+        let (_, mistakes) = prepare(&engine, &project, tests, &mut statements).await?;
+        diagnostics.extend(mistakes);
         // A pipeline with a mistake is not among them, and its KPIs are not known.
         if let Some(templates) = templates.filter(|_| !diagnostics.has_errors()) {
             let of_packs = project.packs.values().flat_map(|pack| &pack.kpis);

@@ -59,6 +59,9 @@ pub enum RunError {
     /// Of a run that was watched, and has said itself why.
     #[error("run {run} ended as {}{}", format!("{status:?}").to_lowercase(), undelivered(*.code))]
     Watched { run: RunId, status: RunStatus, code: u8 },
+    /// Of stages' tests; what is wrong has been shown.
+    #[error("{failed} of {tests} tests failed")]
+    Tests { failed: usize, tests: usize },
     #[error("published, but not delivered: {0}")]
     NotDelivered(String),
     #[error("{what}: {cause}")]
@@ -126,7 +129,7 @@ impl RunError {
                     EngineError::Panicked(_) => 1,
                 }
             }
-            Self::Blocked(_) => 3,
+            Self::Blocked(_) | Self::Tests { .. } => 3,
             Self::Source(e) if e.is_contract() => 3,
             Self::Vanished(_) => 3,
             Self::Source(_) | Self::Files { .. } | Self::TimedOut { .. } => 4,

@@ -48,6 +48,11 @@ impl Query {
     pub fn statement(&self) -> &Statement {
         &self.statement
     }
+
+    /// Whether it says in which order its rows are.
+    pub fn is_ordered(&self) -> bool {
+        matches!(&self.statement, Statement::Query(query) if query.order_by.is_some())
+    }
 }
 
 /// The statements of files that were parsed already, so that a file which many pipelines use is parsed once.

@@ -1,6 +1,8 @@
 //! Holds a company's canonical tables to the core contract: columns, types, key. Reads no data.
 
-use arrow::datatypes::{DataType, SchemaRef};
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use crate::base::{Diagnostic, Diagnostics, Place, closest};
 use crate::config::{CoreTable, CoreType, Rule, core_table};
@@ -52,6 +54,19 @@ pub(super) fn against_contract(node: &Node, schema: &SchemaRef, out: &mut Diagno
             .help(format!("{}: write `key: [{}]`", contract.grain, contract.key.join(", "))),
         );
     }
+}
+
+/// The columns of a canonical table, all of them, as SQL's types of these names are held.
+pub fn core_schema(table: &CoreTable) -> SchemaRef {
+    let kind = |kind: CoreType| match kind {
+        CoreType::Text => DataType::Utf8,
+        CoreType::Integer => DataType::Int64,
+        CoreType::Money => DataType::Decimal128(18, 4),
+        CoreType::Boolean => DataType::Boolean,
+        CoreType::Date => DataType::Date32,
+        CoreType::Timestamp => DataType::Timestamp(TimeUnit::Nanosecond, None),
+    };
+    Arc::new(Schema::new(table.columns.iter().map(|c| Field::new(c.name, kind(c.kind), true)).collect::<Vec<_>>()))
 }
 
 /// Whether a planned type is the contract's; how a text or a whole number is held in memory does not matter.

@@ -40,7 +40,7 @@ const VIEW: &str = "made_by_this_stage";
 /// Makes a part, once; of a whole table with what was seen of its rows.
 pub async fn make(making: &Making<'_>) -> Result<(TablePart, Seen), StageError> {
     let table = making.node.table();
-    let fail = |cause| failed(making, cause);
+    let fail = |cause| failed(making.engine, making.node, making.tables, cause);
     let statement = bind(&making.node.query, making.bindings).map_err(|cause| StageError::Bind {
         table: table.clone(),
         file: making.node.stage.file.path.display().to_string(),
@@ -78,12 +78,11 @@ pub async fn make(making: &Making<'_>) -> Result<(TablePart, Seen), StageError> 
 }
 
 /// The engine says what failed; where in the statement that may be is looked for here.
-fn failed(making: &Making<'_>, cause: EngineError) -> StageError {
-    let (node, engine) = (making.node, making.engine);
+pub(super) fn failed(engine: &Engine, node: &Node, tables: &Tables, cause: EngineError) -> StageError {
     let refused = Refused {
         file: &node.stage.file,
         statement: node.query.statement(),
-        columns: columns(making.tables),
+        columns: columns(tables),
         tables: Vec::new(),
         functions: engine.function_names(),
     };
@@ -92,8 +91,8 @@ fn failed(making: &Making<'_>, cause: EngineError) -> StageError {
     StageError::Engine { table: node.table().clone(), at, mistake: mistake.map(Box::new), cause }
 }
 
-/// The rows that keep every rule, and the others with the first rule they break.
-async fn split(
+/// The rows that keep every rule, and the others with the first rule they break in their last column.
+pub(super) async fn split(
     engine: &Engine,
     session: &SessionContext,
     frame: DataFrame,

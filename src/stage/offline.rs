@@ -99,7 +99,8 @@ pub async fn plan_offline(
     (schemas, diagnostics)
 }
 
-async fn schema_of(
+/// The columns of a stage's table, of tables with these columns.
+pub async fn schema_of(
     engine: &Engine,
     node: &Node,
     bindings: &Bindings,

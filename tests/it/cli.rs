@@ -91,7 +91,8 @@ fn init_writes_a_project_that_works() {
     place.matins(&["init", "new"]).code(2).says("holds something already");
     let rows = place.matins(&["-C", "new", "query", "--json", "SELECT value, rule FROM system.quarantine"]).ok().json();
     assert_eq!(rows, serde_json::json!([{ "value": "n/a", "rule": "type" }]));
-    for kind in ["project", "pipeline", "stage"] {
+    place.matins(&["-C", "new", "test"]).ok().says("1 file, 1 test passed");
+    for kind in ["project", "pipeline", "stage", "pack", "test"] {
         assert!(place.path(&format!("new/.matins/{kind}.schema.json")).is_file());
     }
 }

@@ -1,263 +1,246 @@
-//! The fixtures beside the stages: `sql/**/<table>.test.yaml` gives rows of what a stage reads, and the rows it must make of them.
-//!
-//! Each test is a project of its own. A table that is not given is made by its stage of `sql/crm`. Figures are told by hand in the
-//! fixture's comments, so a number is held to as many decimals as it is written with, and a whole one or one of a single decimal to
-//! be exact.
+//! `matins test`: the tests beside the stages of this repository pass, and what is said of tests of small projects that do not.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use serde_json::{Value, json};
 
-use chrono::{NaiveDate, NaiveDateTime};
-use granit_parser::{Event, Parser, ScalarStyle};
-use serde_json::{Map, Value};
+use crate::project::{ORDERS, Project};
 
-use crate::crm::company;
-use crate::project::Project;
+const TEST: &str = "\
+tests:
+  - name: the orders of a day
+    as_of: 2024-01-03
+    given:
+      core.orders:
+        - {order_id: a, bdate: 2024-01-01, net: 12.50}
+        - {order_id: b, bdate: 2024-01-01, net: 7.5}
+        - {order_id: c, bdate: 2024-01-02, net: 1}
+    expect:
+      - {bdate: 2024-01-02, orders: 1, net: 1.00}
+      - {bdate: 2024-01-01, orders: 2, net: 20}
+  - name: a day without orders
+    as_of: 2024-01-03
+    given:
+      core.orders: []
+    expect: []
+";
 
-/// The types of columns, by canonical table.
-type Contract = BTreeMap<String, BTreeMap<String, String>>;
+const FILE: &str = "sql/shop/mart/days.test.yaml";
+
+/// The shop with these tests of its days.
+fn tested(text: &str) -> Project {
+    Project::shop().with(FILE, text)
+}
 
 #[test]
-fn what_stages_make_of_the_rows_beside_them() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut files = Vec::new();
-    below(&root.join("sql"), &mut files);
-    let stages: BTreeMap<String, PathBuf> = files
-        .iter()
-        .filter(|f| f.starts_with(root.join("sql/crm")))
-        .filter_map(|f| Some((made(f, ".sql")?, f.clone())))
-        .collect();
-    let contract = contract(&root.join("docs/core-tables.md"));
-    let mut wrong = Vec::new();
-    let mut held = 0;
-    for file in &files {
-        let Some(table) = made(file, ".test.yaml") else { continue };
-        for test in yaml(file)["tests"].as_array().expect("a list of tests") {
-            let project = project(&table, test, &stages, &contract);
-            let said = project.matins(&["run", "--as-of", text(&test["as_of"])]);
-            assert_eq!(said.code, 0, "{table}, {}:\n{}{}", test["name"], said.out, said.err);
-            wrong.extend(differences(&project, &table, test));
-            held += 1;
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(held > 0, "no fixture was found");
+fn every_stage_of_this_repository_makes_what_its_tests_expect() {
+    let said = Project::empty().matins(&["-C", env!("CARGO_MANIFEST_DIR"), "test", "--json"]);
+    let found: Value = serde_json::from_str(&said.out).unwrap_or_else(|e| panic!("{e}: {}{}", said.out, said.err));
+    let tests = found["tests"].as_array().expect("tests");
+    let failed: Vec<String> = tests.iter().filter(|t| t["status"] != "passed").map(|t| format!("{t:#}")).collect();
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(found["files"].as_u64().is_some_and(|n| n > 50) && tests.len() > 60, "they were found");
 }
 
-/// Every file below a folder, in order.
-fn below(folder: &Path, found: &mut Vec<PathBuf>) {
-    let mut entries: Vec<PathBuf> =
-        folder.read_dir().expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
-    entries.sort();
-    for path in entries {
-        if path.is_dir() { below(&path, found) } else { found.push(path) }
-    }
+#[test]
+fn tests_that_pass_are_counted_and_nothing_is_written() {
+    let project = tested(TEST);
+    let said = project.matins(&["test"]).ok();
+    assert!(said.out.starts_with("1 file, 2 tests passed in ") && said.err.is_empty(), "{}{}", said.out, said.err);
+    project
+        .matins(&["test", "-v"])
+        .ok()
+        .says("passed mart.days: the orders of a day (")
+        .says("passed mart.days: a day without orders (")
+        .says("1 stage has no test");
+    assert!(project.matins(&["-q", "test"]).ok().out.is_empty());
+    assert!(project.files("lake").is_empty() && project.files("exports").is_empty());
 }
 
-/// `…/<schema>/<table><ending>` → `schema.table`.
-fn made(file: &Path, ending: &str) -> Option<String> {
-    let table = file.file_name()?.to_str()?.strip_suffix(ending)?;
-    let schema = file.parent()?.file_name()?.to_str()?;
-    Some(format!("{schema}.{table}"))
+#[test]
+fn a_test_that_fails_shows_the_rows_and_values_that_differ() {
+    let project = tested(TEST);
+    project.edit(FILE, "orders: 2, net: 20}", "orders: 3, net: 20}");
+    project.edit(FILE, "{bdate: 2024-01-02, orders: 1, net: 1.00}", "{bdate: 2024-01-04, orders: 1, net: null}");
+    let said = project.matins(&["test"]).code(3);
+    said.says("failed mart.days: the orders of a day (sql/shop/mart/days.test.yaml:2)")
+        .says("- missing     bdate 2024-01-04, orders 1, net null (line 10)")
+        .says("~ differs     bdate 2024-01-01 (line 11)")
+        .says("orders  expected 3, got 2")
+        .says("+ unexpected  bdate 2024-01-02, orders 1, net 1.0000")
+        .says("error: 1 of 2 tests failed")
+        .says_not("a day without orders");
+
+    let found = project.matins(&["test", "--json"]).code(3).json();
+    assert_eq!((&found["files"], &found["passed"], &found["failed"]), (&1.into(), &1.into(), &1.into()));
+    assert_eq!(found["untested"], json!(["sql/shop/core/orders.sql"]));
+    let test = &found["tests"][0];
+    assert_eq!((&test["file"], &test["line"], &test["status"]), (&FILE.into(), &2.into(), &"failed".into()));
+    let kinds: Vec<&Value> = test["findings"].as_array().expect("findings").iter().map(|f| &f["kind"]).collect();
+    assert_eq!(kinds, ["missing", "differs", "unexpected"]);
+    let cells = json!([{ "column": "orders", "expected": "3", "got": "2" }]);
+    assert_eq!((&test["findings"][1]["cells"], &test["findings"][1]["line"]), (&cells, &11.into()));
 }
 
-/// A company that has what the test gives, and of `sql/crm` the stage with all it stands on.
-fn project(table: &str, test: &Value, stages: &BTreeMap<String, PathBuf>, contract: &Contract) -> Project {
-    let given = test["given"].as_object().expect("given tables");
-    let (mut wanted, mut needed) = (vec![table.to_owned()], BTreeSet::new());
-    while let Some(next) = wanted.pop() {
-        let Some(file) = stages.get(&next).filter(|_| !given.contains_key(&next)) else { continue };
-        if needed.insert(next) {
-            wanted.extend(reads(&std::fs::read_to_string(file).expect("a stage")));
-        }
+#[test]
+fn a_mistake_in_a_test_is_told_with_its_place_and_stops_no_night() {
+    let project = tested(TEST).with_day(1);
+    project.edit(FILE, "order_id: a, bdate: 2024-01-01, net: 12.50", "order_id: a, bdate: May, nett: 12.50");
+    project.edit(FILE, "{bdate: 2024-01-02, orders: 1, net: 1.00}", "{bdate: 2024-01-02, order: 1}");
+    project.edit(FILE, "      core.orders: []", "      core.ordes: []");
+    for verb in ["test", "check"] {
+        project
+            .matins(&[verb])
+            .code(2)
+            .says("`core.orders` has no column `nett`")
+            .says("did you mean `net`?")
+            .says(&format!("{FILE}:6:37"))
+            .says("`May` does not fit `core.orders.bdate`, which is DATE")
+            .says("`mart.days` has no column `order`")
+            .says("did you mean `orders`?")
+            .says("`core.ordes` is given, and nothing that is made here reads it")
+            .says("did you mean `core.orders`?");
     }
-    let files: Vec<&PathBuf> = needed.iter().map(|name| &stages[name]).collect();
-    let packs: BTreeSet<&str> =
-        files.iter().map(|file| text_of(file.ancestors().nth(2).and_then(Path::file_name))).collect();
-    let names: Vec<String> = packs.iter().map(|pack| format!(", crm/{pack}")).collect();
-    let params =
-        test["params"].as_object().into_iter().flatten().map(|(name, value)| format!("  {name}: {}\n", shown(value)));
-    let params = format!("params:\n{}", params.collect::<String>());
-    let project = company(&format!("interval: day\npacks: [shop{}]\n{params}", names.concat()), &[]);
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for pack in packs {
-        // KPIs are of tables that are not all here.
-        let words = std::fs::read_to_string(root.join(format!("sql/crm/{pack}/pack.yaml"))).expect("a pack's words");
-        project.write(&format!("sql/crm/{pack}/pack.yaml"), words.split("kpis:").next().unwrap_or_default());
-    }
-    for file in files {
-        let path = file.strip_prefix(root).expect("below the root").to_str().expect("a path of text");
-        project.write(path, std::fs::read(file).expect("a stage"));
-    }
-    for (name, rows) in given {
-        project.write(&format!("sql/shop/{}.sql", name.replace('.', "/")), statement(name, rows, contract));
+    project.matins(&["run", "--as-of", "2024-01-02"]).ok();
+}
+
+#[test]
+fn a_part_of_a_name_chooses_tests() {
+    let project = tested(TEST).with(
+        "sql/shop/core/orders.test.yaml",
+        "tests:\n  - name: nothing\n    as_of: 2024-01-02\n    given: {raw.orders: []}\n    expect: []\n",
+    );
+    for (pattern, count) in
+        [("mart.days", "1 file, 2 tests"), ("WITHOUT", "1 file, 1 test"), ("sql/shop", "2 files, 3 tests")]
+    {
+        let said = project.matins(&["test", pattern]).ok();
+        assert!(said.out.starts_with(&format!("{count} passed in ")), "{pattern}: {}", said.out);
     }
     project
+        .matins(&["test", "mart.dais"])
+        .code(2)
+        .says("no test is called like `mart.dais`")
+        .says("did you mean `mart.days`?");
 }
 
-/// The tables that stand after FROM and JOIN.
-fn reads(stage: &str) -> Vec<String> {
-    let body = stage.split_once("*/").map_or(stage, |(_, body)| body);
-    let words: Vec<&str> = body.split_whitespace().collect();
-    let pairs = words.windows(2).filter(|pair| matches!(pair[0], "FROM" | "JOIN"));
-    pairs.map(|pair| pair[1].trim_matches(|c| "(),".contains(c)).to_owned()).collect()
+#[test]
+fn a_stage_without_a_test_is_told_how_to_get_one() {
+    let said = tested(TEST).matins(&["test", "core.orders"]).code(2);
+    said.says("`core.orders` has no test").says("write one in sql/shop/core/orders.test.yaml");
+    tested(TEST)
+        .with("sql/shop/mart/day.test.yaml", TEST)
+        .matins(&["test"])
+        .code(2)
+        .says("there is no stage `sql/shop/mart/day.sql`");
+    Project::shop().matins(&["test"]).ok().says("there are no tests");
 }
 
-/// A stage of given rows: its own `sql`, or a list of them.
-fn statement(table: &str, given: &Value, contract: &Contract) -> String {
-    if let Some(sql) = given.get("sql") {
-        return text(sql).to_owned();
-    }
-    let none = BTreeMap::new();
-    let known = contract.get(table).unwrap_or(&none);
-    let rows: Vec<&Map<String, Value>> =
-        given.as_array().expect("rows").iter().map(|row| row.as_object().expect("a row")).collect();
-    if rows.is_empty() {
-        let columns: Vec<String> = known.iter().map(|(name, kind)| format!("CAST(NULL AS {kind}) AS {name}")).collect();
-        return format!("SELECT {} WHERE FALSE", columns.join(", "));
-    }
-    let names: BTreeSet<&String> = rows.iter().flat_map(|row| row.keys()).collect();
-    let kind = |name: &String| {
-        let first = || rows.iter().filter_map(|row| row.get(name)).find(|value| !value.is_null());
-        known.get(name).cloned().unwrap_or_else(|| first().map_or("VARCHAR", guessed).to_owned())
-    };
-    let kinds: BTreeMap<&String, String> = names.iter().map(|name| (*name, kind(name))).collect();
-    let literal = |row: &Map<String, Value>, (name, kind): (&&String, &String)| match row.get(*name) {
-        None | Some(Value::Null) => format!("CAST(NULL AS {kind})"),
-        Some(value) => format!("CAST('{}' AS {kind})", shown(value).replace('\'', "''")),
-    };
-    let lines: Vec<String> = rows
-        .iter()
-        .map(|row| format!("({})", kinds.iter().map(|one| literal(row, one)).collect::<Vec<_>>().join(", ")))
-        .collect();
-    let columns: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
-    let columns = columns.join(", ");
-    format!("SELECT {columns} FROM (VALUES {}) AS t ({columns})", lines.join(", "))
+/// Rows of a source have the types of its contract, what is not given is NULL, and a table that is not given is made by its stage.
+#[test]
+fn given_rows_are_what_a_night_would_have_read() {
+    let test = "\
+tests:
+  - name: from the exports to the days
+    as_of: 2024-01-03
+    given:
+      raw.orders:
+        csv: |
+          order_id, ordered_on, net,    note
+          a,        2024-01-01, 0.1,    \"\"
+          b,        2024-01-01, 0.2,
+    expect: {csv: \"bdate, orders, net\\n2024-01-01, 2, 0.3\\n\"}
+  - name: a text is no amount, and a decimal has no more digits than its type
+    as_of: 2024-01-03
+    given:
+      raw.orders:
+        sql: SELECT 'a' AS order_id, DATE '2024-01-01' AS ordered_on, 0.25 AS net WHERE $as_of > DATE '2024-01-02'
+    expect:
+      - {bdate: 2024-01-01, orders: 1, net: 0.25}
+";
+    let project = tested(test);
+    project.matins(&["test"]).ok().says("1 file, 2 tests passed");
+    project.edit(FILE, "0.1, ", "0.12345, ");
+    project
+        .matins(&["test"])
+        .code(2)
+        .says("`0.12345` does not fit `raw.orders.net`, which is DECIMAL(18, 4)")
+        .says(&format!("{FILE}:8:11"));
 }
 
-/// The type of a column that the core contract does not have, by its first value.
-fn guessed(value: &Value) -> &'static str {
-    let written = shown(value);
-    match value {
-        Value::Bool(_) => "BOOLEAN",
-        _ if written.parse::<i64>().is_ok() => "BIGINT",
-        _ if written.parse::<f64>().is_ok() => "DOUBLE",
-        _ if NaiveDate::from_str(&written).is_ok() => "DATE",
-        _ if NaiveDateTime::from_str(&written).is_ok() => "TIMESTAMP",
-        _ => "VARCHAR",
-    }
+#[test]
+fn checks_of_the_head_hold_unless_the_test_says_that_they_are_broken() {
+    let test = "\
+tests:
+  - name: an order twice
+    as_of: 2024-01-03
+    given:
+      raw.orders:
+        - {order_id: a, ordered_on: 2024-01-01, net: 1}
+        - {order_id: a, ordered_on: 2024-01-01, net: 2}
+        - {order_id: b, ordered_on: 2024-01-01, net: -1}
+    expect:
+      - {order_id: a}
+      - {order_id: a}
+";
+    let head = "key: [order_id]\nchecks:\n  - range: {column: net, min: 0}\n    severity: quarantine\n";
+    let file = "sql/shop/core/orders.test.yaml";
+    let project = Project::shop().with(file, test);
+    project.write("sql/shop/core/orders.sql", ORDERS.replace("key: [order_id]\n", head));
+    project.matins(&["test"]).code(3).says("the check `unique(order_id)` is broken by 1 row");
+    project.edit(file, "    expect:\n", "    fails: [unique(order_id), range(net)]\n    expect:\n");
+    project.matins(&["test"]).ok();
+    project.edit(file, "net: -1", "net: 1");
+    project.edit(
+        file,
+        "      - {order_id: a}\n      - {order_id: a}\n",
+        "      - {order_id: a}\n      - {order_id: b}\n      - {order_id: a}\n",
+    );
+    project.matins(&["test"]).code(3).says("the check `range(net)` was to be broken, and is not");
+    project.edit(file, "range(net)]", "rang(net)]");
+    project.matins(&["test"]).code(2).says("`core.orders` has no check `rang(net)`").says("did you mean `range(net)`?");
 }
 
-/// What was wanted and is not there, and what is there and was not wanted. Only the columns a fixture names are looked at.
-fn differences(project: &Project, table: &str, test: &Value) -> Vec<String> {
-    let mut left = project.query(&format!("SELECT * FROM {table}"));
-    let mut wrong = Vec::new();
-    for wanted in test["expect"].as_array().expect("expected rows") {
-        let row = wanted.as_object().expect("a row");
-        match left.iter().position(|got| row.iter().all(|(name, value)| same(&got[name], value))) {
-            Some(at) => drop(left.remove(at)),
-            None => wrong.push(format!("{table}, {}: wanted {wanted}", test["name"])),
-        }
-    }
-    wrong.extend(left.iter().map(|got| format!("{table}, {}: got {got}", test["name"])));
-    wrong
+#[test]
+fn parameters_order_and_statements_that_fail() {
+    let stage = "SELECT bdate, count(*) * $each AS points, sum(net) / (count(*) - 1) AS mean FROM core.orders GROUP BY bdate ORDER BY bdate DESC\n";
+    let test = "\
+tests:
+  - name: points
+    as_of: 2024-01-03
+    params: {each: 10}
+    given:
+      core.orders:
+        sql: SELECT concat(day, n) AS order_id, CAST(day AS DATE) AS bdate, 1.5 AS net FROM (VALUES ('2024-01-01', 1), ('2024-01-01', 2), ('2024-01-02', 1), ('2024-01-02', 2)) AS t (day, n)
+    expect:
+      - {bdate: 2024-01-01, points: 20}
+      - {bdate: 2024-01-02, points: 20}
+";
+    let project = Project::shop().with("sql/shop/mart/points.sql", stage).with("sql/shop/mart/points.test.yaml", test);
+    let file = "sql/shop/mart/points.test.yaml";
+    project.matins(&["test"]).code(3).says("in another order").says("bdate 2024-01-01, points 20 (line 9)");
+    project.edit(file, "    expect:", "    ordered: false\n    expect:");
+    project.matins(&["test"]).ok();
+    project.edit(file, "('2024-01-02', 2)", "('2024-01-03', 2)");
+    let said = project.matins(&["test"]).code(3).says("division by zero").says("sql/shop/mart/points.sql:1:");
+    assert!(said.err.ends_with("error: 1 of 1 tests failed\n"), "{}", said.err);
+    project.edit(file, "{each: 10}", "{eahc: 10}");
+    let said = project.matins(&["test"]).code(2).says("`mart.points` uses `$each`, which has no value here");
+    said.says("nothing that is made here uses `$eahc`").says("did you mean `each`?");
 }
 
-fn same(got: &Value, wanted: &Value) -> bool {
-    match (got, wanted) {
-        (Value::Null, _) | (_, Value::Null) => got == wanted,
-        _ => shown(got) == shown(wanted) || near(&shown(got), &shown(wanted)),
-    }
-}
-
-fn near(got: &str, wanted: &str) -> bool {
-    let decimals = wanted.split_once('.').map_or(0, |(_, decimals)| decimals.len());
-    let reach = match i32::try_from(decimals) {
-        Ok(decimals) if decimals > 1 => 0.6 * 10_f64.powi(-decimals),
-        _ => 1e-9,
-    };
-    got.parse::<f64>().ok().zip(wanted.parse::<f64>().ok()).is_some_and(|(got, wanted)| (got - wanted).abs() <= reach)
-}
-
-fn shown(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_else(|| panic!("a text, not {value}"))
-}
-
-fn text_of(name: Option<&std::ffi::OsStr>) -> &str {
-    name.and_then(std::ffi::OsStr::to_str).expect("a name of text")
-}
-
-/// `docs/core-tables.md`, which is written from the contract.
-fn contract(page: &Path) -> Contract {
-    let mut found = Contract::new();
-    let mut table = String::new();
-    for line in std::fs::read_to_string(page).expect("the page of the core tables").lines() {
-        if let Some(name) = line.strip_prefix("## ") {
-            name.clone_into(&mut table);
-        } else if let Some((column, kind)) = line.strip_prefix("| ").and_then(|row| row.split_once(" | "))
-            && column.contains('`')
-        {
-            let kind = kind.split(" | ").next().unwrap_or_default();
-            let column = column.trim_matches(|c| "*`".contains(c));
-            found.entry(table.clone()).or_default().insert(column.to_owned(), kind.to_owned());
-        }
-    }
-    found
-}
-
-enum Open {
-    List(Vec<Value>),
-    /// With the key whose value comes next.
-    Map(Map<String, Value>, Option<String>),
-}
-
-/// A file of YAML. What is neither empty nor true or false is a text, numbers included: they are held to the decimals they have.
-fn yaml(file: &Path) -> Value {
-    let written = std::fs::read_to_string(file).expect("a fixture");
-    let options = granit_parser::options! { emit_comments: false, flow_nesting_limit: 60, block_nesting_limit: 60 };
-    let mut parser = Parser::new_from_str_with_options(&written, options);
-    let mut open: Vec<Open> = Vec::new();
-    let mut root = Value::Null;
-    while let Some(next) = parser.next_event() {
-        let (event, _) = next.unwrap_or_else(|error| panic!("{}: {}", file.display(), error.info()));
-        let value = match event {
-            Event::Scalar(text, style, ..) => Some(scalar(&text, style)),
-            Event::SequenceEnd | Event::MappingEnd => open.pop().map(|closed| match closed {
-                Open::List(items) => Value::Array(items),
-                Open::Map(entries, _) => Value::Object(entries),
-            }),
-            Event::SequenceStart(..) => {
-                open.push(Open::List(Vec::new()));
-                None
-            }
-            Event::MappingStart(..) => {
-                open.push(Open::Map(Map::new(), None));
-                None
-            }
-            _ => None,
-        };
-        let Some(value) = value else { continue };
-        match open.last_mut() {
-            None => root = value,
-            Some(Open::List(items)) => items.push(value),
-            Some(Open::Map(entries, key)) => match key.take() {
-                None => *key = Some(shown(&value)),
-                Some(name) => assert!(entries.insert(name, value).is_none(), "{}: a key stands twice", file.display()),
-            },
-        }
-    }
-    root
-}
-
-fn scalar(text: &str, style: ScalarStyle) -> Value {
-    match text {
-        "" | "~" | "null" if style == ScalarStyle::Plain => Value::Null,
-        "true" | "false" if style == ScalarStyle::Plain => Value::Bool(text == "true"),
-        _ => Value::String(text.to_owned()),
-    }
+#[test]
+fn a_stage_of_closed_months_is_made_as_of_the_end_of_the_last_one() {
+    let stage = "/* matins\nclosed: month\n*/\nSELECT $as_of AS as_of, count(*) AS orders FROM core.orders WHERE bdate < $as_of\n";
+    let test = "\
+tests:
+  - name: the orders of January
+    as_of: 2024-02-03
+    given:
+      core.orders:
+        - {order_id: a, bdate: 2024-01-31}
+        - {order_id: b, bdate: 2024-02-01}
+    expect:
+      - {as_of: 2024-02-01, orders: 1}
+";
+    let project = Project::shop().with("sql/shop/mart/closed.sql", stage).with("sql/shop/mart/closed.test.yaml", test);
+    project.matins(&["test"]).ok();
 }

@@ -4,6 +4,7 @@ mod broken;
 mod good;
 mod robust;
 mod shared;
+mod stages_tests;
 
 use std::collections::BTreeMap;
 

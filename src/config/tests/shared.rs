@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::super::keys::{HEAD, PACK_FILE, PIPELINE, PROJECT};
+use super::super::keys::{HEAD, PACK_FILE, PIPELINE, PROJECT, TEST_FILE};
 use super::super::shape::{Object, Shape, asked};
-use super::super::{SchemaKind, schema};
-use super::{GOOD, files, read};
+use super::super::{SchemaKind, schema, stage_tests};
+use super::{GOOD, files, read, stages_tests::with_tests};
 
 fn declared(object: &'static Object, into: &mut BTreeSet<(&'static str, String)>) {
     for key in object.keys {
@@ -31,11 +31,12 @@ fn inside(shape: &'static Shape, into: &mut BTreeSet<(&'static str, String)>) {
 #[test]
 fn every_declared_key_is_read_and_every_read_key_is_declared() {
     let mut expected = BTreeSet::new();
-    for object in [&PROJECT, &PIPELINE, &HEAD, &PACK_FILE] {
+    for object in [&PROJECT, &PIPELINE, &HEAD, &PACK_FILE, &TEST_FILE] {
         declared(object, &mut expected);
     }
     asked::take();
-    read(&files(&GOOD));
+    let project = read(&files(&GOOD)).0.expect("a project");
+    stage_tests(&with_tests(include_str!("good/net_revenue.test.yaml")), &project);
     assert_eq!(asked::take(), expected);
 }
 
@@ -47,6 +48,7 @@ fn the_schema_knows_what_the_decoder_knows() {
         (SchemaKind::Pipeline, &PIPELINE),
         (SchemaKind::Stage, &HEAD),
         (SchemaKind::Pack, &PACK_FILE),
+        (SchemaKind::Test, &TEST_FILE),
     ] {
         let mut expected = BTreeSet::new();
         declared(object, &mut expected);
