@@ -14,7 +14,7 @@ use crate::config::Unit;
 use crate::lake::CheckStatus;
 use crate::plan::statement;
 use crate::report::of_unit;
-use crate::run::{Explained, KpiValue, RunError, balance_of, explain as ask, open, rests_on};
+use crate::run::{Explained, KpiValue, OF_CLOSED, RunError, balance_of, explain as ask, open, rests_on};
 use crate::system::System;
 
 /// Exports that are shown one by one, the latest ones; `--json` has all.
@@ -129,7 +129,7 @@ fn show(screen: &Screen, found: &Explained, page: Option<&str>) {
         let reads: Vec<String> = table.reads.iter().map(ToString::to_string).collect();
         screen.print(&format!(
             "  {:<28} {:>10} rows  {}  {} ← {}",
-            format!("{}{}", table.table, if table.closed { " *" } else { "" }),
+            table.marked(),
             human_count(table.rows),
             table.fingerprint,
             table.file,
@@ -137,7 +137,7 @@ fn show(screen: &Screen, found: &Explained, page: Option<&str>) {
         ));
     }
     if found.tables.iter().any(|table| table.closed) {
-        screen.print("  * of what it reads as it stood at the end of the last closed month, which may be less than in this snapshot");
+        screen.print(&format!("  {OF_CLOSED}"));
     }
     for source in &found.sources {
         screen.print(&format!("  {:<28} {}", format!("raw.{}", source.source), balance_of(source)));

@@ -32,6 +32,8 @@ pub struct WhyPage {
     pub remarks: Vec<String>,
     pub breakdown: Vec<WhyPart>,
     pub tables: Vec<WhyTable>,
+    /// What is to be said of tables whose names bear a mark.
+    pub marked: Option<String>,
     pub sources: Vec<WhySource>,
     pub checks: Vec<WhyCheck>,
     /// Below the project.
@@ -174,11 +176,12 @@ mod tests {
             sql: "SELECT 1 WHERE 1 < 2".into(),
             breakdown: vec![part],
             sources: vec![source],
+            marked: Some("* of closed months".into()),
             ..WhyPage::default()
         };
         let html = why_page(&why).expect("a page");
         assert!(html.contains("Net &amp; gross") && html.contains("1 &lt; 2") && !html.contains("<script>"), "{html}");
-        assert!(html.contains("erp") && html.contains("2024-01-01.csv"));
+        assert!(html.contains("erp") && html.contains("2024-01-01.csv") && html.contains("<p>* of closed months</p>"));
     }
 
     #[test]

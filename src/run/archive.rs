@@ -8,7 +8,7 @@ use crate::lake::{CheckStatus, Publication, paths};
 use crate::plan::statement;
 use crate::report::{self, Archived, Link, WhyCheck, WhyPage, WhyPart, WhySource, WhyTable, of_unit};
 use crate::run::burst::{Group, groups};
-use crate::run::explain::{Explained, balance_of, explain_all, rests_on};
+use crate::run::explain::{Explained, OF_CLOSED, balance_of, explain_all, rests_on};
 use crate::run::kpis::KpiValue;
 use crate::run::{RunError, Workshop};
 
@@ -141,13 +141,14 @@ fn page_of(shop: &Workshop, found: &Explained) -> WhyPage {
             .tables
             .iter()
             .map(|t| WhyTable {
-                name: t.table.to_string(),
+                name: t.marked(),
                 rows: human_count(t.rows),
                 fingerprint: t.fingerprint.clone(),
                 file: t.file.clone(),
                 reads: t.reads.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
             })
             .collect(),
+        marked: found.tables.iter().any(|t| t.closed).then(|| OF_CLOSED.to_owned()),
         sources: found
             .sources
             .iter()

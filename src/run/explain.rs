@@ -45,6 +45,17 @@ pub struct TableLine {
     pub closed: bool,
 }
 
+/// What is said of tables that are marked.
+pub const OF_CLOSED: &str =
+    "* of what it reads as it stood at the end of the last closed month, which may be less than in this snapshot";
+
+impl TableLine {
+    /// Its name, marked where it is of closed months.
+    pub fn marked(&self) -> String {
+        format!("{}{}", self.table, if self.closed { " *" } else { "" })
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct SourceExports {
     pub source: SourceName,

@@ -41,7 +41,7 @@ pub use archive::{archived, rebuild};
 pub use backfill::{Filling, Outlook, backfill, outlook};
 pub use check::{Checked, check_project};
 pub use error::{RunError, code_of, describe};
-pub use explain::{Explained, SourceExports, TableLine, balance_of, explain, rests_on};
+pub use explain::{Explained, OF_CLOSED, SourceExports, TableLine, balance_of, explain, rests_on};
 pub use garbage::collect_garbage;
 pub use keeper::{Keeper, asked_lease_timeout, lease_timeout};
 pub use kpis::{KpiValue, Restated};

@@ -446,7 +446,7 @@ impl Session {
         let Some(head) = head else { return Ok(None) };
         let end = wanted.interval.end.fixed_offset();
         let Some(publication) = &head.publication else { return Ok(None) };
-        if publication.end == end {
+        if publication.end == end && !head.head_held {
             return Ok(look::is_published(wanted, publication).then(|| (head.number, publication.clone())));
         }
         if publication.end < end && !head.head_held {

@@ -163,7 +163,7 @@ fn a_backfill_side_by_side_reuses_as_much_as_one_interval_after_another() {
     // What is wanted of an interval itself, made or there.
     let all = |more: &[&str]| -> Vec<u64> {
         let args = ["backfill", "--from", &date(33), "--to", &date(36), "--json"];
-        let nights = project.matins(&[&args, more].concat()).ok().json();
+        let nights = project.matins(&[&args[..], more].concat()).ok().json();
         let wanted = |night: &Value| {
             let ran = night["steps"].as_array().expect("steps").iter().filter_map(|s| s["step"].as_str());
             let ran = ran.filter(|s| !s.starts_with("check ") && !s.contains(" as of ")).count();
