@@ -8,6 +8,7 @@ mod error;
 mod few;
 mod file;
 mod held;
+mod keys;
 mod listing;
 mod matching;
 mod output;

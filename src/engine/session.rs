@@ -23,7 +23,7 @@ use object_store::ObjectStore;
 
 use crate::base::TableName;
 use crate::engine::planner::Planner;
-use crate::engine::{EngineError, exact, functions};
+use crate::engine::{EngineError, exact, functions, keys};
 
 /// What the engine may use.
 #[derive(Debug, Clone)]
@@ -71,6 +71,8 @@ impl Engine {
             .with_config(config(&settings, Effort::Alone))
             .with_runtime_env(Arc::clone(&runtime))
             .with_default_features()
+            .with_optimizer_rules(keys::rules())
+            .with_relation_planners(vec![Arc::new(keys::Relations)])
             .build();
         for function in exact::functions() {
             register(&mut state, function)?;
