@@ -165,8 +165,9 @@ fn a_backfill_side_by_side_reuses_as_much_as_one_interval_after_another() {
         let args = ["backfill", "--from", &date(33), "--to", &date(36), "--json"];
         let nights = project.matins(&[&args[..], more].concat()).ok().json();
         let wanted = |night: &Value| {
+            let of_month = format!("land customers customers/{}.csv", date(32));
             let ran = night["steps"].as_array().expect("steps").iter().filter_map(|s| s["step"].as_str());
-            let ran = ran.filter(|s| !s.starts_with("check ") && !s.contains(" as of ")).count();
+            let ran = ran.filter(|s| !s.starts_with("check ") && !s.contains(" as of ") && *s != of_month).count();
             night["steps_reused"].as_u64().expect("a count") + ran as u64
         };
         nights.as_array().expect("nights").iter().map(wanted).collect()
