@@ -1,6 +1,6 @@
 //! What the engine believes of keys is forgotten. It holds that columns which told the rows of a part of a statement apart still do so
 //! after a join, an `unnest` or a grouping that made more rows of each, and then leaves out a DISTINCT, a key of ORDER BY or GROUP BY, or
-//! a join that was needed: of six pairs two are counted. (DataFusion 55; apache/datafusion issues 23634, 23818, 23819 and 23820 and the
+//! a join that was needed: of six pairs two are counted. (`DataFusion` 55; apache/datafusion issues 23634, 23818, 23819 and 23820 and the
 //! tests below are cases of it.) Nothing here declares a key, so all it knows of them it has inferred from groups: it is taken from what
 //! a statement reads before that is planned, and from the plan before every rule that asks for it.
 

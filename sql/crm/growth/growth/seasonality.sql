@@ -13,6 +13,7 @@ columns:
   years: ratios it is the mean of
   index: 1 is a month like others
 key: [month_of_year]
+closed: month
 checks:
   - name: the twelve have a mean of 1
     query: >

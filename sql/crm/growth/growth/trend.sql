@@ -13,6 +13,7 @@ columns:
   rolling_12_yoy: change of that on a year before
   net_growth: change of the number of active customers on the month before
 key: [month]
+closed: month
 */
 WITH months AS (
     SELECT

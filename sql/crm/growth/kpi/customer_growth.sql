@@ -10,6 +10,7 @@ columns:
   low: NULL, since new customers are no share of old ones
   high: NULL, since new customers are no share of old ones
 key: [period]
+closed: month
 */
 WITH counts AS (
     SELECT month, provisional, new, lag(active) OVER (ORDER BY month) AS active_before

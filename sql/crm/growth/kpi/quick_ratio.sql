@@ -11,6 +11,7 @@ columns:
   low: NULL, since it is a ratio of different customers
   high: NULL, since it is a ratio of different customers
 key: [period]
+closed: month
 */
 WITH counts AS (
     SELECT

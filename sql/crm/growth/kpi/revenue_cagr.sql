@@ -14,6 +14,7 @@ columns:
   low: NULL, since it is no share of a count
   high: NULL, since it is no share of a count
 key: [period]
+closed: month
 */
 WITH sums AS (
     SELECT

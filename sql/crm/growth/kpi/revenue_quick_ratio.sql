@@ -11,6 +11,7 @@ columns:
   low: NULL, since it is a ratio of amounts
   high: NULL, since it is a ratio of amounts
 key: [period]
+closed: month
 */
 WITH amounts AS (
     SELECT

@@ -8,6 +8,7 @@ columns:
   low: NULL, since it is no share
   high: NULL, since it is no share
 key: [period]
+closed: month
 */
 WITH orders AS (
     SELECT month, CAST(sum(orders) AS BIGINT) AS orders, count(*) AS customers

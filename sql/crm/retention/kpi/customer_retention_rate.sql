@@ -13,6 +13,7 @@ columns:
   low: NULL, since it is no share of the denominator
   high: NULL, since it is no share of the denominator
 key: [period]
+closed: month
 */
 WITH actives AS (
     SELECT month, count(*) AS customers, count(*) FILTER (WHERE month = first_month) AS new
