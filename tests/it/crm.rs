@@ -792,6 +792,7 @@ fn a_zone_a_whole_day_away_moves_dates_and_no_distance() {
         equal,
         [
             "basket.affinity",
+            "basket.next_best",
             "basket.next_category",
             "basket.next_product",
             "basket.preference",
@@ -810,6 +811,7 @@ fn a_zone_a_whole_day_away_moves_dates_and_no_distance() {
             "retention.survival",
             "segment.attributes",
             "segment.lifecycle",
+            "segment.margin_summary",
             "segment.migration",
             "segment.pareto_summary",
             "segment.rfm_summary",
@@ -820,6 +822,7 @@ fn a_zone_a_whole_day_away_moves_dates_and_no_distance() {
             "value.equity",
             "value.fit_quality",
             "value.loyalty",
+            "value.matrix",
             "value.models",
         ]
     );

@@ -26,7 +26,8 @@ fn people_behind_the_ids_of_orders() {
     project
         .matins(&["check", "-v", "olist"])
         .ok()
-        .says("`kpi.nps` of pack `crm/satisfaction` is left out for want of `core.survey_responses.nps`; it costs the KPI nps")
+        .says("`kpi.nps`, `kpi.nps_by_wave`, `kpi.nps_wave_change`, `satisfaction.nps_waves` of pack `crm/satisfaction` are left out for want of")
+        .says("`core.survey_responses.nps`; it costs 3 KPIs (nps, nps_by_wave, nps_wave_change)")
         .says("for want of `core.tickets`");
     let night = project.matins(&["run", "olist", "--as-of", "2018-11-01", "--json"]).ok().json();
     let rows = |source: &str| night["sources"][source]["landed"].clone();

@@ -425,7 +425,7 @@ fn customers_by_region_industry_and_size() {
         FROM core.customers
         WHERE left(customer_key, 1) <> 'f' OR length(customer_key) = 2";
     let project = stages(
-        &["segment/segment/regions.sql", "segment/segment/firms.sql"],
+        &["segment/segment/regions.sql", "segment/segment/firms.sql", "segment/segment/tiers.sql"],
         &[("core/customers", FIRMS.to_owned()), ("core/valid_orders", orders.to_owned())],
     );
     // All bought but of f, of whom nine did. The three of the east are with the two of whom nobody knows.

@@ -376,7 +376,7 @@ fn exactly_at_a_limit_is_not_beyond_it() {
 #[test]
 fn groups_of_few_by_any_attribute() {
     let project = stages(
-        &["segment/segment/attributes.sql"],
+        &["segment/segment/attributes.sql", "segment/segment/tiers.sql"],
         &[
             (
                 "core/customers",
