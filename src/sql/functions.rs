@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 /// What the engine brings as a whole: raise it when one of its functions gives another answer, so that all tables are made
 /// again. One of Matins' own has a version of its own, which only concerns the stages that call it.
-const ENGINE: &str = "datafusion-55.2+exact-1";
+const ENGINE: &str = "datafusion-55.2+exact-1+keys-1";
 
 /// How a function meets the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
