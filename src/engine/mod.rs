@@ -4,6 +4,7 @@ pub mod exact;
 pub mod functions;
 
 mod between;
+mod counts;
 mod error;
 mod few;
 mod file;

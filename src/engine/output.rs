@@ -27,8 +27,8 @@ const SMALL_ROWS: usize = 64 * 1024;
 const GROUP_ROWS: usize = 128 * 1024;
 /// Rows a column's encoding is decided from.
 const SAMPLE_ROWS: usize = 4096;
-/// Bytes of a part of an upload.
-const PART: usize = 8 << 20;
+/// Bytes of a part of an upload: the least that S3 takes, because parts that wait for the disk are in memory.
+const PART: usize = 5 << 20;
 
 /// Where files go.
 #[derive(Clone)]

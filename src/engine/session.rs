@@ -23,7 +23,7 @@ use object_store::ObjectStore;
 
 use crate::base::TableName;
 use crate::engine::planner::Planner;
-use crate::engine::{EngineError, exact, functions, keys};
+use crate::engine::{EngineError, counts, exact, functions, keys};
 
 /// What the engine may use.
 #[derive(Debug, Clone)]
@@ -74,7 +74,7 @@ impl Engine {
             .with_optimizer_rules(keys::rules())
             .with_relation_planners(vec![Arc::new(keys::Relations)])
             .build();
-        for function in exact::functions() {
+        for function in exact::functions().into_iter().chain([counts::function()]) {
             register(&mut state, function)?;
         }
         functions::register(&mut state).map_err(|e| EngineError::new(e, 0))?;

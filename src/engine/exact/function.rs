@@ -33,6 +33,88 @@ pub fn functions() -> Vec<Arc<AggregateUDF>> {
     .collect()
 }
 
+/// What a function under the engine's own name leaves to it: its `inner()`.
+macro_rules! the_rest_is_the_engines {
+    () => {
+        fn name(&self) -> &str {
+            self.inner().name()
+        }
+
+        fn aliases(&self) -> &[String] {
+            self.inner().aliases()
+        }
+
+        fn schema_name(&self, params: &AggregateFunctionParams) -> Result<String> {
+            self.inner().schema_name(params)
+        }
+
+        fn human_display(&self, params: &AggregateFunctionParams) -> Result<String> {
+            self.inner().human_display(params)
+        }
+
+        fn window_function_schema_name(&self, params: &WindowFunctionParams) -> Result<String> {
+            self.inner().window_function_schema_name(params)
+        }
+
+        fn display_name(&self, params: &AggregateFunctionParams) -> Result<String> {
+            self.inner().display_name(params)
+        }
+
+        fn window_function_display_name(&self, params: &WindowFunctionParams) -> Result<String> {
+            self.inner().window_function_display_name(params)
+        }
+
+        fn signature(&self) -> &Signature {
+            self.inner().signature()
+        }
+
+        fn return_type(&self, arg_types: &[DataType]) -> Result<DataType> {
+            self.inner().return_type(arg_types)
+        }
+
+        fn return_field(&self, arg_fields: &[FieldRef]) -> Result<FieldRef> {
+            self.inner().return_field(arg_fields)
+        }
+
+        fn is_nullable(&self) -> bool {
+            self.inner().is_nullable()
+        }
+
+        fn simplify(&self) -> Option<AggregateFunctionSimplification> {
+            self.inner().simplify()
+        }
+
+        fn coerce_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
+            self.inner().coerce_types(arg_types)
+        }
+
+        fn is_descending(&self) -> Option<bool> {
+            self.inner().is_descending()
+        }
+
+        fn default_value(&self, data_type: &DataType) -> Result<ScalarValue> {
+            self.inner().default_value(data_type)
+        }
+
+        fn supports_null_handling_clause(&self) -> bool {
+            self.inner().supports_null_handling_clause()
+        }
+
+        fn supports_within_group_clause(&self) -> bool {
+            self.inner().supports_within_group_clause()
+        }
+
+        fn documentation(&self) -> Option<&Documentation> {
+            self.inner().documentation()
+        }
+
+        fn set_monotonicity(&self, data_type: &DataType) -> SetMonotonicity {
+            self.inner().set_monotonicity(data_type)
+        }
+    };
+}
+pub(in crate::engine) use the_rest_is_the_engines;
+
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Exact {
     /// The engine's function of this name, which answers everything but how to add.
@@ -142,81 +224,5 @@ impl AggregateUDFImpl for Exact {
         if args.return_type.is_floating() { None } else { self.inner().value_from_stats(args) }
     }
 
-    // The rest is the engine's.
-
-    fn name(&self) -> &str {
-        self.inner().name()
-    }
-
-    fn aliases(&self) -> &[String] {
-        self.inner().aliases()
-    }
-
-    fn schema_name(&self, params: &AggregateFunctionParams) -> Result<String> {
-        self.inner().schema_name(params)
-    }
-
-    fn human_display(&self, params: &AggregateFunctionParams) -> Result<String> {
-        self.inner().human_display(params)
-    }
-
-    fn window_function_schema_name(&self, params: &WindowFunctionParams) -> Result<String> {
-        self.inner().window_function_schema_name(params)
-    }
-
-    fn display_name(&self, params: &AggregateFunctionParams) -> Result<String> {
-        self.inner().display_name(params)
-    }
-
-    fn window_function_display_name(&self, params: &WindowFunctionParams) -> Result<String> {
-        self.inner().window_function_display_name(params)
-    }
-
-    fn signature(&self) -> &Signature {
-        self.inner().signature()
-    }
-
-    fn return_type(&self, arg_types: &[DataType]) -> Result<DataType> {
-        self.inner().return_type(arg_types)
-    }
-
-    fn return_field(&self, arg_fields: &[FieldRef]) -> Result<FieldRef> {
-        self.inner().return_field(arg_fields)
-    }
-
-    fn is_nullable(&self) -> bool {
-        self.inner().is_nullable()
-    }
-
-    fn simplify(&self) -> Option<AggregateFunctionSimplification> {
-        self.inner().simplify()
-    }
-
-    fn coerce_types(&self, arg_types: &[DataType]) -> Result<Vec<DataType>> {
-        self.inner().coerce_types(arg_types)
-    }
-
-    fn is_descending(&self) -> Option<bool> {
-        self.inner().is_descending()
-    }
-
-    fn default_value(&self, data_type: &DataType) -> Result<ScalarValue> {
-        self.inner().default_value(data_type)
-    }
-
-    fn supports_null_handling_clause(&self) -> bool {
-        self.inner().supports_null_handling_clause()
-    }
-
-    fn supports_within_group_clause(&self) -> bool {
-        self.inner().supports_within_group_clause()
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.inner().documentation()
-    }
-
-    fn set_monotonicity(&self, data_type: &DataType) -> SetMonotonicity {
-        self.inner().set_monotonicity(data_type)
-    }
+    the_rest_is_the_engines!();
 }

@@ -18,3 +18,4 @@ mod sql_tests;
 
 pub(super) use checked::checked_sums;
 pub use function::functions;
+pub(super) use function::the_rest_is_the_engines;
