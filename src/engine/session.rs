@@ -50,8 +50,10 @@ pub enum Effort {
 
 /// The engine: one memory pool, one set of functions, one store.
 pub struct Engine {
-    state: SessionState,
-    runtime: Arc<RuntimeEnv>,
+    /// What sessions begin as: the names of all functions are entered once, not for every statement.
+    alone: SessionState,
+    beside: SessionState,
+    frugal: SessionState,
     settings: Settings,
 }
 
@@ -67,18 +69,9 @@ impl Engine {
             .build_arc()
             .map_err(|e| EngineError::new(e, settings.memory_bytes))?;
         runtime.register_object_store(store_url().as_ref(), lake);
-        let mut state = SessionStateBuilder::new()
-            .with_config(config(&settings, Effort::Alone))
-            .with_runtime_env(Arc::clone(&runtime))
-            .with_default_features()
-            .with_optimizer_rules(keys::rules())
-            .with_relation_planners(vec![Arc::new(keys::Relations)])
-            .build();
-        for function in exact::functions().into_iter().chain([counts::function()]) {
-            register(&mut state, function)?;
-        }
-        functions::register(&mut state).map_err(|e| EngineError::new(e, 0))?;
-        Ok(Self { state, runtime, settings })
+        let state = |effort| state(&settings, &runtime, effort);
+        let (alone, beside, frugal) = (state(Effort::Alone)?, state(Effort::Beside)?, state(Effort::Frugal)?);
+        Ok(Self { alone, beside, frugal, settings })
     }
 
     /// A session that knows these tables and no others.
@@ -97,22 +90,22 @@ impl Engine {
         }
         let catalogs = MemoryCatalogProviderList::new();
         catalogs.register_catalog("lake".to_owned(), Arc::new(catalog));
-        let state = SessionStateBuilder::new_from_existing(self.state.clone())
-            .with_config(config(&self.settings, effort))
-            .with_runtime_env(Arc::clone(&self.runtime))
-            .with_catalog_list(Arc::new(catalogs))
-            .with_query_planner(Arc::new(Planner { holds: effort != Effort::Frugal }));
-        Ok(SessionContext::new_with_state(state.build()))
+        let mut state = match effort {
+            Effort::Alone => &self.alone,
+            Effort::Beside => &self.beside,
+            Effort::Frugal => &self.frugal,
+        }
+        .clone();
+        state.register_catalog_list(Arc::new(catalogs));
+        Ok(SessionContext::new_with_state(state))
     }
 
     /// Plans a parsed statement.
     pub async fn plan(&self, session: &SessionContext, statement: Statement) -> Result<DataFrame, EngineError> {
-        let plan = session
-            .state()
-            .statement_to_plan(DfStatement::Statement(Box::new(statement)))
-            .await
-            .map_err(|e| self.error(e))?;
-        Ok(DataFrame::new(session.state(), plan))
+        let state = session.state();
+        let statement = DfStatement::Statement(Box::new(statement));
+        let plan = state.statement_to_plan(statement).await.map_err(|e| self.error(e))?;
+        Ok(DataFrame::new(state, plan))
     }
 
     /// Plans a person's question: it may read and nothing else.
@@ -131,7 +124,7 @@ impl Engine {
 
     /// Every function a statement may call, lower-case.
     pub fn function_names(&self) -> Vec<String> {
-        let state = &self.state;
+        let state = &self.beside;
         let mut names: Vec<String> = state.scalar_functions().keys().cloned().collect();
         names.extend(state.aggregate_functions().keys().cloned());
         names.extend(state.window_functions().keys().cloned());
@@ -139,6 +132,23 @@ impl Engine {
         names.dedup();
         names
     }
+}
+
+/// What knows no tables yet.
+fn state(settings: &Settings, runtime: &Arc<RuntimeEnv>, effort: Effort) -> Result<SessionState, EngineError> {
+    let mut state = SessionStateBuilder::new()
+        .with_config(config(settings, effort))
+        .with_runtime_env(Arc::clone(runtime))
+        .with_default_features()
+        .with_optimizer_rules(keys::rules())
+        .with_relation_planners(vec![Arc::new(keys::Relations)])
+        .with_query_planner(Arc::new(Planner { holds: effort != Effort::Frugal }))
+        .build();
+    for function in exact::functions().into_iter().chain([counts::function()]) {
+        register(&mut state, function)?;
+    }
+    functions::register(&mut state).map_err(|e| EngineError::new(e, 0))?;
+    Ok(state)
 }
 
 fn register(
@@ -174,5 +184,14 @@ fn config(settings: &Settings, effort: Effort) -> SessionConfig {
     options.sql_parser.collect_spans = true;
     options.optimizer.prefer_hash_join = effort != Effort::Frugal;
     options.execution.collect_statistics = false;
+    // What a join, a sort or an aggregate learns of its keys while it runs rules no file out: few keys have bounds in files, and
+    // files are read before. Nor have files bounds of pages, or Bloom filters, or columns inside columns.
+    options.optimizer.enable_join_dynamic_filter_pushdown = false;
+    options.optimizer.enable_topk_dynamic_filter_pushdown = false;
+    options.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
+    options.optimizer.enable_dynamic_filter_pushdown = false;
+    options.optimizer.enable_leaf_expression_pushdown = false;
+    options.execution.parquet.enable_page_index = false;
+    options.execution.parquet.bloom_filter_on_read = false;
     config
 }

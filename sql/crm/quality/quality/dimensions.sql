@@ -40,7 +40,15 @@ calendar AS (
     FROM days AS d
     LEFT JOIN busy AS b ON b.bdate = d.day
 ),
--- The largest table is read once for all that is counted by line.
+-- The largest tables are read once for all that is counted by row.
+order_totals AS (
+    SELECT
+        count(*) AS orders,
+        3 * count(*) - count(customer_key) - count(bdate) - count(net) AS missing,
+        count(*) FILTER (WHERE bdate >= $as_of OR (valid AND net <= 0)) AS invalid,
+        count(*) - count(DISTINCT order_id) AS repeated
+    FROM core.orders
+),
 line_totals AS (
     SELECT
         count(*) AS lines,
@@ -77,24 +85,11 @@ counts AS (
     UNION ALL
     SELECT
         'core.orders' AS table_name,
-        'completeness' AS dimension,
-        3 * count(*) AS checked,
-        3 * count(*) - count(customer_key) - count(bdate) - count(net) AS failing
-    FROM core.orders
-    UNION ALL
-    SELECT
-        'core.orders' AS table_name,
-        'validity' AS dimension,
-        count(*) AS checked,
-        count(*) FILTER (WHERE bdate >= $as_of OR (valid AND net <= 0)) AS failing
-    FROM core.orders
-    UNION ALL
-    SELECT
-        'core.orders' AS table_name,
-        'uniqueness' AS dimension,
-        count(*) AS checked,
-        count(*) - count(DISTINCT order_id) AS failing
-    FROM core.orders
+        d.dimension,
+        CASE WHEN d.dimension = 'completeness' THEN 3 * t.orders ELSE t.orders END AS checked,
+        CASE d.dimension WHEN 'completeness' THEN t.missing WHEN 'validity' THEN t.invalid ELSE t.repeated END AS failing
+    FROM order_totals AS t
+    CROSS JOIN (VALUES ('completeness'), ('validity'), ('uniqueness')) AS d (dimension)
     UNION ALL
     SELECT
         'core.orders' AS table_name,
