@@ -23,6 +23,7 @@ mod posting;
 #[cfg(test)]
 mod posting_tests;
 mod preview;
+mod proof;
 mod publish;
 mod query;
 mod report;
@@ -30,6 +31,7 @@ mod retry;
 mod running;
 mod sample;
 mod slots;
+mod step;
 mod test;
 mod turns;
 mod watch;

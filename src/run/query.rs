@@ -8,7 +8,7 @@ use crate::config::{Pipeline, Project};
 use crate::engine::{Cell, Effort, Kind, PartFile, PartsTable, Rows, Tables, collect, listing, read_schema};
 use crate::lake::{Alert, ChainError, CheckOutcome, CheckStatus, DataFile, Lake, Publication, RunFinished, RunStarted};
 use crate::run::kpis::{self, KpiValue, Restated};
-use crate::run::work::part_file;
+use crate::run::step::part_file;
 use crate::run::{RunError, engine, open_lake};
 use crate::source;
 use crate::sql;

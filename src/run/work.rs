@@ -3,25 +3,21 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-use crate::base::{Event, Fingerprint, SourceName, StepOutcome, TableName};
-use crate::config::Check;
-use crate::engine::{Effort, EngineError, PartFile, PartsTable, Seen, Table, Tables, read_schema};
-use crate::lake::{CheckOutcome, Late, RawExport, StepRecord, TablePart};
-use crate::plan::{At, Input, Own, Plan, Span, Step, Task, Timed, Wanted, WantedPart, WantedSource, WantedTable};
+use crate::base::{Event, StepOutcome, TableName};
+use crate::engine::Effort;
+use crate::lake::StepRecord;
+use crate::plan::{Plan, Step, Task, Wanted};
 use crate::run::error::describe;
-use crate::run::look::{Known, raw_export, with};
-use crate::run::retry::retry;
-use crate::run::slots::{Slot, Slots};
+use crate::run::look::Known;
+use crate::run::slots::Slots;
+use crate::run::step::{Bench, Done};
 use crate::run::turns::{Turns, output};
 use crate::run::{RunError, Workshop};
-use crate::source::{self, Landing};
-use crate::sql::Bindings;
-use crate::stage::{self, Making, StageError, Window};
 
 /// An export of this size is decoded on all cores. Two at once, and those that only wait for the disk beside them.
 const LARGE_EXPORT: u64 = 32 << 20;
@@ -41,46 +37,9 @@ pub struct Work {
     pub counted: usize,
 }
 
-/// Positions of rows to leave out, by file.
-type Dropped = BTreeMap<String, Vec<u64>>;
-
-/// What tasks share.
-#[derive(Clone)]
-struct Bench {
-    shop: Workshop,
-    wanted: Arc<Wanted>,
-    known: Arc<Mutex<Known>>,
-    turns: Turns,
-    dropped: Arc<Mutex<BTreeMap<Fingerprint, Arc<Dropped>>>>,
-    /// Parts whose rows can be read though they may not be durable yet. Nothing but this run's own steps relies on them.
-    written: Arc<Mutex<BTreeMap<Fingerprint, TablePart>>>,
-    /// What was seen of tables that are one part, until their checks.
-    seen: Arc<Mutex<BTreeMap<Fingerprint, Seen>>>,
-}
-
-enum Done {
-    Ok {
-        rows: u64,
-        warnings: Vec<String>,
-    },
-    /// Another interval that is worked on at the same time has made it.
-    Found,
-    /// Made again alone, with joins that spill.
-    OutOfMemory,
-    Failed(RunError),
-}
-
 /// Executes every step. A step that fails leaves the others their work, except those that need it.
 pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>, turns: &Turns) -> Work {
-    let bench = Bench {
-        shop: shop.clone(),
-        wanted: Arc::new(plan.wanted.clone()),
-        known: Arc::clone(known),
-        turns: turns.clone(),
-        dropped: Arc::default(),
-        written: Arc::default(),
-        seen: Arc::default(),
-    };
+    let bench = Bench::new(shop, plan, known, turns);
     let mut work = Work::default();
     let mut state: Vec<State> = vec![State::Waiting; plan.steps.len()];
     let large: Vec<bool> = plan.steps.iter().map(|step| is_large(step, &plan.wanted)).collect();
@@ -129,7 +88,7 @@ pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>, turns
                 if bench.has(&step) {
                     return (Done::Found, started.elapsed());
                 }
-                let done = tokio::time::timeout(limit, execute(&bench, &step, effort, &slot)).await;
+                let done = tokio::time::timeout(limit, bench.execute(&step, effort, &slot)).await;
                 let late = |_| Done::Failed(RunError::TimedOut { what: step.task.to_string(), limit, key });
                 (done.unwrap_or_else(late), started.elapsed())
             });
@@ -275,317 +234,4 @@ fn is_large(step: &Step, wanted: &Wanted) -> bool {
         .and_then(|s| s.exports.get(*export))
         .and_then(|e| e.listed.as_ref());
     export.is_some_and(|e| e.size_bytes >= LARGE_EXPORT)
-}
-
-async fn execute(bench: &Bench, step: &Step, effort: Effort, slot: &Slot) -> Done {
-    let done = match &step.task {
-        Task::Land { source, export, at, .. } => bench.land(source, *at, *export, slot).await,
-        Task::Assemble { source, at } => bench.assemble(source, *at).await,
-        Task::Make { table, at, part, .. } => bench.make(table, *at, *part, effort, slot).await,
-        Task::Check { table } => bench.check(table, slot).await,
-    };
-    match done {
-        Ok((rows, warnings)) => Done::Ok { rows, warnings },
-        Err(RunError::Stage(StageError::Engine { cause: EngineError::Memory { .. }, .. }))
-            if effort != Effort::Frugal =>
-        {
-            Done::OutOfMemory
-        }
-        Err(error) => Done::Failed(error),
-    }
-}
-
-type Made = Result<(u64, Vec<String>), RunError>;
-
-impl Bench {
-    fn known<T>(&self, look: impl FnOnce(&mut Known) -> T) -> T {
-        with(&self.known, look)
-    }
-
-    /// Whether what a step makes is there by now.
-    fn has(&self, step: &Step) -> bool {
-        let made = &step.fingerprint;
-        self.known(|k| match &step.task {
-            Task::Land { .. } => k.landed.contains_key(made),
-            Task::Assemble { .. } => k.raws.contains_key(made),
-            Task::Make { .. } => k.parts.contains_key(made),
-            Task::Check { .. } => k.checks.contains_key(&output(step, &self.wanted)),
-        })
-    }
-
-    async fn land(&self, name: &SourceName, at: At, export: usize, slot: &Slot) -> Made {
-        let shop = &self.shop;
-        let (source, wanted) = (&shop.pipeline.sources[name], &self.source(name, at).exports[export]);
-        let Some(export) = &wanted.listed else {
-            return Err(RunError::Usage(format!("`{}` has vanished and its landed rows are gone too", wanted.path)));
-        };
-        let store = &shop.stores[&source.store];
-        let what = format!("landing {}", export.path);
-        let landed = retry(&shop.system, &shop.observer, &what, || async {
-            let attempt = shop.system.ids.next();
-            let landing = Landing {
-                lake: &shop.lake.store(),
-                exports: &store.store,
-                source,
-                attempt: &attempt,
-                cores: shop.engine.cores(),
-            };
-            let landed = source::land(&landing, export, wanted.landed).await?;
-            slot.give_back();
-            Ok(shop.lake.put_landed(landed).await?)
-        })
-        .await?;
-        let warnings: Vec<String> = landed.warnings.iter().map(|w| format!("{}: {w}", export.path)).collect();
-        let rows = landed.rows_landed;
-        self.known(|k| {
-            k.made(&wanted.landed);
-            k.landed.insert(wanted.landed, raw_export(landed))
-        });
-        Ok((rows, warnings))
-    }
-
-    async fn assemble(&self, name: &SourceName, at: At) -> Made {
-        let shop = &self.shop;
-        let (source, wanted) = (&shop.pipeline.sources[name], self.source(name, at));
-        let landed: Option<Vec<RawExport>> =
-            self.known(|k| wanted.exports.iter().map(|e| k.landed.get(&e.landed).cloned()).collect());
-        let landed = landed.ok_or_else(|| RunError::Usage(format!("an export of `{name}` has not landed")))?;
-        let raw = retry(&shop.system, &shop.observer, &format!("assembling raw.{name}"), || async {
-            let attempt = shop.system.ids.next();
-            let raw = source::assemble(&shop.lake.store(), source, wanted.raw, &attempt, &landed).await?;
-            Ok(shop.lake.put_raw_table(raw).await?)
-        })
-        .await?;
-        let rows = raw.balance.landed;
-        self.known(|k| k.raws.insert(wanted.raw, raw));
-        Ok((rows, vec![]))
-    }
-
-    async fn make(&self, name: &TableName, at: At, part: usize, effort: Effort, slot: &Slot) -> Made {
-        let shop = &self.shop;
-        let table = self.table(name, at)?;
-        let part = &table.parts[part];
-        let whole = table.parts.len() == 1;
-        let (made, seen) = retry(&shop.system, &shop.observer, &format!("making {name}"), || async {
-            let mut tables = Tables::new();
-            for (read, input) in &part.reads {
-                tables.insert(read.clone(), self.provider(read, input).await?);
-            }
-            let attempt = shop.system.ids.next();
-            let making = Making {
-                engine: &shop.engine,
-                lake: &shop.lake.store(),
-                node: &table.node,
-                part,
-                bindings: &table.bindings,
-                tables: &tables,
-                attempt: &attempt,
-                effort,
-                whole,
-            };
-            let late = self.late(table, part).await?;
-            let (made, seen) = stage::make(&making).await?;
-            let made = TablePart { late, ..made };
-            self.written.lock().unwrap_or_else(PoisonError::into_inner).insert(part.fingerprint, made.clone());
-            slot.give_back();
-            let files = made.files.clone();
-            let put = shop.lake.put_part(made).await?;
-            // Another run may have been first, and then its files are the table.
-            let seen = (whole && put.files == files).then_some(seen);
-            Ok((put, seen))
-        })
-        .await?;
-        if let Some(seen) = seen {
-            self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(part.fingerprint, seen);
-        }
-        let rows = made.rows;
-        self.known(|k| {
-            k.made(&part.fingerprint);
-            k.parts.insert(part.fingerprint, made)
-        });
-        Ok((rows, vec![]))
-    }
-
-    async fn check(&self, name: &TableName, slot: &Slot) -> Made {
-        let shop = &self.shop;
-        let mut tables = Tables::new();
-        let mut seen = None;
-        let whole;
-        let (fingerprint, checks_name, checks, bindings): (Fingerprint, Fingerprint, &[Check], &Bindings) =
-            match name.source() {
-                Some(source) => {
-                    let wanted = self.source(&source, At::Run);
-                    let checks = &shop.pipeline.sources[&source].checks;
-                    whole = Input::Raw(source, wanted.raw);
-                    (wanted.raw, wanted.checks, checks, &self.wanted.bindings)
-                }
-                None => {
-                    let table = self.table(name, At::Run)?;
-                    for (read, input) in &table.check_reads {
-                        tables.insert(read.clone(), self.provider(read, input).await?);
-                    }
-                    whole = table.whole();
-                    if let [part] = table.parts.as_slice() {
-                        seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).remove(&part.fingerprint);
-                    }
-                    (table.fingerprint, table.checks, &table.node.stage.head.checks, &table.bindings)
-                }
-            };
-        let mut outcomes = Vec::new();
-        if !checks.is_empty() {
-            tables.insert(name.clone(), self.provider(name, &whole).await?);
-            outcomes = stage::check(&shop.engine, name, checks, bindings, &tables, seen).await?;
-        }
-        outcomes.extend(self.quarantine(name, checks));
-        outcomes.extend(self.late_rows(name));
-        slot.give_back();
-        let outcomes = shop.lake.put_check_outcomes(name, &fingerprint, &checks_name, outcomes).await?;
-        let rows = outcomes.first().map_or(0, |o| o.rows);
-        self.known(|k| k.checks.insert((fingerprint, checks_name), outcomes));
-        Ok((rows, vec![]))
-    }
-
-    /// The outcome of what was taken out of the flow: of a source always, of a stage when a check of its moves rows.
-    fn quarantine(&self, name: &TableName, checks: &[Check]) -> Option<CheckOutcome> {
-        if let Some(source) = name.source() {
-            let balance = self.known(|k| k.raws.get(&self.wanted.sources[&source].raw).map(|r| r.balance))?;
-            let limit = self.shop.pipeline.sources[&source].quarantine_limit;
-            return Some(stage::quarantine_outcome(
-                name,
-                Some(limit),
-                balance.quarantined,
-                balance.landed + balance.deduplicated,
-            ));
-        }
-        let moving = checks.iter().find(|c| c.severity == crate::config::Severity::Quarantine)?;
-        let table = self.table(name, At::Run).ok()?;
-        let (quarantined, kept) = self.known(|k| {
-            let parts = table.parts.iter().filter_map(|p| k.parts.get(&p.fingerprint));
-            parts.fold((0, 0), |(q, r), p| (q + p.rows_quarantined, r + p.rows))
-        });
-        Some(stage::quarantine_outcome(name, moving.limit.share, quarantined, kept))
-    }
-
-    /// Counts what the exports dated in a part brought that no part holds.
-    async fn late(&self, table: &WantedTable, part: &WantedPart) -> Result<Option<Late>, RunError> {
-        let mut windows = Vec::new();
-        for timed in part.reads.values().filter_map(|input| if let Input::Timed(t) = input { Some(t) } else { None }) {
-            // Exports of one part may end and begin to be read by others at different times.
-            let mut alike: BTreeMap<Span, Vec<&Own>> = BTreeMap::new();
-            for own in &timed.own {
-                alike.entry(own.times).or_default().push(own);
-            }
-            for (times, own) in alike {
-                windows.push(self.window(timed, times, &own)?);
-            }
-        }
-        if table.node.stage.head.incremental.as_ref().is_none_or(|i| i.by.is_none()) {
-            return Ok(None);
-        }
-        let failed = |cause| StageError::Check { table: table.node.table().clone(), check: "late".to_owned(), cause };
-        Ok(Some(stage::late(&self.shop.engine, windows).await.map_err(failed)?))
-    }
-
-    fn window(&self, timed: &Timed, times: Span, own: &[&Own]) -> Result<Window, RunError> {
-        let landed: Vec<Fingerprint> = own.iter().map(|o| o.landed).collect();
-        Ok(Window {
-            source: TableName::raw(&timed.source),
-            table: self.landed(&timed.source, &landed)?,
-            column: timed.column.clone(),
-            times,
-            dates: own.iter().map(|o| (o.path.clone(), o.date)).collect(),
-        })
-    }
-
-    /// The outcome of rows that are in no part, where parts go by a time of the rows.
-    fn late_rows(&self, name: &TableName) -> Option<CheckOutcome> {
-        let table = self.table(name, At::Run).ok()?;
-        let incremental = table.node.stage.head.incremental.as_ref()?;
-        let by = incremental.by.as_ref()?;
-        let late: Vec<Late> = self.known(|k| {
-            let parts = table.parts.iter().filter_map(|p| k.parts.get(&p.fingerprint));
-            parts.filter_map(|p| p.late.clone()).collect()
-        });
-        Some(stage::late_outcome(name, incremental, by, late.iter()))
-    }
-
-    /// The rows of some landed exports.
-    fn landed(&self, source: &SourceName, landed: &[Fingerprint]) -> Result<PartsTable, RunError> {
-        let missing = || RunError::Usage(format!("an export of `{source}` has not landed"));
-        let files = self.known(|k| {
-            let exports = landed.iter().map(|f| k.landed.get(f)).collect::<Option<Vec<_>>>()?;
-            Some(exports.into_iter().flat_map(|e| &e.files).map(|f| part_file(f, vec![])).collect())
-        });
-        let source = self.shop.pipeline.sources.get(source).ok_or_else(missing)?;
-        Ok(PartsTable::new(source::schema(source), files.ok_or_else(missing)?))
-    }
-
-    fn table(&self, name: &TableName, at: At) -> Result<&WantedTable, RunError> {
-        let table = self.wanted.of(at.is_closed()).table(name);
-        table.ok_or_else(|| RunError::Usage(format!("no stage makes `{name}`")))
-    }
-
-    fn source(&self, name: &SourceName, at: At) -> &WantedSource {
-        &self.wanted.of(at.is_closed()).sources[name]
-    }
-
-    async fn provider(&self, name: &TableName, input: &Input) -> Result<Table, RunError> {
-        let files: Vec<PartFile> = match input {
-            Input::Raw(source, raw) => {
-                let raw = self.known(|k| k.raws.get(raw).cloned());
-                let raw = raw.ok_or_else(|| RunError::Usage(format!("raw.{source} is not assembled")))?;
-                self.raw_files(&raw).await?
-            }
-            Input::Landed(source, landed) => return Ok(Arc::new(self.landed(source, landed)?)),
-            Input::Timed(timed) => {
-                let (landed, span) = (self.landed(&timed.source, &timed.landed)?, timed.span);
-                return Ok(self.shop.engine.between(name, landed, &timed.column, (span.from, span.until))?);
-            }
-            Input::Parts(parts) => {
-                let parts: Option<Vec<TablePart>> = parts.iter().map(|part| self.part(part)).collect();
-                let parts = parts.ok_or_else(|| RunError::Usage(format!("a part of `{name}` is not made")))?;
-                parts.iter().flat_map(|part| &part.files).map(|f| part_file(f, vec![])).collect()
-            }
-        };
-        let schema = match name.source().and_then(|s| self.shop.pipeline.sources.get(&s)) {
-            Some(source) => source::schema(source),
-            None => {
-                // Of a table without this part any other says what its columns are, at whatever time.
-                let any = || {
-                    let tables = [false, true].into_iter().filter_map(|closed| self.wanted.of(closed).table(name));
-                    let part = tables.flat_map(WantedTable::made).find_map(|part| self.part(&part))?;
-                    part.files.first().map(|f| part_file(f, vec![]))
-                };
-                let file = files.first().cloned().or_else(any);
-                let file = file.ok_or_else(|| RunError::Usage(format!("`{name}` has no file")))?;
-                read_schema(&self.shop.lake.store(), &file).await?
-            }
-        };
-        Ok(Arc::new(PartsTable::new(schema, files)))
-    }
-
-    /// A part, if its rows can be read.
-    fn part(&self, made: &Fingerprint) -> Option<TablePart> {
-        let known = self.known(|k| k.parts.get(made).cloned());
-        known.or_else(|| self.written.lock().unwrap_or_else(PoisonError::into_inner).get(made).cloned())
-    }
-
-    async fn raw_files(&self, raw: &crate::lake::RawTable) -> Result<Vec<PartFile>, RunError> {
-        let held = self.dropped.lock().unwrap_or_else(PoisonError::into_inner).get(&raw.fingerprint).cloned();
-        let dropped = match (held, &raw.dropped) {
-            (Some(dropped), _) => dropped,
-            (None, None) => Arc::default(),
-            (None, Some(file)) => {
-                let rows = Arc::new(source::dropped_rows(&self.shop.lake.store(), file).await?);
-                self.dropped.lock().unwrap_or_else(PoisonError::into_inner).insert(raw.fingerprint, Arc::clone(&rows));
-                rows
-            }
-        };
-        let files = raw.exports.iter().flat_map(|e| &e.files);
-        Ok(files.map(|f| part_file(f, dropped.get(&f.path).cloned().unwrap_or_default())).collect())
-    }
-}
-
-pub(super) fn part_file(file: &crate::lake::DataFile, dropped: Vec<u64>) -> PartFile {
-    PartFile { path: file.path.clone(), size_bytes: file.size_bytes, rows: file.rows, dropped }
 }
