@@ -14,12 +14,12 @@ const FEW: usize = 256;
 
 /// The plan with the side of few rows on the left of every such join.
 pub(super) fn replace(plan: LogicalPlan) -> Result<LogicalPlan> {
+    // To look costs less than to walk through a plan that others hold too.
+    if !plan.exists(|plan| Ok(to_be_turned(plan).is_some()))? {
+        return Ok(plan);
+    }
     let replaced = plan.transform_up(|plan| {
-        let LogicalPlan::Join(join) = &plan else { return Ok(Transformed::no(plan)) };
-        let few = |side: &LogicalPlan| side.max_rows().is_some_and(|rows| rows <= FEW);
-        if join.join_type != JoinType::Inner || !join.on.is_empty() || few(&join.left) || !few(&join.right) {
-            return Ok(Transformed::no(plan));
-        }
+        let Some(join) = to_be_turned(&plan) else { return Ok(Transformed::no(plan)) };
         let columns = join.schema.columns().into_iter().map(Expr::Column);
         let turned = Join::try_new(
             Arc::clone(&join.right),
@@ -35,6 +35,13 @@ pub(super) fn replace(plan: LogicalPlan) -> Result<LogicalPlan> {
         Ok(Transformed::yes(turned))
     })?;
     Ok(replaced.data)
+}
+
+fn to_be_turned(plan: &LogicalPlan) -> Option<&Join> {
+    let LogicalPlan::Join(join) = plan else { return None };
+    let few = |side: &LogicalPlan| side.max_rows().is_some_and(|rows| rows <= FEW);
+    let turned = join.join_type == JoinType::Inner && join.on.is_empty() && !few(&join.left) && few(&join.right);
+    turned.then_some(join)
 }
 
 #[cfg(test)]

@@ -191,6 +191,8 @@ fn config(settings: &Settings, effort: Effort) -> SessionConfig {
     options.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
     options.optimizer.enable_dynamic_filter_pushdown = false;
     options.optimizer.enable_leaf_expression_pushdown = false;
+    // A second pass over a statement takes as long as the first, and no pack was faster for it.
+    options.optimizer.max_passes = 1;
     options.execution.parquet.enable_page_index = false;
     options.execution.parquet.bloom_filter_on_read = false;
     config

@@ -30,6 +30,10 @@ use order::Place;
 
 /// The plan with every window of places computed here. Windows of several orders over the same rows become one node.
 pub(super) fn replace(plan: LogicalPlan) -> Result<LogicalPlan> {
+    // To look costs less than to walk through a plan that others hold too.
+    if !plan.exists(|plan| Ok(matches!(plan, LogicalPlan::Window(_))))? {
+        return Ok(plan);
+    }
     let replaced = plan.transform_up(|plan| {
         let LogicalPlan::Window(window) = &plan else { return Ok(Transformed::no(plan)) };
         if !window.window_expr.iter().all(|expr| place(expr).is_some()) {

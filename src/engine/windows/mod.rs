@@ -32,6 +32,10 @@ use exec::{Spec, WindowColumnsExec};
 
 /// The plan with every window that can be computed here.
 pub(super) fn replace(plan: LogicalPlan) -> Result<LogicalPlan> {
+    // To look costs less than to walk through a plan that others hold too.
+    if !plan.exists(|plan| Ok(matches!(plan, LogicalPlan::Window(_))))? {
+        return Ok(plan);
+    }
     let replaced = plan.transform_up(|plan| {
         let LogicalPlan::Window(window) = &plan else { return Ok(Transformed::no(plan)) };
         let input = window.input.as_ref();
