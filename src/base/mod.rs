@@ -1,6 +1,7 @@
 //! Names, ids, time and intervals, spans, diagnostics, events: the words every other room speaks. Does no I/O.
 
 mod cadence;
+mod cores;
 mod diagnostic;
 mod event;
 mod failure;
@@ -9,6 +10,7 @@ mod name;
 mod units;
 
 pub use cadence::{AsOf, Cadence, Interval, WallTime, start_of_day};
+pub use cores::on_all_cores;
 pub use diagnostic::{Diagnostic, Diagnostics, Level, Place, SourceText, closest};
 pub use event::{Event, Observer, RunEnd, Scheduling, StepOutcome, Tee};
 pub use failure::is_disk_full;

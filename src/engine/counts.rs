@@ -1,17 +1,18 @@
-//! `count(DISTINCT text)` with one set for all groups. The engine has one for each group, fills them group by group from copies of the
-//! rows, and keeps 24 bytes beside each text where these are nine.
+//! `count(DISTINCT text)` with one set for all groups, of 128 bits of hash instead of texts, as `uniqExact` of `ClickHouse` has it: among a
+//! billion different texts two are taken for one with a chance below 1 in 10^20. The engine has a set of texts for each group, fills them
+//! group by group from copies of the rows, and hands all of the texts from one half of an aggregate to the other.
 
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, GenericStringBuilder, Int64Array, ListArray, StringArray};
-use arrow::buffer::{NullBuffer, OffsetBuffer};
-use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, Int64Array, ListArray, StringArray};
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::{DataType, Decimal128Type, Field, FieldRef};
 use datafusion::common::{Result, ScalarValue, exec_datafusion_err};
 use datafusion::functions_aggregate::count::count_udaf;
 use datafusion::logical_expr::expr::{AggregateFunction, AggregateFunctionParams, WindowFunctionParams};
 use datafusion::logical_expr::function::{AccumulatorArgs, AggregateFunctionSimplification, StateFieldsArgs};
-use datafusion::logical_expr::utils::AggregateOrderSensitivity;
+use datafusion::logical_expr::utils::{AggregateOrderSensitivity, format_state_name};
 use datafusion::logical_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, Documentation, EmitTo, Expr, GroupsAccumulator, Operator,
     ReversedUDAF, SetMonotonicity, Signature, StatisticsArgs,
@@ -61,7 +62,11 @@ impl AggregateUDFImpl for Count {
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        self.inner().state_fields(args)
+        if !args.is_distinct || args.input_fields.first().is_none_or(|field| *field.data_type() != DataType::Utf8) {
+            return self.inner().state_fields(args);
+        }
+        let item = Field::new_list_field(BITS, true);
+        Ok(vec![Arc::new(Field::new_list(format_state_name(args.name, "count distinct"), item, false))])
     }
 
     fn order_sensitivity(&self) -> AggregateOrderSensitivity {
@@ -90,100 +95,84 @@ impl AggregateUDFImpl for Count {
     the_rest_is_the_engines!();
 }
 
-/// The different texts of groups, as they came.
-#[derive(Debug, Default)]
-struct Texts {
-    places: HashTable<Place>,
-    groups: Vec<u32>,
-    /// Where each text ends in `bytes`.
-    ends: Vec<usize>,
-    bytes: Vec<u8>,
+/// One text in one group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Text {
+    hash: [u32; 4],
+    group: u32,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Place {
-    hash: u32,
-    at: u32,
-}
-
-impl Place {
-    /// A table looks at the highest bits and the lowest.
-    fn spread(self) -> u64 {
-        u64::from(self.hash).wrapping_mul(0x9E37_79B9_7F4A_7C15)
-    }
-}
-
-impl Texts {
-    /// Whether it is the first of its kind in the group.
-    fn insert(&mut self, group: u32, text: &[u8]) -> Result<bool> {
-        let Self { places, groups, ends, bytes } = self;
-        let at = u32::try_from(ends.len())
-            .map_err(|_| exec_datafusion_err!("count(DISTINCT …) of more than 4,294,967,295 different texts"))?;
-        let place = Place { hash: hash(group, text), at };
-        let same = |other: &Place| {
-            let at = other.at as usize;
-            let from = at.checked_sub(1).map_or(0, |before| ends[before]);
-            other.hash == place.hash && groups[at] == group && bytes[from..ends[at]] == *text
+impl Text {
+    fn new(group: u32, text: &str) -> Self {
+        let hash = |seed| {
+            let mut hasher = FixedState::with_seed(seed).build_hasher();
+            hasher.write(text.as_bytes());
+            u128::from(hasher.finish())
         };
-        match places.entry(place.spread(), same, |other| other.spread()) {
-            Entry::Occupied(_) => Ok(false),
-            Entry::Vacant(free) => {
-                free.insert(place);
-                groups.push(group);
-                bytes.extend_from_slice(text);
-                ends.push(bytes.len());
-                Ok(true)
-            }
-        }
+        Self::of(hash(FIRST) | hash(SECOND) << 64, group)
     }
 
-    fn iter(&self) -> impl Iterator<Item = (usize, &[u8])> {
-        let mut from = 0;
-        self.groups.iter().zip(&self.ends).map(move |(group, until)| {
-            let text = &self.bytes[std::mem::replace(&mut from, *until)..*until];
-            (*group as usize, text)
-        })
+    fn of(bits: u128, group: u32) -> Self {
+        let word = |at: u32| u32::try_from(bits >> (32 * at) & 0xFFFF_FFFF).unwrap_or(0);
+        Self { hash: [word(0), word(1), word(2), word(3)], group }
     }
 
-    fn size(&self) -> usize {
-        self.places.capacity() * size_of::<Place>() * 8 / 7
-            + self.groups.capacity() * size_of::<u32>()
-            + self.ends.capacity() * size_of::<usize>()
-            + self.bytes.capacity()
+    fn bits(self) -> u128 {
+        self.hash.iter().rev().fold(0, |bits, word| bits << 32 | u128::from(*word))
+    }
+
+    /// Where it stands in a table.
+    fn place(self) -> u64 {
+        let half = u64::from(self.hash[0]) | u64::from(self.hash[1]) << 32;
+        half ^ u64::from(self.group).wrapping_mul(0x9E37_79B9_7F4A_7C15)
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "half of a good hash is one")]
-fn hash(group: u32, text: &[u8]) -> u32 {
-    let mut hasher = FixedState::with_seed(u64::from(group)).build_hasher();
-    hasher.write(text);
-    hasher.finish() as u32
-}
+/// Any two numbers.
+const FIRST: u64 = 0x243F_6A88_85A3_08D3;
+const SECOND: u64 = 0x1319_8A2E_0370_7344;
 
 #[derive(Debug, Default)]
 struct Groups {
-    texts: Texts,
+    texts: HashTable<Text>,
     counts: Vec<i64>,
 }
 
 impl Groups {
-    fn insert(&mut self, group: usize, text: &str) -> Result<()> {
-        let number = u32::try_from(group)
-            .map_err(|_| exec_datafusion_err!("count(DISTINCT …) in more than 4,294,967,296 groups"))?;
-        self.counts[group] += i64::from(self.texts.insert(number, text.as_bytes())?);
-        Ok(())
+    /// Hashes of a batch are made before any is looked for, so that the memory they lead to is waited for side by side.
+    fn insert(&mut self, batch: &[Text]) {
+        for text in batch {
+            if let Entry::Vacant(free) = self.texts.entry(text.place(), |other| other == text, |other| other.place()) {
+                free.insert(*text);
+                self.counts[text.group as usize] += 1;
+            }
+        }
     }
 
-    /// The counts of the groups that go, and their texts; those that stay are counted from nought.
-    fn emit(&mut self, emit_to: EmitTo) -> Result<(Vec<i64>, Texts)> {
+    /// The counts of the groups that go, and their texts.
+    fn emit(&mut self, emit_to: EmitTo) -> (Vec<i64>, HashTable<Text>) {
         let counts = emit_to.take_needed(&mut self.counts);
         let texts = std::mem::take(&mut self.texts);
-        for (group, text) in texts.iter().filter(|(group, _)| *group >= counts.len()) {
-            let number = u32::try_from(group - counts.len()).unwrap_or(u32::MAX);
-            self.texts.insert(number, text)?;
+        let gone = u32::try_from(counts.len()).unwrap_or(u32::MAX);
+        for text in texts.iter().filter(|text| text.group >= gone) {
+            let text = Text { group: text.group - gone, ..*text };
+            self.texts.insert_unique(text.place(), text, |other| other.place());
         }
-        Ok((counts, texts))
+        (counts, texts)
     }
+}
+
+fn number(group: usize) -> Result<u32> {
+    u32::try_from(group).map_err(|_| exec_datafusion_err!("count(DISTINCT …) in more than 4,294,967,296 groups"))
+}
+
+/// The texts of the rows that are there and pass the filter.
+fn counting<'t>(
+    texts: &'t StringArray,
+    filter: Option<&'t BooleanArray>,
+) -> impl Iterator<Item = (usize, Option<&'t str>)> {
+    let passes = move |row: usize| filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row));
+    texts.iter().enumerate().map(move |(row, text)| (row, text.filter(|_| passes(row))))
 }
 
 impl GroupsAccumulator for Groups {
@@ -195,23 +184,20 @@ impl GroupsAccumulator for Groups {
         total_num_groups: usize,
     ) -> Result<()> {
         self.counts.resize(total_num_groups, 0);
-        let texts = values[0].as_string::<i32>();
-        let counts = counting(texts, opt_filter);
-        for (row, (text, group)) in texts.iter().zip(group_indices).enumerate() {
-            if let Some(text) = text.filter(|_| counts.as_ref().is_none_or(|counts| counts.is_valid(row))) {
-                self.insert(*group, text)?;
-            }
-        }
+        let there = counting(values[0].as_string(), opt_filter);
+        let there = there.filter_map(|(row, text)| Some((group_indices[row], text?)));
+        let batch: Vec<Text> = there.map(|(group, text)| Ok(Text::new(number(group)?, text))).collect::<Result<_>>()?;
+        self.insert(&batch);
         Ok(())
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
-        let (counts, _) = self.emit(emit_to)?;
+        let (counts, _) = self.emit(emit_to);
         Ok(Arc::new(Int64Array::from(counts)))
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        let (counts, texts) = self.emit(emit_to)?;
+        let (counts, texts) = self.emit(emit_to);
         let lengths = || counts.iter().map(|count| usize::try_from(*count).unwrap_or(0));
         // Where the next text of each group stands among those of all groups, one group after the other.
         let mut next: Vec<usize> = lengths()
@@ -221,59 +207,51 @@ impl GroupsAccumulator for Groups {
                 Some(at)
             })
             .collect();
-        let mut ordered = vec![[].as_slice(); lengths().sum()];
-        for (group, text) in texts.iter().filter(|(group, _)| *group < counts.len()) {
-            ordered[next[group]] = text;
-            next[group] += 1;
+        let mut hashes = vec![0; lengths().sum()];
+        for text in texts.iter().filter(|text| (text.group as usize) < counts.len()) {
+            let at = &mut next[text.group as usize];
+            hashes[*at] = text.bits().cast_signed();
+            *at += 1;
         }
-        let mut values = GenericStringBuilder::<i32>::with_capacity(ordered.len(), texts.bytes.len());
-        for text in ordered {
-            // They came out of a column of texts.
-            values.append_value(std::str::from_utf8(text).map_err(|e| exec_datafusion_err!("{e}"))?);
-        }
-        Ok(vec![lists(OffsetBuffer::from_lengths(lengths()), values.finish())])
+        Ok(vec![lists(OffsetBuffer::from_lengths(lengths()), hashes)])
     }
 
     fn merge_batch(&mut self, values: &[ArrayRef], group_indices: &[usize], total_num_groups: usize) -> Result<()> {
         self.counts.resize(total_num_groups, 0);
-        for (texts, group) in values[0].as_list::<i32>().iter().zip(group_indices) {
-            for text in texts.iter().flat_map(AsArray::as_string::<i32>).flatten() {
-                self.insert(*group, text)?;
+        for (hashes, group) in values[0].as_list::<i32>().iter().zip(group_indices) {
+            let (Some(hashes), group) = (hashes, number(*group)?) else { continue };
+            let hashes = hashes.as_primitive::<Decimal128Type>().values();
+            for some in hashes.chunks(BATCH) {
+                let batch: Vec<Text> = some.iter().map(|bits| Text::of(bits.cast_unsigned(), group)).collect();
+                self.insert(&batch);
             }
         }
         Ok(())
     }
 
     fn convert_to_state(&self, values: &[ArrayRef], opt_filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
-        let texts = values[0].as_string::<i32>();
-        let counts = counting(texts, opt_filter);
-        let counts = |row: usize| texts.is_valid(row) && counts.as_ref().is_none_or(|counts| counts.is_valid(row));
-        let lengths = (0..texts.len()).map(|row| usize::from(counts(row)));
-        let kept: StringArray =
-            texts.iter().enumerate().filter(|(row, _)| counts(*row)).map(|(_, text)| text).collect();
-        Ok(vec![lists(OffsetBuffer::from_lengths(lengths), kept)])
+        let texts = || counting(values[0].as_string(), opt_filter).map(|(_, text)| text);
+        let lengths = texts().map(|text| usize::from(text.is_some()));
+        let hashes = texts().flatten().map(|text| Text::new(0, text).bits().cast_signed());
+        Ok(vec![lists(OffsetBuffer::from_lengths(lengths), hashes.collect())])
     }
 
     fn size(&self) -> usize {
-        size_of::<Self>() + self.texts.size() + self.counts.capacity() * size_of::<i64>()
+        // A byte beside each place, and at most seven of eight places are taken.
+        let texts = self.texts.capacity() * (size_of::<Text>() + 1) * 8 / 7;
+        size_of::<Self>() + texts + self.counts.capacity() * size_of::<i64>()
     }
 }
 
-/// Which rows the filter lets pass; none where it lets pass all.
-fn counting(texts: &StringArray, filter: Option<&BooleanArray>) -> Option<NullBuffer> {
-    let filter = filter?;
-    let passes = filter.values().clone();
-    let passes = NullBuffer::new(match filter.nulls() {
-        Some(known) => &passes & known.inner(),
-        None => passes,
-    });
-    debug_assert_eq!(passes.len(), texts.len());
-    Some(passes)
-}
+/// Hashes that are looked for side by side.
+const BATCH: usize = 4096;
 
-fn lists(offsets: OffsetBuffer<i32>, texts: StringArray) -> ArrayRef {
-    let item = Arc::new(Field::new_list_field(DataType::Utf8, true));
-    Arc::new(ListArray::new(item, offsets, Arc::new(texts), None))
+/// Hashes as what Arrow has of 128 bits.
+const BITS: DataType = DataType::Decimal128(38, 0);
+
+fn lists(offsets: OffsetBuffer<i32>, hashes: Vec<i128>) -> ArrayRef {
+    let hashes = Decimal128Array::from(hashes).with_data_type(BITS);
+    Arc::new(ListArray::new(Arc::new(Field::new_list_field(BITS, true)), offsets, Arc::new(hashes), None))
 }
 
 /// Where there are no groups.
@@ -283,7 +261,9 @@ struct Single(Groups);
 impl Accumulator for Single {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
         self.0.counts.resize(1, 0);
-        values[0].as_string::<i32>().iter().flatten().try_for_each(|text| self.0.insert(0, text))
+        let batch: Vec<Text> = values[0].as_string::<i32>().iter().flatten().map(|text| Text::new(0, text)).collect();
+        self.0.insert(&batch);
+        Ok(())
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {

@@ -66,7 +66,9 @@ pub fn graph_of(project: &Project, pipeline: &Pipeline, statements: &mut Stateme
     let mut diagnostics = Diagnostics::default();
     let mut nodes = BTreeMap::new();
     let mut unparsed = BTreeSet::new();
-    for stage in pipeline.packs.iter().filter_map(|(pack, _)| project.packs.get(pack)).flat_map(|p| &p.stages) {
+    let stages = || pipeline.packs.iter().filter_map(|(pack, _)| project.packs.get(pack)).flat_map(|p| &p.stages);
+    statements.parse_all(stages().map(|stage| &stage.file));
+    for stage in stages() {
         match node(stage, statements, &mut diagnostics) {
             Some(node) => {
                 nodes.insert(stage.table.clone(), node);

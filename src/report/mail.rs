@@ -8,7 +8,7 @@ use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree};
 
 use super::template::Image;
-use crate::base::Fingerprint;
+use crate::base::{Fingerprint, on_all_cores};
 
 /// Pixels for each of the page's: crisp on the screens people have.
 const SCALE: f32 = 2.0;
@@ -28,7 +28,7 @@ pub(super) fn body(page: &str) -> Result<(String, Vec<Image>), Refused> {
 /// Every `<svg>` as an `<img>` of the same size and words.
 fn pictures(page: &str) -> Result<(String, Vec<Image>), Refused> {
     let mut out = String::with_capacity(page.len());
-    let mut images: Vec<Image> = Vec::new();
+    let mut drawings: Vec<(String, &str)> = Vec::new();
     let mut rest = page;
     while let Some(at) = rest.find("<svg") {
         let end = rest[at..].find("</svg>").map(|e| at + e + "</svg>".len()).ok_or("a drawing without an end")?;
@@ -46,13 +46,15 @@ fn pictures(page: &str) -> Result<(String, Vec<Image>), Refused> {
             out,
             "<img class=\"pic\" src=\"cid:{id}\" width=\"{width}\" height=\"{height}\" alt=\"{alt}\" border=\"0\">"
         );
-        if !images.iter().any(|i| i.id == id) {
-            images.push(Image { id, png: png(svg)? });
+        if !drawings.iter().any(|(known, _)| *known == id) {
+            drawings.push((id, svg));
         }
         rest = &rest[end..];
     }
     out.push_str(rest);
-    Ok((out, images))
+    let drawn = on_all_cores(&drawings, |(_, svg)| png(svg));
+    let images = drawings.iter().zip(drawn).map(|((id, _), png)| Ok(Image { id: id.clone(), png: png? }));
+    Ok((out, images.collect::<Result<_, Refused>>()?))
 }
 
 /// An attribute of a tag as it is written there.

@@ -1,7 +1,9 @@
 //! What a step does: lands an export, assembles a source, makes a part of a table. What it reads is here, as the engine takes it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::datatypes::SchemaRef;
 
 use crate::base::{Fingerprint, SourceName, TableName};
 use crate::engine::{Effort, EngineError, PartFile, PartsTable, Seen, Table, Tables, read_schema};
@@ -30,6 +32,8 @@ pub(super) struct Bench {
     written: Arc<Mutex<BTreeMap<Fingerprint, TablePart>>>,
     /// What was seen of tables that are one part, until their checks.
     pub seen: Arc<Mutex<BTreeMap<Fingerprint, Seen>>>,
+    /// The columns of files that were read, by path.
+    schemas: Arc<Mutex<HashMap<String, SchemaRef>>>,
 }
 
 /// How a step ended.
@@ -57,6 +61,7 @@ impl Bench {
             dropped: Arc::default(),
             written: Arc::default(),
             seen: Arc::default(),
+            schemas: Arc::default(),
         }
     }
 
@@ -235,10 +240,47 @@ impl Bench {
                 };
                 let file = files.first().cloned().or_else(any);
                 let file = file.ok_or_else(|| RunError::Usage(format!("`{name}` has no file")))?;
-                read_schema(&self.shop.lake.store(), &file).await?
+                self.schema(&file).await?
             }
         };
         Ok(Arc::new(PartsTable::new(schema, files)))
+    }
+
+    /// Files do not change, and many steps read the same.
+    async fn schema(&self, file: &PartFile) -> Result<SchemaRef, RunError> {
+        let held = self.schemas.lock().unwrap_or_else(PoisonError::into_inner).get(&file.path).cloned();
+        if let Some(schema) = held {
+            return Ok(schema);
+        }
+        let schema = read_schema(&self.shop.lake.store(), file).await?;
+        self.schemas.lock().unwrap_or_else(PoisonError::into_inner).insert(file.path.clone(), Arc::clone(&schema));
+        Ok(schema)
+    }
+
+    /// How much a step reads, as far as that is there. What brings rows into the lake comes before everything that reads them.
+    pub fn bytes(&self, step: &Step) -> u64 {
+        match &step.task {
+            Task::Land { .. } | Task::Assemble { .. } => u64::MAX,
+            Task::Make { table, at, part, .. } => self
+                .table(table, *at)
+                .map_or(0, |table| table.parts[*part].reads.values().map(|input| self.bytes_of(input)).sum()),
+            Task::Check { table } => self.table(table, At::Run).map_or(0, |table| self.bytes_of(&table.whole())),
+        }
+    }
+
+    fn bytes_of(&self, input: &Input) -> u64 {
+        let bytes = |files: &[DataFile]| files.iter().map(|f| f.size_bytes).sum::<u64>();
+        let landed = |landed: &[Fingerprint]| {
+            self.known(|k| landed.iter().filter_map(|f| k.landed.get(f)).map(|e| bytes(&e.files)).sum())
+        };
+        match input {
+            Input::Raw(_, raw) => {
+                self.known(|k| k.raws.get(raw).map_or(0, |raw| raw.exports.iter().map(|e| bytes(&e.files)).sum()))
+            }
+            Input::Landed(_, exports) => landed(exports),
+            Input::Timed(timed) => landed(&timed.landed),
+            Input::Parts(parts) => parts.iter().filter_map(|part| self.part(part)).map(|part| bytes(&part.files)).sum(),
+        }
     }
 
     /// A part, if its rows can be read.

@@ -1,6 +1,7 @@
 //! Executes the steps of a plan, as many computing side by side as there are cores, each after the steps it needs: a table can
 //! be read as soon as its rows are written, while they are made durable.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -44,6 +45,8 @@ pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>, turns
     let mut state: Vec<State> = vec![State::Waiting; plan.steps.len()];
     let large: Vec<bool> = plan.steps.iter().map(|step| is_large(step, &plan.wanted)).collect();
     let one_core = one_core(plan);
+    // Of steps that could run: what they read is there then.
+    let mut bytes: Vec<Option<u64>> = vec![None; plan.steps.len()];
     let slots = Slots::new(shop.engine.cores());
     let mut put_down: Vec<Arc<AtomicBool>> = plan.steps.iter().map(|_| Arc::default()).collect();
     let mut running = JoinSet::new();
@@ -61,9 +64,10 @@ pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>, turns
             let ready = (0..state.len()).filter(|at| {
                 state[*at].is_ready(&plan.steps[*at], plan, &state) && !(large[*at] && landing >= LARGE_AT_ONCE)
             });
-            // What cannot use more cores later, or only at a price, begins first. Otherwise steps are in an order that can be
-            // made, so the first that is ready is a good one to start.
-            let Some(next) = ready.min_by_key(|at| (!one_core[*at], *at)) else { break };
+            // What cannot use more cores later begins first; then what reads most, or it would be left to one
+            // core at the end.
+            let mut reads = |at: usize| *bytes[at].get_or_insert_with(|| bench.bytes(&plan.steps[at]));
+            let Some(next) = ready.min_by_key(|at| (!one_core[*at], Reverse(reads(*at)), *at)) else { break };
             let frugal = state[next] == State::Again;
             if frugal && !running.is_empty() {
                 break;

@@ -6,14 +6,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use datafusion::sql::sqlparser::ast::{
-    DuplicateTreatment, Expr, FunctionArguments, Ident, Query as Ast, SetExpr, Spanned, Statement, TableFactor, Value,
-    Visit, Visitor, WindowType,
+    Expr, Ident, Query as Ast, SetExpr, Spanned, Statement, TableFactor, Value, Visit, Visitor, WindowType,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Location, Span};
 
-use crate::base::{Diagnostic, Diagnostics, ParamName, Place, SourceText, TableName};
+use crate::base::{Diagnostic, Diagnostics, ParamName, Place, SourceText, TableName, on_all_cores};
 use crate::sql::columns::{ColumnUse, output, uses};
 use crate::sql::refuse;
 
@@ -32,8 +31,7 @@ pub struct Query {
     pub output: Option<Vec<(String, Place)>>,
     /// The columns it names.
     pub uses: Vec<ColumnUse>,
-    /// Whether a window looks at all rows at once, or different values are counted: that work has one core, whatever the statement
-    /// is given, or is a good deal more on several, because each finds the values and then the values of all are put together.
+    /// Whether a window looks at all rows at once: that work has one core, whatever the statement is given.
     pub one_core: bool,
 }
 
@@ -62,6 +60,16 @@ pub struct Statements(HashMap<PathBuf, (Arc<SourceText>, Parsed)>);
 type Parsed = Result<Arc<Query>, Diagnostics>;
 
 impl Statements {
+    /// Parses those that were not yet.
+    pub fn parse_all<'f>(&mut self, files: impl Iterator<Item = &'f Arc<SourceText>>) {
+        let unknown =
+            |file: &&Arc<SourceText>| self.0.get(&file.path).is_none_or(|(known, _)| !Arc::ptr_eq(known, file));
+        let files: Vec<&Arc<SourceText>> = files.filter(unknown).collect();
+        let parsed = on_all_cores(&files, |file| parse(file).map(Arc::new));
+        let parsed = files.into_iter().zip(parsed);
+        self.0.extend(parsed.map(|(file, parsed)| (file.path.clone(), (Arc::clone(file), parsed))));
+    }
+
     pub fn parse(&mut self, file: &Arc<SourceText>) -> Result<Arc<Query>, Diagnostics> {
         match self.0.get(&file.path) {
             Some((known, parsed)) if Arc::ptr_eq(known, file) => parsed.clone(),
@@ -245,8 +253,6 @@ impl Visitor for Collector<'_> {
                 self.functions.insert(name);
                 self.one_core |= matches!(&function.over,
                     Some(WindowType::WindowSpec(spec)) if spec.partition_by.is_empty() && spec.window_name.is_none());
-                self.one_core |= matches!(&function.args,
-                    FunctionArguments::List(list) if list.duplicate_treatment == Some(DuplicateTreatment::Distinct));
             }
             _ => {}
         }
@@ -320,11 +326,10 @@ mod tests {
     }
 
     #[test]
-    fn a_window_over_all_rows_and_a_count_of_different_values_have_one_core() {
+    fn a_window_over_all_rows_has_one_core() {
         assert!(parsed("SELECT ntile(5) OVER (ORDER BY a) AS r FROM core.t").one_core);
         assert!(!parsed("SELECT ntile(5) OVER (PARTITION BY b ORDER BY a) AS r FROM core.t").one_core);
-        assert!(parsed("SELECT b, count(DISTINCT a) AS n FROM core.t GROUP BY b").one_core);
-        assert!(!parsed("SELECT DISTINCT b, count(a) AS n FROM core.t GROUP BY b").one_core);
+        assert!(!parsed("SELECT b, count(DISTINCT a) AS n FROM core.t GROUP BY b").one_core);
     }
 
     #[test]
