@@ -71,8 +71,9 @@ impl EngineError {
         }
         match error.find_root() {
             DataFusionError::ResourcesExhausted(message) => {
-                let first = message.lines().next().unwrap_or_default().to_owned();
-                Self::Memory { limit_mib: limit_bytes >> 20, message: first }
+                // It says on several lines who has how much.
+                let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
+                Self::Memory { limit_mib: limit_bytes >> 20, message }
             }
             DataFusionError::Plan(_)
             | DataFusionError::SchemaError(..)

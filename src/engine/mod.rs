@@ -15,6 +15,7 @@ mod matching;
 mod output;
 mod parts;
 mod planner;
+mod pool;
 mod ranks;
 mod rows;
 mod seen;

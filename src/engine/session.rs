@@ -12,7 +12,7 @@ use datafusion::catalog::{
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::SQLOptions;
-use datafusion::execution::memory_pool::{GreedyMemoryPool, TrackConsumersPool};
+use datafusion::execution::memory_pool::TrackConsumersPool;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionState;
@@ -23,6 +23,7 @@ use object_store::ObjectStore;
 
 use crate::base::TableName;
 use crate::engine::planner::Planner;
+use crate::engine::pool::Pool;
 use crate::engine::{EngineError, counts, exact, functions, keys};
 
 /// What the engine may use.
@@ -61,9 +62,8 @@ impl Engine {
     /// `lake` is the store whose paths the parts of tables are given in.
     pub fn new(settings: Settings, lake: Arc<dyn ObjectStore>) -> Result<Self, EngineError> {
         let limit = usize::try_from(settings.memory_bytes).unwrap_or(usize::MAX);
-        // Greedy, not fair: with the fair pool sort-merge joins ran out of their share where this one spilled.
         let top = NonZeroUsize::new(3).unwrap_or(NonZeroUsize::MIN);
-        let pool = Arc::new(TrackConsumersPool::new(GreedyMemoryPool::new(limit), top));
+        let pool = Arc::new(TrackConsumersPool::new(Pool::new(limit), top));
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_pool(pool)
             .build_arc()
@@ -184,6 +184,9 @@ fn config(settings: &Settings, effort: Effort) -> SessionConfig {
     options.sql_parser.collect_spans = true;
     options.optimizer.prefer_hash_join = effort != Effort::Frugal;
     options.execution.collect_statistics = false;
+    // Every sort keeps so much for merging what it will have spilled, and a statement with four joins has twenty sorts.
+    let merging = usize::try_from(settings.memory_bytes / 128).unwrap_or(usize::MAX);
+    options.execution.sort_spill_reservation_bytes = merging.min(options.execution.sort_spill_reservation_bytes);
     // What a join, a sort or an aggregate learns of its keys while it runs rules no file out: few keys have bounds in files, and
     // files are read before. Nor have files bounds of pages, or Bloom filters, or columns inside columns.
     options.optimizer.enable_join_dynamic_filter_pushdown = false;
