@@ -7,7 +7,6 @@ use chrono_tz::Tz;
 
 use crate::base::{
     CalendarName, ChannelName, Diagnostic, Diagnostics, PackName, PipelineName, Place, SourceText, StoreName,
-    on_all_cores,
 };
 use crate::system::{Environment, ProjectFiles};
 
@@ -79,14 +78,8 @@ pub fn load(files: &ProjectFiles, environment: &Environment) -> (Option<Project>
 
     project.notify = notify(&mut reading, fields, &project.channels);
 
-    let stages: Vec<_> = files.below("sql/", ".sql").collect();
-    let read = on_all_cores(&stages, |(path, file)| {
-        let mut found = Diagnostics::default();
-        (stage::read(path, file, environment, &mut found), found)
-    });
-    for (stage, mistakes) in read {
-        found.extend(mistakes);
-        if let Some(stage) = stage {
+    for (path, file) in files.below("sql/", ".sql") {
+        if let Some(stage) = stage::read(path, file, environment, &mut found) {
             project.packs.entry(stage.pack.clone()).or_default().stages.push(stage);
         }
     }
