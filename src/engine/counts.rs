@@ -323,7 +323,9 @@ mod tests {
                 format!("({}, {}, CAST({passes} AS BOOLEAN))", row.group, quoted(&row.text))
             })
             .collect();
-        let table = format!("(VALUES {}) AS t (g, x, p)", values.join(", "));
+        // A view of a text is left to the engine, which would be compared with itself.
+        let values = format!("(VALUES {}) AS v (g, x, p)", values.join(", "));
+        let table = format!("(SELECT g, arrow_cast(x, 'Utf8') AS x, p FROM {values}) AS t");
         let asked = async {
             let mut all = String::new();
             for sql in [

@@ -51,7 +51,7 @@ pub(super) fn fit(series: &[f64], length: usize, season: Season) -> Option<Smoot
     let start = start(series, length, season)?;
     let scale = series.iter().map(|v| v * v).sum::<f64>().max(f64::MIN_POSITIVE);
     let starts = [[0.3, 0.1, 0.1], [0.7, 0.05, 0.7], [0.1, 0.02, 0.9]];
-    let best = optimum::within_unit_box(&starts, 0.1, |weights| smooth(series, &start, season, *weights).sse / scale)?;
+    let best = optimum::within_unit_box(&starts, 0.1, |weights| sse(series, &start, season, *weights) / scale)?;
     let [alpha, beta, gamma] = best.at.as_slice() else { return None };
     let found = smooth(series, &start, season, [*alpha, *beta, *gamma]);
     found.sse.is_finite().then_some(found)
@@ -103,30 +103,51 @@ fn start(series: &[f64], length: usize, season: Season) -> Option<Start> {
     finite.then_some(Start { level: mean - slope * middle, trend: slope, seasonals })
 }
 
-fn smooth(series: &[f64], start: &Start, season: Season, [alpha, beta, gamma]: [f64; 3]) -> Smoothed {
-    let length = start.seasonals.len();
-    let (mut level, mut trend, mut seasonals) = (start.level, start.trend, start.seasonals.clone());
-    let mut errors = Vec::with_capacity(series.len() - length);
-    for (at, value) in series.iter().enumerate().skip(length) {
-        let s = seasonals[at % length];
-        let before = level;
-        match season {
-            Season::Additive => {
-                errors.push(value - (level + trend + s));
-                level = alpha * (value - s) + (1.0 - alpha) * (level + trend);
-                seasonals[at % length] = gamma * (value - level) + (1.0 - gamma) * s;
-            }
-            Season::Multiplicative => {
-                errors.push(value - (level + trend) * s);
-                level = alpha * (value / s) + (1.0 - alpha) * (level + trend);
-                seasonals[at % length] = gamma * (value / level) + (1.0 - gamma) * s;
-            }
-        }
-        trend = beta * (level - before) + (1.0 - beta) * trend;
-    }
-    seasonals.rotate_left(series.len() % length);
+fn smooth(series: &[f64], start: &Start, season: Season, weights: [f64; 3]) -> Smoothed {
+    let mut errors = Vec::with_capacity(series.len());
+    let (level, trend, mut seasonals) = walk(series, start, season, weights, |error| errors.push(error));
+    seasonals.rotate_left(series.len() % seasonals.len());
     let sse = errors.iter().map(|e| e * e).sum();
+    let [alpha, beta, gamma] = weights;
     Smoothed { alpha, beta, gamma, sse, level, trend, seasonals, errors, season }
+}
+
+/// The sum of squared errors alone, which is asked for thousands of times a fit.
+fn sse(series: &[f64], start: &Start, season: Season, weights: [f64; 3]) -> f64 {
+    let mut sum = 0.0;
+    walk(series, start, season, weights, |error| sum += error * error);
+    sum
+}
+
+/// From the second season on: errors one step ahead are told, and what is known in the end is level, trend and seasons.
+fn walk(
+    series: &[f64],
+    start: &Start,
+    season: Season,
+    [alpha, beta, gamma]: [f64; 3],
+    mut tell: impl FnMut(f64),
+) -> (f64, f64, Vec<f64>) {
+    let (mut level, mut trend, mut seasonals) = (start.level, start.trend, start.seasonals.clone());
+    let length = seasonals.len();
+    for periods in series[length..].chunks(length) {
+        for (value, s) in periods.iter().zip(&mut seasonals) {
+            let before = level;
+            match season {
+                Season::Additive => {
+                    tell(value - (level + trend + *s));
+                    level = alpha * (value - *s) + (1.0 - alpha) * (level + trend);
+                    *s = gamma * (value - level) + (1.0 - gamma) * *s;
+                }
+                Season::Multiplicative => {
+                    tell(value - (level + trend) * *s);
+                    level = alpha * (value / *s) + (1.0 - alpha) * (level + trend);
+                    *s = gamma * (value / level) + (1.0 - gamma) * *s;
+                }
+            }
+            trend = beta * (level - before) + (1.0 - beta) * trend;
+        }
+    }
+    (level, trend, seasonals)
 }
 
 impl Smoothed {

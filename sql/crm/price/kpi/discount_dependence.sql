@@ -16,14 +16,19 @@ checks:
   - expression: "value IS NULL OR value BETWEEN 0 AND 1"
     severity: warn
 */
-WITH sums AS (
+WITH discounted AS (
+    SELECT order_id
+    FROM core.orders
+    WHERE discount > 0
+),
+sums AS (
     SELECT
         v.month,
-        coalesce(sum(v.net) FILTER (WHERE o.discount > 0), 0) AS discounted,
+        coalesce(sum(v.net) FILTER (WHERE d.order_id IS NOT NULL), 0) AS discounted,
         sum(v.net) AS net,
         count(*) AS orders
     FROM core.valid_orders AS v
-    INNER JOIN core.orders AS o ON o.order_id = v.order_id
+    LEFT JOIN discounted AS d ON d.order_id = v.order_id
     GROUP BY v.month
 )
 SELECT

@@ -55,10 +55,12 @@ calendar AS (
         INTERVAL '1 day'
     )) AS DATE) AS day
 ),
+-- Each part is read whole by all its readers, or the engine would make it once for each: so `s` looks at `row_count` too, and days are
+-- left out at the end, by an aggregate.
 days AS (
-    SELECT s.table_name, d.day, coalesce(c.row_count, 0) AS row_count
-    FROM (SELECT table_name, min(day) AS first_day FROM counts GROUP BY table_name) AS s
-    INNER JOIN calendar AS d ON d.day >= s.first_day
+    SELECT s.table_name, d.day, coalesce(c.row_count, 0) AS row_count, date_part('dow', d.day) AS weekday
+    FROM (SELECT table_name, min(day) AS first_day, sum(row_count) AS row_count FROM counts GROUP BY table_name) AS s
+    INNER JOIN calendar AS d ON d.day >= s.first_day AND s.row_count > 0
     LEFT JOIN counts AS c ON c.table_name = s.table_name AND c.day = d.day
 ),
 held_against AS (
@@ -71,12 +73,9 @@ held_against AS (
         mad(ln(1.0 + b.row_count)) AS spread
     FROM days AS d
     LEFT JOIN days AS b
-        ON b.table_name = d.table_name
-            AND b.day < d.day
-            AND b.day >= d.day - 7 * $volume_weeks
-            AND (d.day - b.day) % 7 = 0
-    WHERE d.day >= CAST($as_of - 28 AS DATE)
+        ON b.table_name = d.table_name AND b.weekday = d.weekday AND b.day < d.day AND b.day >= d.day - 7 * $volume_weeks
     GROUP BY d.table_name, d.day, d.row_count
+    HAVING max(d.day) >= CAST($as_of - 28 AS DATE)
 ),
 bands AS (
     SELECT
