@@ -3,15 +3,15 @@ description: >
   One row per model: the parameters in use. They are those of the fit to the customers of `value.customers`, unless one of them moved by
   more than a quarter in a month: then they are those of the fit to the customers of a month earlier (`value.fits` has both). A model that
   could not be fitted has no parameters and says why; what is made from it is then NULL, and all else is published.
-formula: "drift = largest of |parameter now ÷ a month earlier − 1|; kept where drift > 0.25"
+formula: "drift = the largest |parameter now ÷ a month earlier − 1|; kept where drift > 0.25"
 rules:
   - "What moves so far may be a mistake in the exports, and what was believed a month ago is kept until somebody has looked. A jump that
     stays is taken a month later, as the earlier fit has it by then: nothing of an earlier run is read, so nothing is kept longer."
   - "The rule goes by parameters, not by forecasts. a and b, and r and alpha, may move far together while what they expect hardly
     changes; then it hardly matters which are used. In a company that is young or changes, the earlier fit lags a month behind."
   - "Where neither fit knows loss, nothing determines a and b, and they are not compared."
-  - Kept are only parameters that are there. A fit that is not there now is not replaced by an earlier one, and without an earlier one the
-    fit is used.
+  - A parameter that now runs away, so that the likelihood has no greatest value, moved as well. What is not fitted at all, as there are
+    too few customers or spend goes with frequency, is not replaced by an earlier fit; and where there was none, that of now is in use.
   - A purchase model by which less than one purchase in a thousand is the customer's last knows no loss. It has converged and its
     expectations are those of customers who never leave, but P(alive) is 1 for everybody and says nothing; `note` says so.
 reference:
@@ -31,7 +31,7 @@ columns:
   reason: why there are no parameters
   drift: of the fit to the customers of now, whichever is in use; NULL where either has no parameters
   kept: whether the parameters are those of a month earlier
-  note: which parameter moved, where earlier ones are kept, and what parameters that are there do not say
+  note: why earlier parameters are kept, and what parameters that are there do not say
 key: [model]
 closed: month
 checks:
@@ -41,6 +41,7 @@ checks:
 WITH moves AS (
     SELECT
         n.model,
+        CASE WHEN NOT n.converged AND n.iterations > 0 AND e.converged THEN n.reason END AS ran_away,
         abs(n.r / e.r - 1) AS r,
         abs(n.alpha / e.alpha - 1) AS alpha,
         CASE WHEN n.knows_loss OR e.knows_loss THEN abs(n.a / e.a - 1) END AS a,
@@ -56,11 +57,11 @@ drifts AS (
     SELECT *, greatest(r, alpha, a, b, p, q, gamma) AS drift
     FROM moves
 ),
-choices AS (
+largest AS (
     SELECT
         model,
+        ran_away,
         drift,
-        coalesce(drift > 0.25, FALSE) AS kept,
         CASE drift
             WHEN r THEN 'r'
             WHEN alpha THEN 'alpha'
@@ -71,6 +72,17 @@ choices AS (
             WHEN gamma THEN 'gamma'
         END AS moved
     FROM drifts
+),
+choices AS (
+    SELECT
+        model,
+        drift,
+        CASE
+            WHEN ran_away IS NOT NULL THEN ran_away
+            WHEN drift >= 9 THEN concat(moved, ' grew tenfold or more')
+            WHEN drift > 0.25 THEN concat(moved, ' moved by ', CAST(round(100 * drift) AS BIGINT), ' %')
+        END AS why_kept
+    FROM largest
 )
 SELECT
     f.model,
@@ -90,20 +102,16 @@ SELECT
     f.iterations,
     f.reason,
     c.drift,
-    c.kept,
+    c.why_kept IS NOT NULL AS kept,
     nullif(
         concat_ws(
             '; ',
-            CASE
-                WHEN c.drift >= 9 THEN concat('kept from a month earlier: ', c.moved, ' grew tenfold or more')
-                WHEN c.kept
-                    THEN concat('kept from a month earlier: ', c.moved, ' moved by ', CAST(round(100 * c.drift) AS BIGINT), ' %')
-            END,
+            'kept from a month earlier: ' || c.why_kept,
             CASE WHEN NOT f.knows_loss THEN 'no loss is seen in these customers, so P(alive) says nothing' END
         ),
         ''
     ) AS note
 FROM choices AS c
 INNER JOIN value.fits AS f ON f.model = c.model
-WHERE f.moment = CASE WHEN c.kept THEN 'a month earlier' ELSE 'now' END
+WHERE f.moment = CASE WHEN c.why_kept IS NULL THEN 'now' ELSE 'a month earlier' END
 ORDER BY f.model
