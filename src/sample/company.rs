@@ -16,11 +16,13 @@ pub(super) struct Company {
     pub(super) refunds: Vec<Refund>,
     pub(super) tickets: Vec<Ticket>,
     pub(super) answers: Vec<Answer>,
-    /// Customers who left in the churn wave.
+    /// Customers who would have bought again when the churn wave came, and of them those who left in it.
+    pub(super) there_at_wave: u32,
     pub(super) left_in_wave: u32,
-    /// Customers whom the campaign reached, and whom it brought back.
+    /// How many customers the campaign reached.
     pub(super) reached: u32,
-    pub(super) came_back: u32,
+    /// The numbers of those whom it brought back.
+    pub(super) came_back: Vec<u32>,
 }
 
 pub(super) struct Customer {
@@ -171,9 +173,10 @@ pub(super) fn simulate(spec: &Spec) -> Company {
         refunds: Vec::new(),
         tickets: Vec::new(),
         answers: Vec::new(),
+        there_at_wave: 0,
         left_in_wave: 0,
         reached: 0,
-        came_back: 0,
+        came_back: Vec::new(),
     };
     for number in 1..=spec.customers {
         let mut random = Random::stream(spec.seed, u64::from(number));
@@ -245,7 +248,9 @@ fn live(spec: &Spec, customer: &Customer, random: &mut Random, company: &mut Com
     let mut surely = true;
     while day < spec.as_of {
         let mut leaves = false;
-        if !surely && day == spec.churn_wave() && random.chance(350_000) {
+        let in_wave = !surely && day == spec.churn_wave();
+        company.there_at_wave += u32::from(in_wave);
+        if in_wave && random.chance(350_000) {
             company.left_in_wave += 1;
             leaves = true;
         } else if surely || random.chance(1000 * season(day) / mean_gap) {
@@ -273,7 +278,7 @@ fn comes_back(spec: &Spec, customer: &Customer, left: NaiveDate, company: &mut C
     if company.reached % 10 >= COME_BACK_OF_TEN {
         return None;
     }
-    company.came_back += 1;
+    company.came_back.push(customer.number);
     let mut random = Random::stream(spec.seed.rotate_left(32), u64::from(customer.number));
     Some(campaign + Days::new(u64::from(random.below(28))))
 }

@@ -55,9 +55,13 @@ pub struct Business {
     pub net_revenue: String,
     pub churn_wave_month: NaiveDate,
     pub churn_wave_customers: u32,
+    /// Of so many who would have bought again.
+    pub churn_wave_among: u32,
     /// In this month a campaign brought back this share of those who had left at least 60 days before, each for an order and more.
     pub win_back_month: NaiveDate,
     pub win_back_customers: u32,
+    /// Of them, those who have a valid order in that month and had one in an earlier month: the others cannot be seen to come back.
+    pub win_back_customers_seen: u64,
     pub win_back_share: f64,
     pub retention_shift_month: NaiveDate,
     pub gives_up_after_an_order_before_the_shift: String,
@@ -172,8 +176,10 @@ fn business(spec: &Spec, company: &Company) -> Business {
         net_revenue: pounds(net_by_month.values().sum()),
         churn_wave_month: spec.churn_wave(),
         churn_wave_customers: company.left_in_wave,
+        churn_wave_among: company.there_at_wave,
         win_back_month: spec.win_back(),
-        win_back_customers: company.came_back,
+        win_back_customers: u32::try_from(company.came_back.len()).unwrap_or(u32::MAX),
+        win_back_customers_seen: seen_again(&company.came_back, spec.win_back(), &active),
         win_back_share: f64::from(COME_BACK_OF_TEN) / 10.0,
         retention_shift_month: spec.retention_shift(),
         gives_up_after_an_order_before_the_shift: give_up_text(spec, company, spec.start),
@@ -194,6 +200,13 @@ fn business(spec: &Spec, company: &Company) -> Business {
             })
             .collect(),
     }
+}
+
+/// How many of these customers are active in the month, and were in an earlier one.
+fn seen_again(customers: &[u32], month: NaiveDate, active: &BTreeMap<NaiveDate, BTreeSet<u32>>) -> u64 {
+    let Some(now) = active.get(&month) else { return 0 };
+    let earlier: BTreeSet<u32> = active.range(..month).flat_map(|(_, before)| before.iter().copied()).collect();
+    customers.iter().filter(|customer| now.contains(*customer) && earlier.contains(*customer)).count() as u64
 }
 
 fn planted(of: impl Fn(bool) -> f64) -> Planted {

@@ -821,6 +821,7 @@ fn a_zone_a_whole_day_away_moves_dates_and_no_distance() {
             "value.backtest",
             "value.equity",
             "value.fit_quality",
+            "value.fits",
             "value.loyalty",
             "value.matrix",
             "value.models",

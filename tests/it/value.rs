@@ -16,9 +16,17 @@ const FAITHFUL: &str = "
 #[test]
 fn a_model_that_knows_no_loss_says_so_and_nobody_is_called_alive() {
     let project = stages(
-        &["value/value/models.sql", "value/value/scores.sql", "value/kpi/valuable_at_risk.sql"],
+        &["value/value/fits.sql", "value/value/models.sql", "value/value/scores.sql", "value/kpi/valuable_at_risk.sql"],
         &[
             ("value/customers", FAITHFUL.to_owned()),
+            // Nobody was there a month earlier.
+            (
+                "core/purchase_days",
+                "SELECT 'ann' AS customer_key, DATE '2024-01-01' AS bdate, DATE '2024-01-01' AS first_day,
+                        CAST(1 AS DECIMAL(18, 4)) AS net
+                 WHERE FALSE"
+                    .to_owned(),
+            ),
             (
                 "value/assumptions",
                 "SELECT 'net' AS basis, 1.0 AS margin_share, 0.008 AS monthly_rate, 0.024 AS quarterly_rate".to_owned(),
@@ -40,60 +48,74 @@ fn a_model_that_knows_no_loss_says_so_and_nobody_is_called_alive() {
     assert_eq!(lines(&project, "period; n; provisional", "FROM kpi.valuable_at_risk"), ["2024-07-11 560 false"]);
 }
 
-/// Customers whose repeat purchases lie in a year, those of every third in its first two months.
+/// Customers whose repeat purchases lie in a year, those of every third in its first two months. The others come once more in June of the
+/// next year, and spend sums of another kind.
 const PURCHASE_DAYS: &str = "
-    SELECT concat(x, ' ', n) AS customer_key, DATE '2023-06-01' AS first_day,
-           CAST(DATE '2023-06-01' + CAST(floor(k * CASE WHEN n % 3 = 0 THEN 60 ELSE 364 END / (x + 1)) AS INT) AS DATE) AS bdate,
-           CAST(10 + n % 17 AS DECIMAL(18, 4)) AS net
-    FROM (SELECT x, n, unnest(generate_series(0, x)) AS k
-          FROM (SELECT x, unnest(generate_series(1, customers)) AS n
-                FROM (VALUES (0, 300), (1, 120), (2, 70), (3, 45), (4, 30), (5, 22), (6, 16), (8, 12), (10, 8), (14, 5), (20, 3))
-                     AS t (x, customers)) AS each) AS days";
-
-/// Parameters that are off those of a month earlier by as much as stands here.
-const MOVED: &str = "
-    WITH histories AS (
-        SELECT count(*) - 1 AS x, (max(bdate) - min(bdate)) / 7.0 AS t_x, ($prev_as_of - min(bdate)) / 7.0 AS t,
-               avg(CAST(net AS DOUBLE)) FILTER (WHERE bdate > first_day) AS m
-        FROM core.purchase_days
-        GROUP BY customer_key
+    WITH customers AS (
+        SELECT concat(x, ' ', n) AS customer_key, x, n
+        FROM (SELECT x, unnest(generate_series(1, customers)) AS n
+              FROM (VALUES (0, 300), (1, 120), (2, 70), (3, 45), (4, 30), (5, 22), (6, 16), (8, 12), (10, 8), (14, 5), (20, 3))
+                   AS t (x, customers)) AS each
     ),
-    fits AS (SELECT fit_mbgnbd(x, t_x, t) AS f, fit_gamma_gamma(x, m) AS g FROM histories)
-    SELECT 'MBG/NBD' AS model, 1.3 * f['r'] AS r, f['alpha'] AS alpha, 0.9 * f['a'] AS a, f['b'] AS b,
-           f['a'] / (f['a'] + f['b']) + 0.01 AS loss, CAST(NULL AS DOUBLE) AS p, CAST(NULL AS DOUBLE) AS q,
-           CAST(NULL AS DOUBLE) AS gamma
-    FROM fits
-    UNION ALL
-    SELECT 'Gamma-Gamma' AS model, NULL AS r, NULL AS alpha, NULL AS a, NULL AS b, NULL AS loss, 0.9 * g['p'] AS p, g['q'] AS q,
-           1.05 * g['gamma'] AS gamma
-    FROM fits
-    UNION ALL
-    SELECT 'BG/NBD' AS model, 1.0 AS r, 1.0 AS alpha, 1.0 AS a, 1.0 AS b, 0.5 AS loss, NULL AS p, NULL AS q, NULL AS gamma";
+    days AS (
+        SELECT customer_key, DATE '2023-06-01' + CAST(floor(k * CASE WHEN n % 3 = 0 THEN 60 ELSE 364 END / (x + 1)) AS INT) AS bdate,
+               10 + n % 17 AS net
+        FROM (SELECT *, unnest(generate_series(0, x)) AS k FROM customers) AS each
+        UNION ALL
+        SELECT customer_key, DATE '2024-06-05' + CAST(n % 20 AS INT) AS bdate, (10 + n % 17) * (1 + n % 7) AS net
+        FROM customers
+        WHERE x > 0 AND n % 3 > 0
+    )
+    SELECT customer_key, DATE '2023-06-01' AS first_day, CAST(bdate AS DATE) AS bdate, CAST(net AS DECIMAL(18, 4)) AS net
+    FROM days";
+
+const HISTORIES: &str = "
+    SELECT customer_key, count(*) - 1 AS x, (max(bdate) - min(bdate)) / 7.0 AS t_x, ($as_of - min(bdate)) / 7.0 AS t,
+           avg(CAST(net AS DOUBLE)) FILTER (WHERE bdate > first_day) AS repeat_mean
+    FROM core.purchase_days
+    WHERE bdate < $as_of
+    GROUP BY customer_key";
 
 #[test]
-fn a_model_is_held_against_what_came_and_against_itself_a_month_ago() {
-    let backtest = "
-        SELECT CAST(x AS BIGINT) AS x, CAST(customers AS BIGINT) AS customers, bought, bgnbd_expected, mbgnbd_expected
-        FROM (VALUES (0, 100, 0.2, 0.1, 0.3), (1, 50, 0.6, 0.8, 0.5), (2, 10, 2.0, 2.0, 1.0))
-             AS t (x, customers, bought, bgnbd_expected, mbgnbd_expected)";
+fn a_jump_is_taken_a_month_later_and_what_is_kept_until_then_is_what_was_believed() {
+    let backtest = "SELECT 0 AS x, 10 AS customers, 0.5 AS bought, 0.5 AS bgnbd_expected, 0.5 AS mbgnbd_expected";
     let project = unmade(
-        &["value/value/fit_quality.sql"],
+        &["value/value/fits.sql", "value/value/models.sql", "value/value/fit_quality.sql"],
         &[
             ("core/purchase_days", PURCHASE_DAYS.to_owned()),
-            ("value/models", MOVED.to_owned()),
+            ("value/customers", HISTORIES.to_owned()),
             ("value/backtest", backtest.to_owned()),
         ],
     );
-    project.matins(&["run", "--as-of", "2024-07-01"]).ok().says("no parameter moved by more than a quarter in a month");
-    // 20, 30 and 20 came; 10, 40 and 20 were expected by one model, 30, 25 and 10 by the other.
-    assert_eq!(
+    let fits = |moment: &str| {
         lines(
             &project,
-            "model; bought; expected; round(tracking_error, 4); round(drift, 6); round(loss_change, 6)",
-            "FROM value.fit_quality ORDER BY model"
-        ),
-        ["BG/NBD 70.0 70.0 0.0 null null", "Gamma-Gamma null null null 0.1 null", "MBG/NBD 70.0 65.0 -0.0714 0.3 0.01"]
+            "model; r; alpha; a; b; p; q; gamma; correlation; log_likelihood; converged; n; iterations; reason",
+            &format!("FROM value.fits WHERE moment = '{moment}' ORDER BY model"),
+        )
+    };
+    let spend = || lines(&project, "round(p, 1); kept; note", "FROM value.models WHERE model = 'Gamma-Gamma'");
+    project.matins(&["run", "--as-of", "2024-06-01"]).ok();
+    let in_june = fits("now");
+    assert_eq!((in_june.len(), spend()), (3, vec!["41.0 false null".to_owned()]));
+
+    project.matins(&["run", "--as-of", "2024-07-01"]).ok().says("no parameter moved by more than a quarter in a month");
+    let in_july = fits("now");
+    assert_eq!(fits("a month earlier"), in_june, "the earlier fit is that of then, to the last digit");
+    assert_eq!(spend(), ["41.0 true kept from a month earlier: p moved by 80 %"]);
+    let kept = "FROM value.models AS m
+                INNER JOIN value.fits AS f ON f.model = m.model AND f.moment = 'a month earlier'
+                WHERE m.kept";
+    assert_eq!(
+        lines(&project, "bool_and(m.n = f.n AND m.log_likelihood = f.log_likelihood)", kept),
+        ["true"],
+        "all of the row is of the fit in use"
     );
+
+    // Nobody comes in July, so what June was like has stayed.
+    project.matins(&["run", "--as-of", "2024-08-01"]).ok();
+    assert_eq!(fits("a month earlier"), in_july);
+    assert_eq!(spend(), ["73.7 false null"]);
 }
 
 /// Of 2,520 customers a k-th part is left in the k-th month, and each of those spends 10 in it.

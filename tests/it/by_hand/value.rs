@@ -63,8 +63,10 @@ fn nobody_is_worth_nothing_known() {
             "value/value/customers.sql",
             "value/value/assumptions.sql",
             "core/core/valid_orders.sql",
+            "core/core/purchase_days.sql",
             "value/kpi/clv.sql",
             "value/value/scores.sql",
+            "value/value/fits.sql",
             "value/value/models.sql",
             "value/value/equity.sql",
             "value/kpi/customer_equity.sql",
@@ -166,7 +168,7 @@ fn expectations_as_lifetimes_has_them() {
         &[
             (
                 "value/models",
-                "SELECT model, r, alpha, a, b, p, q, gamma, CAST(NULL AS VARCHAR) AS note
+                "SELECT model, r, alpha, a, b, p, q, gamma, TRUE AS knows_loss
                  FROM (VALUES ('MBG/NBD', 0.525, 6.183, 0.891, 1.614, NULL, NULL, NULL),
                       ('Gamma-Gamma', NULL, NULL, NULL, NULL, 6.25, 3.74, 15.44)) AS t (model, r, alpha, a, b, p, q,
                       gamma)"

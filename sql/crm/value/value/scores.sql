@@ -3,7 +3,8 @@ description: >
   One row per customer with a valid order before `$as_of`: how probably still a customer, and what to expect of him or her.
 formula: "clv = Σ margin share · E[M] · (E[Y(k)] − E[Y(k−1)]) / (1 + rate)^k"
 rules:
-  - Tonight's customers, by the models and the margin of the last closed month (`value.models`, `value.assumptions`).
+  - Tonight's customers, by the models and the margin of the last closed month (`value.models`, `value.assumptions`). Where a parameter
+    jumped in it, those of a month earlier are in use, as `note` there says.
   - MBG/NBD, not BG/NBD, since with the latter nobody who bought once can have been lost.
   - NULL where `value.models` has no parameters, and it says why. Alive is NULL as well where the model knows no loss, and values are
     then those of customers who never leave.
@@ -22,7 +23,7 @@ checks:
   - expression: "alive IS NULL OR alive BETWEEN 0 AND 1"
 */
 WITH purchase_model AS (
-    SELECT r, alpha, a, b, note IS NULL AS knows_loss
+    SELECT r, alpha, a, b, knows_loss
     FROM value.models
     WHERE model = 'MBG/NBD'
 ),
