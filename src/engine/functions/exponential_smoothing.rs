@@ -106,7 +106,8 @@ fn start(series: &[f64], length: usize, season: Season) -> Option<Start> {
 fn smooth(series: &[f64], start: &Start, season: Season, weights: [f64; 3]) -> Smoothed {
     let mut errors = Vec::with_capacity(series.len());
     let (level, trend, mut seasonals) = walk(series, start, season, weights, |error| errors.push(error));
-    seasonals.rotate_left(series.len() % seasonals.len());
+    let into_season = series.len() % seasonals.len();
+    seasonals.rotate_left(into_season);
     let sse = errors.iter().map(|e| e * e).sum();
     let [alpha, beta, gamma] = weights;
     Smoothed { alpha, beta, gamma, sse, level, trend, seasonals, errors, season }

@@ -27,48 +27,58 @@ WITH rhythm AS (
     FROM segment.rhythm
     WHERE as_of = $as_of
 ),
+-- Millions of days are grouped by the number of a segment, which is shorter than its name; 0 is unknown.
+segments AS (
+    SELECT segment, CAST(row_number() OVER (ORDER BY segment) AS BIGINT) AS number
+    FROM (SELECT DISTINCT segment FROM core.customers WHERE segment <> 'unknown') AS names
+),
+members AS (
+    SELECT c.customer_key, s.number
+    FROM segments AS s
+    INNER JOIN core.customers AS c ON c.segment = s.segment
+),
 -- From a purchase day to the next, if there is one: each gap between two once. No reader of it leaves rows out before grouping them,
 -- or the engine would make it once for each.
 spans AS (
-    SELECT coalesce(c.segment, 'unknown') AS segment, p.bdate, p.next_day, count(*) AS customers
-    FROM core.purchase_days AS p
-    LEFT JOIN core.customers AS c ON c.customer_key = p.customer_key
+    SELECT coalesce(m.number, 0) AS number, p.bdate, p.next_day, count(*) AS customers
+    FROM members AS m
+    RIGHT JOIN core.purchase_days AS p ON p.customer_key = m.customer_key
     GROUP BY 1, 2, 3
 ),
 gaps AS (
-    SELECT segment, next_day - bdate AS gap, sum(customers) FILTER (WHERE next_day IS NOT NULL) AS n
+    SELECT number, next_day - bdate AS gap, sum(customers) FILTER (WHERE next_day IS NOT NULL) AS n
     FROM spans
     GROUP BY 1, 2
 ),
 -- The last place of a segment is that of its days without a next one, which add nothing.
 places AS (
     SELECT
-        segment,
+        number,
         gap,
-        sum(n) OVER (PARTITION BY segment ORDER BY gap) AS through,
-        sum(n) OVER (PARTITION BY segment) AS gaps,
-        0.9 * (sum(n) OVER (PARTITION BY segment) - 1) AS place
+        sum(n) OVER (PARTITION BY number ORDER BY gap) AS through,
+        sum(n) OVER (PARTITION BY number) AS gaps,
+        0.9 * (sum(n) OVER (PARTITION BY number) - 1) AS place
     FROM gaps
 ),
 deciles AS (
     SELECT
-        segment,
+        number,
         max(place) AS place,
         CAST(min(gap) FILTER (WHERE through > floor(place)) AS DOUBLE) AS below,
         CAST(min(gap) FILTER (WHERE through > ceil(place)) AS DOUBLE) AS above
     FROM places
     WHERE gaps >= 200
-    GROUP BY segment
+    GROUP BY number
 ),
 own_rhythms AS (
     SELECT
-        segment,
+        number,
         CAST(floor(greatest(least(round(below + (place - floor(place)) * (above - below), 3), 365.0), 30.0)) AS INT) AS lost_after
     FROM deciles
 ),
 limits AS (
     SELECT
-        d.segment,
+        d.number,
         d.bdate,
         d.next_day,
         d.customers,
@@ -76,12 +86,12 @@ limits AS (
         d.bdate + coalesce(o.lost_after, r.lost_after) AS limit_on
     FROM rhythm AS r
     CROSS JOIN spans AS d
-    LEFT JOIN own_rhythms AS o ON o.segment = d.segment
+    LEFT JOIN own_rhythms AS o ON o.number = d.number
 ),
 -- Months are all that is asked of these days, so those of the same months are one.
 silences AS (
     SELECT
-        segment,
+        number,
         lost_after,
         date_trunc('month', bdate) AS bought_in,
         date_trunc('month', next_day) AS next_in,
@@ -92,10 +102,10 @@ silences AS (
     GROUP BY 1, 2, 3, 4, 5, 6
 ),
 -- A customer is there by the last purchase day before the month, and lost when the day of the limit passes without another.
-counts AS (
+tallies AS (
     SELECT
         m.month,
-        s.segment,
+        s.number,
         s.lost_after,
         CAST(sum(s.customers) AS BIGINT) AS n,
         CAST(coalesce(sum(s.customers) FILTER (WHERE s.limit_in < m.next_month AND s.passes), 0) AS BIGINT) AS k
@@ -103,7 +113,12 @@ counts AS (
     INNER JOIN silences AS s
         ON s.bought_in < m.month AND s.limit_in >= m.month AND (s.next_in IS NULL OR s.next_in >= m.month)
     WHERE NOT m.provisional
-    GROUP BY m.month, s.segment, s.lost_after
+    GROUP BY m.month, s.number, s.lost_after
+),
+counts AS (
+    SELECT t.month, coalesce(s.segment, 'unknown') AS segment, t.lost_after, t.n, t.k
+    FROM tallies AS t
+    LEFT JOIN segments AS s ON s.number = t.number
 ),
 -- From the smallest on: `smaller` counts the customers of those before.
 sizes AS (
