@@ -272,8 +272,9 @@ pub fn markdown() -> String {
          prints; the table is `src/sql/functions.rs`.\n\n\
          A NULL argument gives NULL unless a function says otherwise; an argument without a meaning, as 5 out of 3, is an \
          error. Functions of a group read their rows in no order, sort them inside, and give the same digits on any number \
-         of cores. A fit also returns `{FIT_FIELDS}`: `reason` says why it did not converge, and then the parameters are \
-         NULL. Where a function takes a `model`, give the struct a fit returned, or its parameters one by one:\n\n\
+         of cores. A fit of a model also returns `{FIT_FIELDS}`: `reason` says why it did not converge, and then the \
+         parameters are NULL. Where a function takes a `model`, give the struct a fit returned, or its parameters one by \
+         one:\n\n\
          ```sql\n\
          SELECT c.customer_key, mbgnbd_alive(f.model, c.x, c.t_x, c.t) AS alive\n\
          FROM value.customers AS c CROSS JOIN (SELECT fit_mbgnbd(x, t_x, t) AS model FROM value.customers) AS f\n\
