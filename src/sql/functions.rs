@@ -46,6 +46,7 @@ const PURCHASE: &str = "Purchase models";
 const VALUE: &str = "Value";
 const SERIES: &str = "Series";
 const SCORES: &str = "Scores";
+const CLUSTERS: &str = "Clusters";
 const BASKETS: &str = "Baskets";
 const TIME: &str = "Working time";
 const PEOPLE: &str = "People";
@@ -88,6 +89,8 @@ const NEWCOMBE: &str = "Newcombe 1998, Statistics in Medicine 17:873, method 10"
 const NPS: &str = "adjusted Wald: Rocks 2016, The American Statistician 70:365";
 const HMAC: &str = "HMAC-SHA-256, RFC 2104";
 const QUANTILES: &str = "type-7 quantiles as cuts, ties kept; Hyndman & Fan 1996";
+
+const LLOYD: &str = "Lloyd 1982, IEEE Trans. on Information Theory 28:129; seeds: Arthur & Vassilvitskii 2007, SODA, p. 1027; k by silhouettes: Rousseeuw 1987, J. of Computational and Applied Mathematics 20:53";
 
 const FIT_FIELDS: &str = "log_likelihood, converged, n, iterations, reason";
 
@@ -196,6 +199,12 @@ pub const TABLE: &[Function] = &[
     row(SCORES, "quantile_score_rfm", "value, cut1, cut2, cut3, cut4", "BIGINT",
         "as `quantile_score`, a cut being passed at cut + 1, as R's package rfm does with whole numbers",
         "R package rfm"),
+    group(CLUSTERS, "fit_kmeans", "point, least_k, most_k", "STRUCT(k, centres, sizes, within, silhouette, tried, n, reason)",
+        "divides points, lists of numbers of one length and one scale, into k clusters, from least_k to most_k those with the greatest mean silhouette width; cluster 1 has the centre whose last number is greatest; within is the sum of squared distances from the centres, tried a list of (k, silhouette); of more than 2000 different points an even sample of 2000 rows decides on k, and the rounds over all begin where it settled; points with a NULL are left out; NULL and a reason where fewer than least_k points are different",
+        LLOYD),
+    row(CLUSTERS, "nearest_centre", "centres, point", "BIGINT",
+        "the number of the centre nearest to a point, from 1, the lower of two as near",
+        "Lloyd 1982"),
     group(BASKETS, "frequent_pairs", "basket, item, least", "LIST(STRUCT(a, b, together, baskets_a, baskets_b, baskets))",
         "pairs of items that are together in at least so many baskets, a before b, with the baskets of each and all baskets; an item counts once in a basket, NULL is no item; for `unnest`",
         "support counting with pruning: Agrawal & Srikant 1994, VLDB, p. 487"),
@@ -263,8 +272,9 @@ pub fn markdown() -> String {
          prints; the table is `src/sql/functions.rs`.\n\n\
          A NULL argument gives NULL unless a function says otherwise; an argument without a meaning, as 5 out of 3, is an \
          error. Functions of a group read their rows in no order, sort them inside, and give the same digits on any number \
-         of cores. A fit also returns `{FIT_FIELDS}`: `reason` says why it did not converge, and then the parameters are \
-         NULL. Where a function takes a `model`, give the struct a fit returned, or its parameters one by one:\n\n\
+         of cores. A fit of a model also returns `{FIT_FIELDS}`: `reason` says why it did not converge, and then the \
+         parameters are NULL. Where a function takes a `model`, give the struct a fit returned, or its parameters one by \
+         one:\n\n\
          ```sql\n\
          SELECT c.customer_key, mbgnbd_alive(f.model, c.x, c.t_x, c.t) AS alive\n\
          FROM value.customers AS c CROSS JOIN (SELECT fit_mbgnbd(x, t_x, t) AS model FROM value.customers) AS f\n\

@@ -742,6 +742,7 @@ fn the_order_the_number_and_the_repetition_of_exports_change_no_figure() {
         "price.elasticity",
         "forecast.revenue",
         "quality.tables",
+        "clusters.summary",
         "value.at_risk",
     ] {
         assert!(!once[table].is_empty(), "{table} is made");
@@ -810,6 +811,8 @@ fn a_zone_a_whole_day_away_moves_dates_and_no_distance() {
             "retention.medians",
             "retention.survival",
             "segment.attributes",
+            "clusters.summary",
+            "clusters.customers",
             "segment.lifecycle",
             "segment.margin_summary",
             "segment.migration",

@@ -1,14 +1,16 @@
-//! What SQL cannot say well: intervals, models of customers, working time, masks, sentiment. One file a family.
+//! What SQL cannot say well: intervals, models of customers, clusters, working time, masks, sentiment. One file a family.
 //!
 //! What each means is said once, in `sql::functions`; here is how it is computed. Formulas are plain functions of numbers;
 //! `numeric`, `text` and `fit` hand rows to them.
 
 mod beta_geometric;
 mod calendar;
+mod clusters;
 mod customers;
 mod exponential_smoothing;
 mod fit;
 mod gamma_gamma;
+mod kmeans;
 mod language;
 mod mask;
 mod models;
@@ -52,5 +54,7 @@ pub fn register(registry: &mut dyn FunctionRegistry) -> Result<()> {
     }
     registry.register_udaf(robust::function())?;
     registry.register_udaf(pairs::function())?;
+    registry.register_udaf(clusters::fit())?;
+    registry.register_udf(clusters::nearest())?;
     Ok(())
 }

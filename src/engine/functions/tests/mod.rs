@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod cdnow;
+mod clusters;
 mod forecast;
 mod intervals;
 mod models;
