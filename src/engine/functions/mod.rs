@@ -12,6 +12,7 @@ mod gamma_gamma;
 mod language;
 mod mask;
 mod models;
+mod names;
 mod numeric;
 mod optimum;
 mod pairs;
