@@ -68,15 +68,34 @@ pairs AS (
     INNER JOIN members AS b ON b.key = a.key AND b.customer_key > a.customer_key
     GROUP BY a.customer_key, b.customer_key
 ),
+counted AS (
+    SELECT
+        customer_key,
+        given,
+        family,
+        words,
+        latin,
+        email,
+        phone,
+        city,
+        country,
+        created_on,
+        greatest(count(*) OVER (PARTITION BY given) - 1.0, 1.0) AS given_others,
+        greatest(count(*) OVER (PARTITION BY family) - 1.0, 1.0) AS family_others,
+        greatest(count(*) OVER (PARTITION BY city) - 1.0, 1.0) AS city_others,
+        greatest(count(*) OVER (PARTITION BY country) - 1.0, 1.0) AS country_others,
+        greatest(count(*) OVER (PARTITION BY created_on) - 1.0, 1.0) AS day_others
+    FROM identity.records
+),
 compared AS (
     SELECT
         p.customer_key,
         p.other_key,
-        a.given,
-        a.family,
-        a.city,
-        a.country,
-        a.created_on,
+        a.given_others,
+        a.family_others,
+        a.city_others,
+        a.country_others,
+        a.day_others,
         p.email_others,
         p.phone_others,
         CASE
@@ -85,8 +104,8 @@ compared AS (
             WHEN jaro_winkler(a.given, b.given) >= 0.92 THEN 'slip'
             WHEN jaro_winkler(a.given, b.given) >= 0.85
                 OR soundex(a.given) = soundex(b.given)
-                OR regexp_like(a.given, '^[a-z]$') AND starts_with(b.given, a.given)
-                OR regexp_like(b.given, '^[a-z]$') AND starts_with(a.given, b.given) THEN 'alike'
+                OR a.latin AND char_length(a.given) = 1 AND starts_with(b.given, a.given)
+                OR a.latin AND char_length(b.given) = 1 AND starts_with(a.given, b.given) THEN 'alike'
             ELSE 'other'
         END AS given_is,
         CASE
@@ -102,7 +121,7 @@ compared AS (
         CASE WHEN a.city IS NULL OR b.city IS NULL THEN a.country = b.country END AS same_country,
         a.created_on = b.created_on AS same_day
     FROM pairs AS p
-    INNER JOIN identity.records AS a ON a.customer_key = p.customer_key
+    INNER JOIN counted AS a ON a.customer_key = p.customer_key
     INNER JOIN identity.records AS b ON b.customer_key = p.other_key
 ),
 totals AS (
@@ -117,24 +136,19 @@ totals AS (
         nullif(count(created_on) - 1.0, 0) AS days
     FROM identity.records
 ),
-givens AS (SELECT given AS value, greatest(count(*) - 1.0, 1.0) AS others FROM identity.records GROUP BY given),
-families AS (SELECT family AS value, greatest(count(*) - 1.0, 1.0) AS others FROM identity.records GROUP BY family),
-cities AS (SELECT city AS value, greatest(count(*) - 1.0, 1.0) AS others FROM identity.records GROUP BY city),
-countries AS (SELECT country AS value, greatest(count(*) - 1.0, 1.0) AS others FROM identity.records GROUP BY country),
-days AS (SELECT created_on AS value, greatest(count(*) - 1.0, 1.0) AS others FROM identity.records GROUP BY created_on),
 weighed AS (
     SELECT
         c.customer_key,
         c.other_key,
         t.customers,
         CASE c.given_is
-            WHEN 'same' THEN greatest(0, log2(0.88 * t.givens / g.others))
+            WHEN 'same' THEN greatest(0, log2(0.88 * t.givens / c.given_others))
             WHEN 'slip' THEN log2(0.06 / 0.001)
             WHEN 'alike' THEN log2(0.04 / 0.004)
             ELSE 0
         END AS given_weight,
         CASE c.family_is
-            WHEN 'same' THEN greatest(0, log2(0.88 * t.families / f.others))
+            WHEN 'same' THEN greatest(0, log2(0.88 * t.families / c.family_others))
             WHEN 'slip' THEN log2(0.06 / 0.001)
             WHEN 'alike' THEN log2(0.04 / 0.004)
             WHEN 'other' THEN log2(0.02 / 0.99)
@@ -151,20 +165,15 @@ weighed AS (
             ELSE 0
         END AS phone_weight,
         CASE
-            WHEN c.same_city THEN greatest(0, log2(0.8 * t.cities / i.others))
+            WHEN c.same_city THEN greatest(0, log2(0.8 * t.cities / c.city_others))
             WHEN NOT c.same_city THEN log2(1 - 0.8)
-            WHEN c.same_country THEN greatest(0, log2(0.95 * t.countries / o.others))
+            WHEN c.same_country THEN greatest(0, log2(0.95 * t.countries / c.country_others))
             WHEN NOT c.same_country THEN log2(1 - 0.95)
             ELSE 0
         END AS place_weight,
-        CASE WHEN c.same_day THEN greatest(0, log2(0.2 * t.days / d.others)) ELSE 0 END AS day_weight
+        CASE WHEN c.same_day THEN greatest(0, log2(0.2 * t.days / c.day_others)) ELSE 0 END AS day_weight
     FROM compared AS c
     CROSS JOIN totals AS t
-    LEFT JOIN givens AS g ON g.value = c.given
-    LEFT JOIN families AS f ON f.value = c.family
-    LEFT JOIN cities AS i ON i.value = c.city
-    LEFT JOIN countries AS o ON o.value = c.country
-    LEFT JOIN days AS d ON d.value = c.created_on
     WHERE c.given_is <> 'other'
 ),
 scored AS (
