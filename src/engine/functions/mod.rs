@@ -14,6 +14,7 @@ mod kmeans;
 mod language;
 mod mask;
 mod models;
+mod names;
 mod numeric;
 mod optimum;
 mod pairs;

@@ -3,13 +3,13 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Float64Builder, StringBuilder};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, Float64Builder, StringArray, StringBuilder};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 
 use super::numeric::signature;
-use super::{language, mask, sentiment};
+use super::{language, mask, names, sentiment};
 
 #[derive(Debug)]
 pub(super) struct Text {
@@ -22,11 +22,14 @@ pub(super) struct Text {
 #[derive(Debug)]
 pub(super) enum Call {
     Text(fn(&[&str]) -> std::result::Result<String, String>),
+    /// A text, or NULL.
+    Perhaps(fn(&[&str]) -> Option<String>),
     Number(fn(&[&str]) -> std::result::Result<f64, String>),
 }
 
 pub(super) fn functions() -> impl Iterator<Item = Arc<ScalarUDF>> {
-    let all = mask::FUNCTIONS.iter().chain(sentiment::FUNCTIONS).chain(language::FUNCTIONS);
+    let of_people = mask::FUNCTIONS.iter().chain(names::FUNCTIONS);
+    let all = of_people.chain(sentiment::FUNCTIONS).chain(language::FUNCTIONS);
     all.map(|of| Arc::new(ScalarUDF::from(TextUdf { of, signature: Signature::user_defined(Volatility::Immutable) })))
 }
 
@@ -61,7 +64,7 @@ impl ScalarUDFImpl for TextUdf {
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(match self.of.call {
-            Call::Text(_) => DataType::Utf8,
+            Call::Text(_) | Call::Perhaps(_) => DataType::Utf8,
             Call::Number(_) => DataType::Float64,
         })
     }
@@ -99,6 +102,10 @@ impl ScalarUDFImpl for TextUdf {
                     }
                 }
                 Arc::new(all.finish())
+            }
+            Call::Perhaps(call) => {
+                let answers = (0..rows).map(|row| row_of(row).and_then(|texts| call(&texts)));
+                Arc::new(StringArray::from_iter(answers))
             }
             Call::Number(call) => {
                 let mut all = Float64Builder::with_capacity(rows);

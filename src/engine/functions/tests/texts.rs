@@ -1,4 +1,4 @@
-//! Sentiment against VADER's own scores, languages, and signs of wrong encodings.
+//! Sentiment against VADER's own scores, languages, signs of wrong encodings, and how names are alike.
 
 use super::{error, near, text, values};
 
@@ -79,4 +79,23 @@ async fn a_language_is_told_and_a_short_text_is_not() {
     assert_eq!(text("language('Das Paket war nicht da')").await, "de");
     assert_eq!(text("language('物流很快')").await, "zh");
     assert_eq!(text("language('Super!')").await, "und");
+}
+
+/// The table of Winkler 1990, to its three decimals.
+#[tokio::test]
+async fn names_are_as_alike_as_winkler_has_them() {
+    let found = values(
+        "jaro_winkler('MARTHA', 'MARHTA'), jaro_winkler('DWAYNE', 'DUANE'), jaro_winkler('DIXON', 'DICKSONX'),
+         jaro_winkler('王小明', '王小明'), jaro_winkler('a', 'b'), jaro_winkler('a', NULL)",
+    )
+    .await;
+    near(&found, &[0.961, 0.840, 0.813, 1.0, 0.0, f64::NAN], 5e-4);
+}
+
+#[tokio::test]
+async fn a_name_has_a_code_where_it_has_a_latin_letter() {
+    assert_eq!(text("soundex('Ashcraft')").await, "A261");
+    let found = values("CAST(soundex('王小明') IS NULL AS BIGINT), CAST(soundex(NULL) IS NULL AS BIGINT)").await;
+    near(&found, &[1.0, 1.0], 0.0);
+    assert!(error("SELECT soundex('a', 'b')").await.contains("was given 2 arguments"));
 }
