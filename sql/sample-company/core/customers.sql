@@ -18,6 +18,7 @@ SELECT
     customer_id AS customer_key,
     name,
     email,
+    phone,
     segment,
     city,
     country,
