@@ -32,35 +32,49 @@ spend_model AS (
     FROM value.models
     WHERE model = 'Gamma-Gamma'
 ),
-expectations AS (
+-- What one who is a customer for certain is worth depends on how often and since when he or she bought: hundreds share both, and each
+-- has a chance of his or her own to be one still.
+classes AS (
     SELECT
-        c.customer_key,
-        c.last_order,
         c.x,
-        c.t_x,
         c.t,
         m.r,
         m.alpha,
         m.a,
         m.b,
         m.knows_loss,
-        gamma_gamma_mean(s.p, s.q, s.gamma, c.x, coalesce(c.repeat_mean, 0.0)) AS expected_mean
-    FROM value.customers AS c
+        mbgnbd_alive(m.r, m.alpha, m.a, m.b, c.x, c.t, c.t) AS alive,
+        mbgnbd_expected(m.r, m.alpha, m.a, m.b, 52, c.x, c.t, c.t) AS purchases,
+        mbgnbd_clv(m.r, m.alpha, m.a, m.b, c.x, c.t, c.t, u.margin_share, 12, 365.25 / 84, u.monthly_rate) AS value_12,
+        mbgnbd_clv(m.r, m.alpha, m.a, m.b, c.x, c.t, c.t, u.margin_share, 12, 365.25 / 28, u.quarterly_rate) AS value_36,
+        u.basis
+    FROM (SELECT DISTINCT x, t FROM value.customers) AS c
     CROSS JOIN purchase_model AS m
+    CROSS JOIN value.assumptions AS u
+),
+expectations AS (
+    SELECT
+        c.customer_key,
+        c.last_order,
+        k.knows_loss,
+        mbgnbd_alive(k.r, k.alpha, k.a, k.b, c.x, c.t_x, c.t) AS alive,
+        k.alive AS alive_in_class,
+        k.purchases,
+        gamma_gamma_mean(s.p, s.q, s.gamma, c.x, coalesce(c.repeat_mean, 0.0)) AS expected_mean,
+        k.value_12,
+        k.value_36,
+        k.basis
+    FROM classes AS k
+    INNER JOIN value.customers AS c ON c.x = k.x AND c.t = k.t
     CROSS JOIN spend_model AS s
 )
 SELECT
-    e.customer_key,
-    e.last_order,
-    CASE WHEN e.knows_loss THEN mbgnbd_alive(e.r, e.alpha, e.a, e.b, e.x, e.t_x, e.t) END AS alive,
-    mbgnbd_expected(e.r, e.alpha, e.a, e.b, 52, e.x, e.t_x, e.t) AS expected_purchases,
-    e.expected_mean,
-    mbgnbd_clv(
-        e.r, e.alpha, e.a, e.b, e.x, e.t_x, e.t, e.expected_mean * u.margin_share, 12, 365.25 / 84, u.monthly_rate
-    ) AS clv_12,
-    mbgnbd_clv(
-        e.r, e.alpha, e.a, e.b, e.x, e.t_x, e.t, e.expected_mean * u.margin_share, 12, 365.25 / 28, u.quarterly_rate
-    ) AS clv_36,
-    u.basis
-FROM expectations AS e
-CROSS JOIN value.assumptions AS u
+    customer_key,
+    last_order,
+    CASE WHEN knows_loss THEN alive END AS alive,
+    alive / alive_in_class * purchases AS expected_purchases,
+    expected_mean,
+    alive / alive_in_class * value_12 * expected_mean AS clv_12,
+    alive / alive_in_class * value_36 * expected_mean AS clv_36,
+    basis
+FROM expectations
