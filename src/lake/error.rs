@@ -10,7 +10,7 @@ use super::types::Lease;
 
 #[derive(Debug, thiserror::Error)]
 pub enum LakeError {
-    #[error("cannot {operation} `{path}` in {location}: {source}")]
+    #[error("cannot {operation} `{path}` in {location}: {source}{}", without_credentials(.source))]
     Store { operation: &'static str, path: String, location: String, source: Box<object_store::Error> },
     #[error("cannot {operation} `{path}` in {location}: {source}")]
     Disk { operation: &'static str, path: String, location: String, source: io::Error },
@@ -50,6 +50,20 @@ impl LakeError {
     /// Whether the object, rather than the store, is what was not there.
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Missing { .. })
+    }
+}
+
+/// Where clouds tell a machine its role.
+const METADATA: [&str; 2] = ["169.254.169.254", "metadata.google.internal"];
+
+/// Without credentials the clouds' clients ask the machine they run on, and say that this failed.
+fn without_credentials(error: &object_store::Error) -> &'static str {
+    let told = error.to_string();
+    if METADATA.iter().any(|host| told.contains(host)) {
+        ". No credentials are given, so this machine was asked for a role of its own: set AWS_ACCESS_KEY_ID and \
+         AWS_SECRET_ACCESS_KEY, or what your cloud's own tools read (docs/cli.md#environment)"
+    } else {
+        ""
     }
 }
 
@@ -157,5 +171,12 @@ mod tests {
         assert!(generic(Box::new(io::Error::from(io::ErrorKind::ConnectionRefused))).is_transient());
         assert!(!generic(Box::new(io::Error::from(io::ErrorKind::StorageFull))).is_transient());
         assert!(!LakeError::NoFolder { path: "x".into() }.is_transient());
+    }
+
+    #[test]
+    fn who_gave_no_credentials_is_told_so() {
+        let told = |why: &str| generic(why.into()).to_string();
+        assert!(told("Error performing PUT http://169.254.169.254/latest/api/token").contains("set AWS_ACCESS_KEY_ID"));
+        assert!(!told("Server returned non-2xx status code: 403 Forbidden").contains("AWS_ACCESS_KEY_ID"));
     }
 }

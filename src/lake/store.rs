@@ -81,6 +81,10 @@ pub(super) fn open(
 
 fn folder(path: &Path, absent: Absent) -> Result<RootedStore, LakeError> {
     let text = path.display().to_string();
+    let bad = |why: String| LakeError::BadLocation { location: text.clone(), why };
+    if path.is_file() {
+        return Err(bad("it is a file".to_owned()));
+    }
     if absent == Absent::Create {
         std::fs::create_dir_all(path).map_err(|source| LakeError::Disk {
             operation: "create",
@@ -90,9 +94,8 @@ fn folder(path: &Path, absent: Absent) -> Result<RootedStore, LakeError> {
         })?;
     }
     if !path.is_dir() {
-        return Err(LakeError::NoFolder { path: text });
+        return Err(LakeError::NoFolder { path: text.clone() });
     }
-    let bad = |why: String| LakeError::BadLocation { location: text.clone(), why };
     let real = path.canonicalize().map_err(|e| bad(e.to_string()))?;
     let store = LocalFileSystem::new_with_prefix(&real).map_err(|e| bad(e.to_string()))?;
     Ok(RootedStore { store: Arc::new(store), url: format!("file://{}", real.display()), local: Some(real) })
@@ -249,6 +252,14 @@ mod tests {
         );
         assert!(error("ftp://me:pw@host/x", &[]).starts_with("`ftp://host/x` is not a folder or a URL of a store"));
         assert!(error(" ", &[]).ends_with("it is empty"));
+    }
+
+    #[test]
+    fn a_file_is_no_place_for_a_lake() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("matins.yaml"), "").expect("written");
+        let opened = open("matins.yaml", folder.path(), &BTreeMap::new(), &Environment::default(), Absent::Create);
+        assert!(opened.expect_err("refused").to_string().ends_with("it is a file"));
     }
 
     #[test]
