@@ -6,6 +6,8 @@ use std::sync::LazyLock;
 
 use super::sentiment::{normal, valences};
 
+/// A word of valence 0 hides one of the lexicon that it contains and does not mean: 快递 (a parcel service) is not 快 (fast),
+/// 差不多 (about) not 差 (bad).
 static LEXICON: LazyLock<HashMap<&str, f64>> = LazyLock::new(|| valences(include_str!("lexicon/zh.tsv")));
 
 /// What negation and degree words multiply the next word's valence by.
