@@ -582,7 +582,7 @@ sources:
       ordered_on: {type: date, required: true}
       net: {type: \"decimal(18,4)\", required: true}
 packs: [shop, crm/core, crm/retention, crm/growth, crm/purchase, crm/segment, crm/churn, crm/satisfaction,
-        crm/service, crm/value, crm/channel, crm/basket, crm/price, crm/forecast, crm/quality]
+        crm/service, crm/clusters, crm/value, crm/channel, crm/basket, crm/price, crm/forecast, crm/quality]
 params: {pseudonym_key: key}
 ";
 
@@ -800,6 +800,8 @@ fn a_zone_a_whole_day_away_moves_dates_and_no_distance() {
             "basket.returned_goods",
             "basket.returns",
             "channel.uplift",
+            "clusters.customers",
+            "clusters.summary",
             "core.refunds",
             "growth.kept_revenue",
             "growth.seasonality",
@@ -811,8 +813,6 @@ fn a_zone_a_whole_day_away_moves_dates_and_no_distance() {
             "retention.medians",
             "retention.survival",
             "segment.attributes",
-            "clusters.summary",
-            "clusters.customers",
             "segment.lifecycle",
             "segment.margin_summary",
             "segment.migration",
