@@ -10,7 +10,7 @@ use super::types::Lease;
 
 #[derive(Debug, thiserror::Error)]
 pub enum LakeError {
-    #[error("cannot {operation} `{path}` in {location}: {source}{}", without_credentials(.source))]
+    #[error("cannot {operation} `{path}` in {location}: {source}{}", without_credentials(.location, .source))]
     Store { operation: &'static str, path: String, location: String, source: Box<object_store::Error> },
     #[error("cannot {operation} `{path}` in {location}: {source}")]
     Disk { operation: &'static str, path: String, location: String, source: io::Error },
@@ -57,14 +57,20 @@ impl LakeError {
 const METADATA: [&str; 2] = ["169.254.169.254", "metadata.google.internal"];
 
 /// Without credentials the clouds' clients ask the machine they run on, and say that this failed.
-fn without_credentials(error: &object_store::Error) -> &'static str {
+fn without_credentials(location: &str, error: &object_store::Error) -> String {
     let told = error.to_string();
-    if METADATA.iter().any(|host| told.contains(host)) {
-        ". No credentials are given, so this machine was asked for a role of its own: set AWS_ACCESS_KEY_ID and \
-         AWS_SECRET_ACCESS_KEY, or what your cloud's own tools read (docs/cli.md#environment)"
-    } else {
-        ""
+    if !METADATA.iter().any(|host| told.contains(host)) {
+        return String::new();
     }
+    let variables = match location.split("://").next() {
+        Some("gs") => "GOOGLE_SERVICE_ACCOUNT or GOOGLE_APPLICATION_CREDENTIALS",
+        Some("az" | "azure" | "abfs" | "abfss" | "adl") => "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
+        _ => "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    };
+    format!(
+        ". No credentials are given, so this machine was asked for a role of its own: set {variables}, or what your cloud's own \
+         tools read (docs/cli.md#environment)"
+    )
 }
 
 fn store_is_transient(error: &object_store::Error) -> bool {

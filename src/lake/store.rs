@@ -82,7 +82,8 @@ pub(super) fn open(
 fn folder(path: &Path, absent: Absent) -> Result<RootedStore, LakeError> {
     let text = path.display().to_string();
     let bad = |why: String| LakeError::BadLocation { location: text.clone(), why };
-    if path.is_file() {
+    // A link that leads nowhere as well.
+    if path.symlink_metadata().is_ok() && !path.is_dir() {
         return Err(bad("it is a file".to_owned()));
     }
     if absent == Absent::Create {

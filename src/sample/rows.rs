@@ -52,6 +52,26 @@ pub(super) const TICKETS: [&str; 11] = [
 ];
 pub(super) const ANSWERS: [&str; 7] = ["response_id", "customer_id", "answered_at", "survey", "nps", "csat", "comment"];
 
+/// Numbers of these ranges are set aside for fiction by Ofcom, a thousand each.
+const FICTION: [&str; 16] = [
+    "01632 960",
+    "020 7946 0",
+    "0113 496 0",
+    "0114 496 0",
+    "0115 496 0",
+    "0116 496 0",
+    "0117 496 0",
+    "0118 496 0",
+    "0121 496 0",
+    "0131 496 0",
+    "0141 496 0",
+    "0151 496 0",
+    "0161 496 0",
+    "0191 498 0",
+    "028 9649 6",
+    "029 2018 0",
+];
+
 pub(super) fn customer_id(number: u32) -> String {
     format!("HF{number:06}")
 }
@@ -74,8 +94,10 @@ pub(super) fn customer_fields(customer: &Customer) -> Vec<String> {
             1 => "NULL".to_owned(),
             2 => "n/a".to_owned(),
             3 => "-".to_owned(),
-            // Numbers of this range are set aside for fiction.
-            _ => format!("01632 960{:03}", customer.number % 1000),
+            _ => {
+                let range = FICTION[customer.number as usize / 1000 % FICTION.len()];
+                format!("{range}{:03}", customer.number % 1000)
+            }
         },
         if customer.trade { "trade" } else { "consumer" }.to_owned(),
         customer.city.to_owned(),

@@ -41,7 +41,11 @@ pub(super) fn fit(width: usize, values: &[f64], least: usize, most: usize) -> Re
     let mut rows: Vec<&[f64]> = values.chunks_exact(width).collect();
     rows.sort_unstable_by(|one, other| compare(one.iter(), other.iter()));
     let all = Points::of(width, &rows);
-    let sampled = (all.counts.len() > SAMPLE).then(|| Points::of(width, &evenly(&rows)));
+    let sampled = (all.counts.len() > SAMPLE).then(|| {
+        let sample = Points::of(width, &evenly(&rows));
+        // Where nearly all rows are alike, hardly another point is among so few of them.
+        if sample.counts.len() > most { sample } else { all.spread() }
+    });
     let sample = sampled.as_ref().unwrap_or(&all);
     let different = sample.counts.len();
     let mut tried = Vec::new();
@@ -81,7 +85,12 @@ fn compare<'n>(one: impl Iterator<Item = &'n f64>, other: impl Iterator<Item = &
 
 /// Rows as far from each other in the order as can be.
 fn evenly<'r>(rows: &[&'r [f64]]) -> Vec<&'r [f64]> {
-    (0..SAMPLE).map(|at| rows[(2 * at + 1) * rows.len() / (2 * SAMPLE)]).collect()
+    places(rows.len()).map(|at| rows[at]).collect()
+}
+
+/// `SAMPLE` places of so many.
+fn places(of: usize) -> impl Iterator<Item = usize> {
+    (0..SAMPLE).map(move |at| (2 * at + 1) * of / (2 * SAMPLE))
 }
 
 /// Different points in order.
@@ -101,6 +110,16 @@ impl Points {
             points.values.extend_from_slice(same[0]);
             #[expect(clippy::cast_precision_loss, reason = "rows are fewer than 2^53")]
             points.counts.push(same.len() as f64);
+        }
+        points
+    }
+
+    /// As many as a sample has, as far from each other as can be, with the rows at each.
+    fn spread(&self) -> Self {
+        let mut points = Self { width: self.width, values: Vec::new(), counts: Vec::new() };
+        for at in places(self.counts.len()) {
+            points.values.extend_from_slice(self.get(at));
+            points.counts.push(self.counts[at]);
         }
         points
     }

@@ -43,7 +43,7 @@ spans AS (
     SELECT coalesce(m.number, 0) AS number, p.bdate, p.next_day, count(*) AS customers
     FROM members AS m
     RIGHT JOIN core.purchase_days AS p ON p.customer_key = m.customer_key
-    GROUP BY 1, 2, 3
+    GROUP BY m.number, p.bdate, p.next_day
 ),
 gaps AS (
     SELECT number, next_day - bdate AS gap, sum(customers) FILTER (WHERE next_day IS NOT NULL) AS n

@@ -11,6 +11,7 @@ rules:
   - A silhouette up to 0.25 tells of no clusters to speak of, up to 0.5 of weak ones, above 0.7 of strong ones.
   - The same customers give the same clusters, whatever the order of rows and the number of cores.
   - Where fewer than four customers differ there are no clusters, and `reason` says so.
+  - A centre may be that of one customer, so this table is for the company's own systems; `clusters.summary` is what may be passed on.
   - As of the end of the last closed month, being the same all month.
 reference:
   - "Lloyd 1982, IEEE Trans. on Information Theory 28:129; seeds: Arthur & Vassilvitskii 2007, SODA, p. 1027"

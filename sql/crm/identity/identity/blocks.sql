@@ -4,7 +4,7 @@ description: >
 grain: one row per kind of key
 rules:
   - The kinds are those of `identity.candidates`, which compares the pairs of a block, and leaves out blocks of more than the parameter `duplicate_block`
-    customers, of the name alone of more than a twentieth of that.
+    customers, of the name alone of more than a twentieth of that (2 at least).
   - A pair that shares keys of several kinds is in each of their rows. Customers of a block that is left out may be compared by another key.
 reference: "Christen 2012, A Survey of Indexing Techniques, IEEE Transactions on Knowledge and Data Engineering 24:1537"
 columns:
@@ -26,7 +26,7 @@ checks:
 WITH keys AS (
     SELECT concat('e-mail ', email) AS key FROM identity.records WHERE email IS NOT NULL
     UNION ALL
-    SELECT concat('phone ', phone) AS key FROM identity.records WHERE phone IS NOT NULL
+    SELECT concat('phone ', right(phone, 9)) AS key FROM identity.records WHERE phone IS NOT NULL
     UNION ALL
     SELECT concat('name ', words) AS key FROM identity.records WHERE name IS NOT NULL
     UNION ALL
@@ -43,7 +43,7 @@ judged AS (
     SELECT
         split_part(key, ' ', 1) AS kind,
         customers,
-        customers > CASE WHEN starts_with(key, 'name ') THEN $duplicate_block / 20 ELSE $duplicate_block END AS left_out
+        customers > CASE WHEN starts_with(key, 'name ') THEN greatest($duplicate_block / 20, 2) ELSE $duplicate_block END AS left_out
     FROM sizes
 )
 SELECT

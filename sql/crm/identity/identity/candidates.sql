@@ -5,7 +5,7 @@ grain: one row per pair of customers
 rules:
   - Nothing is put together here. Whoever finds that a pair is one puts it together in the company's own pack, and `core.customers` has one of them less.
   - "Compared are pairs that share an e-mail address, a phone number, all words of the name, how it sounds in a place, or how it begins in a place.
-    A key that more than the parameter `duplicate_block` customers have is left out, of the name alone a twentieth of that; `identity.blocks`
+    A key that more than the parameter `duplicate_block` customers have is left out, of the name alone a twentieth of that (2 at least); `identity.blocks`
     says how many those are, and an address or number that is left out weighs nothing."
   - "What agrees weighs log2(m ÷ u), m being the chance that two records of one customer agree in it, and u that those of two customers do: the
     share of the others who have the same value, so that a rare name or a small town says more. A weight of what agrees is at least 0. What differs weighs
@@ -21,6 +21,8 @@ rules:
     is a short name for a long one, Bob for Robert, and a Chinese given name with another character."
   - "The chance before anything is compared is the parameter `duplicate_prior` ÷ (customers − 1), that being the share of customers whom there is another
     record of. Listed are pairs whose probability is at least the parameter `duplicate_probability`."
+  - "Weights are added as if what is compared had nothing to do with each other. In names of firms it has (hotels and group come together), and of
+    customers alike in everything there may be so many that none of it is rare: then few weights are left, and no pair is listed."
   - A list of single customers is for the company's own systems.
 reference: "Fellegi & Sunter 1969, J. of the American Statistical Association 64:1183; Winkler 1990, Proc. Section on Survey Research Methods, 354"
 columns:
@@ -39,7 +41,7 @@ checks:
 WITH keys AS (
     SELECT customer_key, concat('e-mail ', email) AS key FROM identity.records WHERE email IS NOT NULL
     UNION ALL
-    SELECT customer_key, concat('phone ', phone) AS key FROM identity.records WHERE phone IS NOT NULL
+    SELECT customer_key, concat('phone ', right(phone, 9)) AS key FROM identity.records WHERE phone IS NOT NULL
     UNION ALL
     SELECT customer_key, concat('name ', words) AS key FROM identity.records WHERE name IS NOT NULL
     UNION ALL
@@ -51,7 +53,7 @@ blocks AS (
     SELECT key, count(*) - 1 AS others
     FROM keys
     GROUP BY key
-    HAVING count(*) BETWEEN 2 AND CASE WHEN starts_with(key, 'name ') THEN $duplicate_block / 20 ELSE $duplicate_block END
+    HAVING count(*) BETWEEN 2 AND CASE WHEN starts_with(key, 'name ') THEN greatest($duplicate_block / 20, 2) ELSE $duplicate_block END
 ),
 members AS (
     SELECT k.customer_key, k.key, b.others
@@ -116,7 +118,7 @@ compared AS (
             ELSE 'other'
         END AS family_is,
         a.email = b.email AS same_email,
-        a.phone = b.phone AS same_phone,
+        ends_with(a.phone, b.phone) OR ends_with(b.phone, a.phone) AS same_phone,
         a.city = b.city AS same_city,
         CASE WHEN a.city IS NULL OR b.city IS NULL THEN a.country = b.country END AS same_country,
         a.created_on = b.created_on AS same_day
@@ -160,8 +162,8 @@ weighed AS (
             ELSE 0
         END AS email_weight,
         CASE
-            WHEN c.phone_others > 0 THEN greatest(0, log2(0.5 * t.phones / (0.05 * c.phone_others)))
             WHEN NOT c.same_phone THEN log2(1 - 0.5)
+            WHEN c.phone_others > 0 THEN greatest(0, log2(0.5 * t.phones / (0.05 * c.phone_others)))
             ELSE 0
         END AS phone_weight,
         CASE

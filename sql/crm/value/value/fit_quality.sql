@@ -19,7 +19,7 @@ columns:
 key: [model]
 closed: month
 checks:
-  - name: no parameter moved by more than a quarter in a month
+  - name: the parameters in use are this month's (`note` of value.models says why not)
     expression: "NOT kept"
     severity: warn
 */

@@ -11,7 +11,7 @@ rules:
     changes; then it hardly matters which are used. In a company that is young or changes, the earlier fit lags a month behind."
   - "Where neither fit knows loss, nothing determines a and b, and they are not compared."
   - A parameter that now runs away, so that the likelihood has no greatest value, moved as well. What is not fitted at all, as there are
-    too few customers or spend goes with frequency, is not replaced by an earlier fit; and where there was none, that of now is in use.
+    too few customers, spend goes with frequency or its mean does not exist, is not replaced by an earlier fit; and where there was none, that of now is in use.
   - A purchase model by which less than one purchase in a thousand is the customer's last knows no loss. It has converged and its
     expectations are those of customers who never leave, but P(alive) is 1 for everybody and says nothing; `note` says so.
 reference:

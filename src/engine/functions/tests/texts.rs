@@ -88,6 +88,14 @@ const CHINESE: &[(&str, f64)] = &[
     ("去海边度假的时候住过", 0.0),
     ("我刚才到家", 0.0),
     ("我分别买了两件", 0.0),
+    // Words that only contain a complaint: do not miss it, a Holiday Inn, brought what was asked for, cannot go wrong, never a bad review.
+    ("千万别错过", 0.4939),
+    ("这家是假日酒店", 0.0),
+    ("没送错", 0.0),
+    ("不会买错", 0.0),
+    ("从没给过差评", 0.0),
+    ("再也不卡了", 0.0),
+    ("一点毛病没有", 0.3612),
 ];
 
 #[tokio::test]
