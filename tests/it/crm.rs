@@ -663,6 +663,7 @@ fn tables_of(case: &Case) -> BTreeMap<String, Vec<String>> {
         "churn",
         "satisfaction",
         "service",
+        "clusters",
         "value",
         "channel",
         "basket",
