@@ -183,8 +183,8 @@ def statements(pack):
     return found
 
 
-def duckdb(pack, files):
-    """Runs in a process of its own and prints which stages ran."""
+def duckdb(pack, files, beside):
+    """Runs in a process of its own, writes into a new folder there, and prints which stages ran."""
     import duckdb as peer
 
     connection = peer.connect()
@@ -195,7 +195,7 @@ def duckdb(pack, files):
         connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
         if paths:
             connection.execute(f'CREATE VIEW "{schema}"."{name}" AS SELECT * FROM read_parquet({paths!r})')
-    work = tempfile.mkdtemp()
+    work = tempfile.mkdtemp(dir=beside)
     ran, refused = [], {}
     for table, sql in sorted(statements(pack).items()):
         if table not in files:
@@ -205,7 +205,6 @@ def duckdb(pack, files):
             ran.append(table)
         except peer.Error as error:
             refused[table] = str(error).split("\n")[0]
-    shutil.rmtree(work)
     print(json.dumps({"ran": ran, "refused": refused}))
 
 
@@ -220,7 +219,7 @@ def main():
     options = p.parse_args()
     if options.duckdb:
         pack, files = options.duckdb
-        return duckdb(pack, json.load(open(files)))
+        return duckdb(pack, json.load(open(files)), os.path.dirname(files))
 
     exports = os.path.join(options.cache, f"company-{options.customers}")
     matins = os.path.abspath(options.matins)
@@ -229,10 +228,9 @@ def main():
         shutil.rmtree(exports, ignore_errors=True)
         subprocess.run([matins, "-C", ROOT, "sample", exports, "--customers", str(options.customers)], check=True, stdout=subprocess.DEVNULL)
     work = tempfile.mkdtemp(prefix="packs-", dir=options.cache)
-    lake, before, project = (os.path.join(work, name) for name in ("lake", "before", "project"))
+    before, project = (os.path.join(work, name) for name in ("before", "project"))
     os.mkdir(project)
-    os.mkdir(lake)
-    environment = {"MATINS_LAKE": lake, "MATINS_EXPORTS": exports}
+    os.mkdir(before)
     command = [matins, "-C", project, "run", "--no-mail", "--as-of", AS_OF, "-q"]
     listing = os.path.join(work, "files.json")
     packs, so_far, total = packs_of_pipeline(), [], [0.0, 0.0]
@@ -242,18 +240,18 @@ def main():
         so_far.append(pack)
         # The company's own pack brings the landing of its exports with it, and only means something with one that reads it.
         project_with(so_far, project)
-        shutil.rmtree(before, ignore_errors=True)
-        # Files of a lake are never written to again, so names are copies enough.
-        os.rename(lake, before)
         ours, theirs = [], []
-        for _ in range(options.rounds):
-            shutil.rmtree(lake, ignore_errors=True)
+        for number in range(options.rounds):
+            # Files of a lake are never written to again, so names are copies enough. No lake is deleted before the end: ext4
+            # without a journal steps over every file and folder deleted in the last minutes when it makes a new one.
+            lake = os.path.join(work, f"{len(so_far)}-{number}")
             shutil.copytree(before, lake, copy_function=os.link)
-            ours.append(timed(command, **environment))
+            ours.append(timed(command, MATINS_LAKE=lake, MATINS_EXPORTS=exports))
             files = published(lake)
             json.dump(files, open(listing, "w"))
             if pack.startswith("crm/"):
                 theirs.append(timed([sys.executable, os.path.abspath(__file__), "--duckdb", pack, listing]))
+        before = lake
         stages = [table for table in statements(pack) if table in files]
         seconds, peak = statistics.median(s for s, _, _ in ours), max(p for _, p, _ in ours)
         row = [f"`{pack}`", str(len(stages)), f"{seconds:.2f} s", f"{peak:.0f} MiB"]

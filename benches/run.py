@@ -69,10 +69,10 @@ def timed(command, log, **environment):
     return seconds, usage.ru_maxrss / (1024 if sys.platform != "darwin" else 1024 * 1024), output
 
 
-def matins(options, folder, work):
-    """A night on an empty lake, then the same night again."""
-    lake = os.path.join(work, "lake")
-    shutil.rmtree(lake, ignore_errors=True)
+def matins(options, folder, work, turn):
+    """A night on an empty lake, then the same night again. No lake is deleted before the end: ext4 without a journal steps over
+    every file deleted in the last minutes when it makes a new one."""
+    lake = os.path.join(work, f"lake-{turn}")
     environment = {"MATINS_LAKE": lake, "MATINS_EXPORTS": folder}
     if options.memory:
         environment["MATINS_MEMORY"] = options.memory
@@ -121,14 +121,14 @@ def main():
     try:
         for turn in range(options.pairs):
             # Each side goes first every other time, so that a warm file cache favours neither.
-            sides = [lambda: matins(options, folder, work), lambda: (peer_dbt if options.dbt else peer_duckdb)(folder, work)]
+            sides = [lambda: matins(options, folder, work, turn), lambda: (peer_dbt if options.dbt else peer_duckdb)(folder, work)]
             results = [side() for side in (sides if turn % 2 == 0 else reversed(sides))]
             ours, theirs = results if turn % 2 == 0 else reversed(results)
             pairs.append((ours, theirs))
             print(f"pair {turn + 1}: matins {ours['cold']:.2f} s, {peer_name} {theirs['cold']:.2f} s", file=sys.stderr)
         if options.dbt:
             peer_duckdb(folder, work)  # Untimed: its tables are the ones to compare with.
-        found = subprocess.run([sys.executable, f"{HERE}/compare.py", f"{work}/lake", f"{work}/peer"],
+        found = subprocess.run([sys.executable, f"{HERE}/compare.py", f"{work}/lake-{options.pairs - 1}", f"{work}/peer"],
                                check=True, stdout=subprocess.PIPE, text=True).stdout
     finally:
         shutil.rmtree(work, ignore_errors=True)

@@ -29,8 +29,10 @@ impl SourceText {
 
     /// The byte offset of a one-based line and column (in characters).
     pub fn offset(&self, line: usize, column: usize) -> usize {
-        let start: usize = self.text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
-        let rest = &self.text[start.min(self.text.len())..];
+        let mut ends = memchr::memchr_iter(b'\n', self.text.as_bytes());
+        let before = line.checked_sub(2);
+        let start = before.map_or(0, |before| ends.nth(before).map_or(self.text.len(), |end| end + 1));
+        let rest = &self.text[start..];
         start + rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.len(), |(at, _)| at)
     }
 }

@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 
 use crate::base::{
     CalendarName, ChannelName, Diagnostic, Diagnostics, PackName, PipelineName, Place, SourceText, StoreName,
+    on_all_cores,
 };
 use crate::system::{Environment, ProjectFiles};
 
@@ -78,8 +79,14 @@ pub fn load(files: &ProjectFiles, environment: &Environment) -> (Option<Project>
 
     project.notify = notify(&mut reading, fields, &project.channels);
 
-    for (path, file) in files.below("sql/", ".sql") {
-        if let Some(stage) = stage::read(path, file, environment, &mut found) {
+    let texts: Vec<_> = files.below("sql/", ".sql").collect();
+    let stages = on_all_cores(&texts, |(path, file)| {
+        let mut mistakes = Diagnostics::default();
+        (stage::read(path, file, environment, &mut mistakes), mistakes)
+    });
+    for (stage, mistakes) in stages {
+        found.extend(mistakes);
+        if let Some(stage) = stage {
             project.packs.entry(stage.pack.clone()).or_default().stages.push(stage);
         }
     }

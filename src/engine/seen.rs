@@ -1,10 +1,21 @@
 //! What is noticed of a table's rows while they pass by, so that a check need not read them again. Judges nothing.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Schema};
 use datafusion::common::hash_utils::{RandomState, create_hashes};
+use datafusion::common::{DFSchema, TableReference};
 use datafusion::error::Result;
+use datafusion::logical_expr::simplify::SimplifyContext;
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::utils::collect_columns;
+use datafusion::prelude::SessionContext;
+
+use crate::base::TableName;
+use crate::engine::output::nullable;
 
 /// What to notice.
 #[derive(Debug, Clone, Default)]
@@ -13,6 +24,43 @@ pub struct Watch {
     pub columns: Vec<String>,
     /// Columns that no two rows may share the values of.
     pub keys: Vec<Vec<String>>,
+    /// What every row should be.
+    pub conditions: Vec<Condition>,
+}
+
+/// A condition on the rows of a table, as the engine evaluates it.
+#[derive(Debug, Clone)]
+pub struct Condition {
+    text: String,
+    expression: Arc<dyn PhysicalExpr>,
+}
+
+impl Condition {
+    /// None where a row alone does not answer it, as with a subquery, or where it is wrong: asking the table tells then.
+    pub fn new(session: &SessionContext, table: &TableName, schema: &Schema, text: &str) -> Option<Self> {
+        let name = TableReference::partial(table.schema(), table.table());
+        // What a plan says is never missing is what the checks are there to see.
+        let schema = DFSchema::try_from_qualified_schema(name, &nullable(schema)).ok()?;
+        let options = Arc::clone(session.state_ref().read().config_options());
+        let context = SimplifyContext::builder().with_schema(Arc::new(schema.clone())).with_config_options(options);
+        let simplifier = ExprSimplifier::new(context.build());
+        let parsed = session.parse_sql_expr(text, &schema).ok()?;
+        let simple = simplifier.simplify(simplifier.coerce(parsed, &schema).ok()?).ok()?;
+        let expression = session.create_physical_expr(simple, &schema).ok()?;
+        let is_condition = expression.data_type(schema.as_arrow()).ok()? == DataType::Boolean;
+        is_condition.then(|| Self { text: text.to_owned(), expression })
+    }
+
+    /// The columns it looks at.
+    pub fn columns(&self) -> impl Iterator<Item = String> {
+        collect_columns(&self.expression).into_iter().map(|column| column.name().to_owned())
+    }
+
+    /// Rows it is false for; none of those where it is not known.
+    fn false_in(&self, batch: &RecordBatch) -> Result<u64> {
+        let answers = self.expression.evaluate(batch)?.into_array(batch.num_rows())?;
+        Ok(answers.as_boolean().false_count() as u64)
+    }
 }
 
 /// What was noticed.
@@ -22,19 +70,20 @@ pub struct Seen {
     missing: BTreeMap<String, u64>,
     /// One hash a row that has a value in every column of the key.
     hashes: BTreeMap<Vec<String>, Vec<u64>>,
+    broken: Vec<Broken>,
+}
+
+/// How many rows break a condition; nothing is known once it could not be evaluated.
+#[derive(Debug, Clone)]
+struct Broken {
+    condition: Condition,
+    rows: Option<u64>,
 }
 
 impl Watch {
-    pub fn is_empty(&self) -> bool {
-        self.columns.is_empty() && self.keys.is_empty()
-    }
-
-    /// Every column that is looked at, once.
-    pub fn all_columns(&self) -> Vec<&str> {
-        let mut all: Vec<&str> = self.columns.iter().chain(self.keys.iter().flatten()).map(String::as_str).collect();
-        all.sort_unstable();
-        all.dedup();
-        all
+    /// The columns whose values are looked at themselves, not by a condition.
+    pub fn columns(&self) -> impl Iterator<Item = String> {
+        self.columns.iter().chain(self.keys.iter().flatten()).cloned()
     }
 
     /// Before the first row.
@@ -43,6 +92,7 @@ impl Watch {
             rows: 0,
             missing: self.columns.iter().map(|column| (column.clone(), 0)).collect(),
             hashes: self.keys.iter().map(|key| (key.clone(), Vec::new())).collect(),
+            broken: self.conditions.iter().map(|c| Broken { condition: c.clone(), rows: Some(0) }).collect(),
         }
     }
 }
@@ -68,6 +118,10 @@ impl Seen {
                 all.extend(present);
             }
         }
+        for broken in &mut self.broken {
+            // Who asks the table for it is told what is wrong.
+            broken.rows = broken.rows.and_then(|rows| Some(rows + broken.condition.false_in(batch).ok()?));
+        }
         Ok(())
     }
 
@@ -80,6 +134,9 @@ impl Seen {
         for (key, mut hashes) in other.hashes {
             self.hashes.entry(key).or_default().append(&mut hashes);
         }
+        for (broken, other) in self.broken.iter_mut().zip(other.broken) {
+            broken.rows = broken.rows.zip(other.rows).map(|(one, other)| one + other);
+        }
     }
 
     /// Whether everything was noticed that is asked for now.
@@ -91,6 +148,11 @@ impl Seen {
     /// How many rows have no value in a column; none where it was not watched.
     pub fn missing(&self, column: &str) -> Option<u64> {
         self.missing.get(column).copied()
+    }
+
+    /// How many rows break a condition; none where that is not known.
+    pub fn breaking(&self, text: &str) -> Option<u64> {
+        self.broken.iter().find(|broken| broken.condition.text == text)?.rows
     }
 
     /// Whether these columns are a key for certain. A row with a missing value is equal to no other. Forgets the key's hashes.
@@ -121,7 +183,38 @@ mod tests {
 
     fn watch() -> Watch {
         let (order, line) = ("order".to_owned(), "line".to_owned());
-        Watch { columns: vec![line.clone()], keys: vec![vec![order.clone(), line], vec![order]] }
+        Watch { columns: vec![line.clone()], keys: vec![vec![order.clone(), line], vec![order]], conditions: vec![] }
+    }
+
+    fn condition(text: &str) -> Option<Condition> {
+        let columns = rows(&[Some("a")], &[Some(1)]);
+        let table = "core.lines".parse().expect("a name");
+        Condition::new(&SessionContext::new(), &table, columns.schema_ref(), text)
+    }
+
+    #[test]
+    fn rows_that_break_a_condition_are_counted_and_unknown_is_not_broken() {
+        let texts = ["line > 1", "lines.line BETWEEN 0 AND 1 OR \"order\" = 'b'", "coalesce(line, 0) = 7", "1 / line > 0"];
+        let conditions = texts.iter().map(|text| condition(text).expect(text)).collect();
+        let watch = Watch { conditions, ..Watch::default() };
+        let mut seen = watch.begin();
+        seen.add(&rows(&[Some("a"), Some("b"), None], &[Some(1), Some(3), None])).expect("added");
+        let mut rest = watch.begin();
+        rest.add(&rows(&[Some("a"), Some("c")], &[Some(7), Some(0)])).expect("added");
+        seen.join(rest);
+        let broken: Vec<_> = texts.iter().map(|text| seen.breaking(text)).collect();
+        // Division by zero: nothing is known of it, and whoever asks the table is told.
+        assert_eq!(broken, [Some(2), Some(1), Some(4), None]);
+        assert_eq!(seen.breaking("line > 2"), None, "was not watched");
+    }
+
+    #[test]
+    fn what_a_row_alone_does_not_answer_is_no_condition() {
+        for text in ["line IN (SELECT 1)", "count(line) > 1", "row_number() OVER () > 1", "line", "nothing > 1", "line >"] {
+            assert!(condition(text).is_none(), "{text}");
+        }
+        let columns: Vec<String> = condition("line > 1 AND line < 7").expect("a condition").columns().collect();
+        assert_eq!(columns, ["line"]);
     }
 
     #[test]

@@ -24,7 +24,7 @@ use object_store::ObjectStore;
 use crate::base::TableName;
 use crate::engine::planner::Planner;
 use crate::engine::pool::Pool;
-use crate::engine::{EngineError, counts, exact, functions, keys};
+use crate::engine::{EngineError, counts, exact, functions, keys, rules};
 
 /// What the engine may use.
 #[derive(Debug, Clone)]
@@ -140,7 +140,8 @@ fn state(settings: &Settings, runtime: &Arc<RuntimeEnv>, effort: Effort) -> Resu
         .with_config(config(settings, effort))
         .with_runtime_env(Arc::clone(runtime))
         .with_default_features()
-        .with_optimizer_rules(keys::rules())
+        .with_optimizer_rules(rules::logical())
+        .with_physical_optimizer_rules(rules::physical())
         .with_relation_planners(vec![Arc::new(keys::Relations)])
         .with_query_planner(Arc::new(Planner { holds: effort != Effort::Frugal }))
         .build();

@@ -2,7 +2,7 @@
 //! program's otherwise. A placeholder is a name in braces.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::base::{Diagnostic, Diagnostics, Place, SourceText};
 use crate::config::{Kpi, Locale, Phrases, phrases};
@@ -14,15 +14,22 @@ const FOLDER: &str = "locales";
 #[derive(Debug, Clone)]
 pub(super) struct Words {
     pub locale: Locale,
-    own: Phrases,
+    own: &'static Phrases,
     given: Phrases,
 }
 
-fn own(locale: Locale) -> (Phrases, Diagnostics) {
-    let text = match locale {
-        Locale::En => include_str!("words/en.yaml"),
-        Locale::ZhHans => include_str!("words/zh-Hans.yaml"),
-    };
+/// Read once: an alert asks for them as much as a page does.
+fn own(locale: Locale) -> &'static (Phrases, Diagnostics) {
+    static EN: LazyLock<(Phrases, Diagnostics)> = LazyLock::new(|| read(Locale::En, include_str!("words/en.yaml")));
+    static ZH_HANS: LazyLock<(Phrases, Diagnostics)> =
+        LazyLock::new(|| read(Locale::ZhHans, include_str!("words/zh-Hans.yaml")));
+    match locale {
+        Locale::En => &EN,
+        Locale::ZhHans => &ZH_HANS,
+    }
+}
+
+fn read(locale: Locale, text: &str) -> (Phrases, Diagnostics) {
     phrases(&SourceText::new(format!("{}.yaml", locale.tag()), text))
 }
 
@@ -35,7 +42,7 @@ impl Words {
     /// With the mistakes of the project's catalogue.
     pub fn of(locale: Locale, files: &BTreeMap<String, Arc<SourceText>>) -> (Self, Diagnostics) {
         let (given, found) = files.get(&file_of(locale)).map(phrases).unwrap_or_default();
-        (Self { locale, own: own(locale).0, given }, found)
+        (Self { locale, own: &own(locale).0, given }, found)
     }
 
     /// The project's word for it, or the program's.

@@ -16,7 +16,7 @@ use crate::run::keeper::Editions;
 use crate::run::look::{self, Known, with};
 use crate::run::notices::withhold;
 use crate::run::publish::Edition;
-use crate::run::report::{Rendered, report};
+use crate::run::report::{Rendered, prepare, report};
 use crate::run::running::end;
 use crate::run::turns::Turns;
 use crate::run::watch::{cancelled, watched};
@@ -110,6 +110,9 @@ pub async fn run_interval(
     }
     let run: RunId =
         format!("r{}", shop.system.ids.next()).parse().map_err(|e: BadName| RunError::Usage(e.to_string()))?;
+    if options.reports {
+        prepare(shop);
+    }
     let since = Instant::now();
     if shop.lease.take(shop, &run, options.wait).await? {
         // Until now others could publish, so what was read of the chain may be old.
@@ -118,7 +121,8 @@ pub async fn run_interval(
     phases.add("lease", since);
     let (seen, _telling) = watched(shop, &run);
     let limit = shop.pipeline.timeouts.run;
-    let work = leased(&seen, interval, session, options, keep_lease, &run, phases, started);
+    let looked = (wanted, head);
+    let work = leased(&seen, interval, looked, session, options, keep_lease, &run, phases, started);
     let done = tokio::select! {
         done = tokio::time::timeout(limit, work) => done.unwrap_or_else(|_| {
             Err(RunError::TimedOut { what: format!("run {run} of `{}`", shop.pipeline.name), limit, key: "`timeouts: {run: …}`" })
@@ -179,6 +183,7 @@ async fn nothing_to_do(
 async fn leased(
     shop: &Workshop,
     interval: Interval,
+    (mut wanted, mut head): (Wanted, Option<Manifest>),
     session: &mut Session,
     options: &Options,
     keep_lease: bool,
@@ -187,12 +192,14 @@ async fn leased(
     started: Instant,
 ) -> Result<Night, RunError> {
     // Between the first look and the lease somebody else may have published.
-    let (wanted, head) = session.look(shop, interval, &mut phases).await?;
-    if let Some(found) = session.published(shop, &wanted, head.as_ref()).await? {
-        if !keep_lease {
-            shop.lease.release(shop).await?;
+    if shop.lake.head(&shop.pipeline.name).await? != head {
+        (wanted, head) = session.look(shop, interval, &mut phases).await?;
+        if let Some(found) = session.published(shop, &wanted, head.as_ref()).await? {
+            if !keep_lease {
+                shop.lease.release(shop).await?;
+            }
+            return nothing_to_do(shop, found, wanted.warnings, options, phases, started).await;
         }
-        return nothing_to_do(shop, found, wanted.warnings, options, phases, started).await;
     }
     let since = Instant::now();
     // Before the record: a put that is dropped halfway may still be carried out.

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tokio::sync::OnceCell;
+
 use crate::base::{Diagnostic, Diagnostics, Observer, Place, StoreName};
 use crate::config::{Pipeline, Project, Setting};
 use crate::engine::{Engine, Settings};
 use crate::lake::{Lake, RootedStore, open_store};
 use crate::plan::{Graph, graph};
+use crate::report::Templates;
 use crate::run::{Keeper, RunError, Running};
 use crate::system::System;
 
@@ -24,6 +27,8 @@ pub struct Workshop {
     pub observer: Arc<dyn Observer>,
     pub lease: Keeper,
     pub running: Running,
+    /// Compiled when the first report asks for them.
+    pub templates: Arc<OnceCell<Arc<Templates>>>,
 }
 
 /// Opens a pipeline for work. Mistakes of its stages are found here, before anything is read.
@@ -81,6 +86,7 @@ pub fn open_without_exports(
         observer: Arc::clone(observer),
         lease: Keeper::default(),
         running: Running::default(),
+        templates: Arc::default(),
     })
 }
 

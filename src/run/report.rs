@@ -99,7 +99,7 @@ async fn pages(
     mail: bool,
     late: Option<DateTime<Utc>>,
 ) -> Result<(Vec<String>, BTreeSet<String>), RunError> {
-    let templates = Arc::new(compile(shop)?);
+    let templates = templates(shop).await?;
     let groups = groups(one);
     let each = groups.iter().map(|group| {
         let templates = Arc::clone(&templates);
@@ -323,8 +323,23 @@ fn of_alerts(one: &Report, kpis: &[Kpi]) -> Diagnostics {
     found
 }
 
-fn compile(shop: &Workshop) -> Result<Templates, RunError> {
-    report::compile(&shop.project.templates).map_err(RunError::Project)
+/// Compiled once for all reports.
+async fn templates(shop: &Workshop) -> Result<Arc<Templates>, RunError> {
+    let compiled = shop.templates.get_or_try_init(|| async {
+        let project = Arc::clone(&shop.project);
+        let compiled = tokio::task::spawn_blocking(move || report::compile(&project.templates)).await;
+        let compiled = compiled.map_err(|e| RunError::Panicked(e.to_string()))?;
+        compiled.map(Arc::new).map_err(RunError::Project)
+    });
+    compiled.await.cloned()
+}
+
+/// Compiles templates while a core has nothing else to do yet. A mistake in them is told by the report.
+pub(super) fn prepare(shop: &Workshop) {
+    if !shop.pipeline.reports.is_empty() {
+        let shop = shop.clone();
+        tokio::spawn(async move { templates(&shop).await.ok() });
+    }
 }
 
 /// What reports show: tables, those that somebody sees whole already read, and the values of KPIs as they were published.

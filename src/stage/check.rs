@@ -1,14 +1,16 @@
 //! Evaluates the checks of a table: what was seen while it was written answers most, one pass over its rows the others.
 //! A key is proven by hashes; only where two are equal are its values compared.
 
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
+use arrow::datatypes::Schema;
 use datafusion::prelude::SessionContext;
 use futures::TryStreamExt;
 
 use crate::base::TableName;
 use crate::config::{Check, Rule, Severity};
-use crate::engine::{Cell, Effort, Engine, EngineError, Rows, Seen, Tables, Watch, collect};
+use crate::engine::{Cell, Condition, Effort, Engine, EngineError, Rows, Seen, Tables, Watch, collect};
 use crate::lake::{CheckOutcome, CheckStatus};
 use crate::sql::{Bindings, bind, quote, quote_text};
 use crate::stage::StageError;
@@ -32,9 +34,9 @@ pub async fn check(
     let watch = watch(checks);
     let mut seen = match seen.filter(|seen| seen.covers(&watch)) {
         Some(seen) => seen,
-        None => asking.see(&watch).await.map_err(|e| fail(first, e))?,
+        None => asking.see(watch, checks).await.map_err(|e| fail(first, e))?,
     };
-    let counted = asking.count(checks).await.map_err(|e| fail(first, e))?;
+    let counted = asking.count(checks, &seen).await.map_err(|e| fail(first, e))?;
     let total = seen.rows;
     let mut outcomes = Vec::with_capacity(checks.len());
     for (at, check) in checks.iter().enumerate() {
@@ -72,6 +74,12 @@ pub(super) fn watch(checks: &[Check]) -> Watch {
         }
     }
     watch
+}
+
+/// What every row of a table should be by these checks.
+pub(super) fn conditions(checks: &[Check]) -> impl Iterator<Item = String> {
+    let read = |c: &&Check| c.severity != Severity::Quarantine && !matches!(c.rule, Rule::NotNull { .. });
+    checks.iter().filter(read).filter_map(|c| predicate(&c.rule))
 }
 
 /// What an outcome means: a limit lets rows pass, and only `error` blocks.
@@ -182,38 +190,53 @@ impl Asking<'_> {
     }
 
     /// Reads what is to be seen, once for all of it.
-    async fn see(&self, watch: &Watch) -> Result<Seen, EngineError> {
-        let mut seen = watch.begin();
-        if watch.is_empty() {
+    async fn see(&self, watch: Watch, checks: &[Check]) -> Result<Seen, EngineError> {
+        let session = self.session()?;
+        let told = |schema: &Schema| -> Vec<Condition> {
+            conditions(checks).filter_map(|text| Condition::new(session, self.table, schema, &text)).collect()
+        };
+        let conditions = self.tables.get(self.table).map_or_else(Vec::new, |table| told(&table.schema()));
+        let looked_at: BTreeSet<String> =
+            conditions.iter().flat_map(Condition::columns).chain(watch.columns()).map(|c| quote(&c)).collect();
+        if looked_at.is_empty() {
+            let mut seen = watch.begin();
             seen.rows = self.single(&format!("SELECT count(*) FROM {}", self.table)).await?;
             return Ok(seen);
         }
-        let columns: Vec<String> = watch.all_columns().into_iter().map(quote).collect();
+        let columns: Vec<String> = looked_at.into_iter().collect();
         let text = format!("SELECT {} FROM {}", columns.join(", "), self.table);
         let failed = |e| self.engine.error(e);
-        let mut rows = self.session()?.sql(&text).await.map_err(failed)?.execute_stream().await.map_err(failed)?;
+        let frame = session.sql(&text).await.map_err(failed)?;
+        let mut seen = Watch { conditions: told(frame.schema().as_arrow()), ..watch }.begin();
+        let mut rows = frame.execute_stream().await.map_err(failed)?;
         while let Some(batch) = rows.try_next().await.map_err(failed)? {
             seen.add(&batch).map_err(failed)?;
         }
         Ok(seen)
     }
 
-    /// One pass for all rules that an expression tells of a row.
-    async fn count(&self, checks: &[Check]) -> Result<Counted, EngineError> {
+    /// What was seen of all rules that an expression tells of a row, and one pass for those of which nothing was.
+    async fn count(&self, checks: &[Check], seen: &Seen) -> Result<Counted, EngineError> {
+        let mut counted = Counted { bad: vec![0; checks.len()], greatest: vec![Cell::Null; checks.len()] };
         let mut wanted = Vec::with_capacity(checks.len());
         for (at, check) in checks.iter().enumerate() {
-            let counted = match &check.rule {
+            let asked = match &check.rule {
                 Rule::Freshness { column, .. } => format!("max(CAST({} AS DATE))", quote(column)),
                 Rule::NotNull { .. } => continue,
                 _ if check.severity == Severity::Quarantine => continue,
                 rule => match predicate(rule) {
-                    Some(p) => format!("count(CASE WHEN NOT {p} THEN 1 END)"),
+                    Some(p) => match seen.breaking(&p) {
+                        Some(rows) => {
+                            counted.bad[at] = rows;
+                            continue;
+                        }
+                        None => format!("count(CASE WHEN NOT {p} THEN 1 END)"),
+                    },
                     None => continue,
                 },
             };
-            wanted.push((at, format!("{counted} AS check_{at}")));
+            wanted.push((at, format!("{asked} AS check_{at}")));
         }
-        let mut counted = Counted { bad: vec![0; checks.len()], greatest: vec![Cell::Null; checks.len()] };
         if wanted.is_empty() {
             return Ok(counted);
         }

@@ -10,12 +10,12 @@ use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 use parquet::arrow::ArrowWriter;
 
 use crate::config::{Check, Severity};
-use crate::engine::{Cell, Destination, Effort, Engine, EngineError, Rows, Seen, Tables, Watch, collect, write};
+use crate::engine::{Cell, Condition, Destination, Effort, Engine, EngineError, Rows, Seen, Tables, Watch, collect, write};
 use crate::lake::{DataFile, TablePart, paths};
 use crate::plan::{Node, WantedPart};
 use crate::sql::{Bindings, bind, quote};
 use crate::stage::StageError;
-use crate::stage::check::{predicate, watch};
+use crate::stage::check::{conditions, predicate, watch};
 use crate::stage::mistake::{Refused, columns, mistake, shown};
 
 /// What making a part needs.
@@ -59,7 +59,13 @@ pub async fn make(making: &Making<'_>) -> Result<(TablePart, Seen), StageError> 
         (good, quarantine(making, &bad).await.map_err(fail)?)
     };
     let plan = good.create_physical_plan().await.map_err(|e| fail(making.engine.error(e)))?;
-    let watch = if making.whole { watch(&making.node.stage.head.checks) } else { Watch::default() };
+    let watch = if making.whole {
+        let checks = &making.node.stage.head.checks;
+        let told = conditions(checks).filter_map(|text| Condition::new(&session, table, &plan.schema(), &text));
+        Watch { conditions: told.collect(), ..watch(checks) }
+    } else {
+        Watch::default()
+    };
     let told = |e| making.engine.error(e);
     let (files, seen) = write(plan, session.task_ctx(), &to, &watch, told).await.map_err(fail)?;
     let files: Vec<DataFile> =

@@ -48,10 +48,18 @@ struct Start {
 
 /// Fits the three weights to a series of two seasons at least. None where a multiplicative season meets a level of 0.
 pub(super) fn fit(series: &[f64], length: usize, season: Season) -> Option<Smoothed> {
+    fit_near(None, series, length, season)
+}
+
+/// The same, of a series that is some periods longer than one whose weights are known.
+fn fit_near(known: Option<[f64; 3]>, series: &[f64], length: usize, season: Season) -> Option<Smoothed> {
     let start = start(series, length, season)?;
     let scale = series.iter().map(|v| v * v).sum::<f64>().max(f64::MIN_POSITIVE);
-    let starts = [[0.3, 0.1, 0.1], [0.7, 0.05, 0.7], [0.1, 0.02, 0.9]];
-    let best = optimum::within_unit_box(&starts, 0.1, |weights| sse(series, &start, season, *weights) / scale)?;
+    let error = |weights: &[f64; 3]| sse(series, &start, season, *weights) / scale;
+    let best = match known {
+        Some(weights) => optimum::within_unit_box_near(&weights, 0.1, error),
+        None => optimum::within_unit_box(&[[0.3, 0.1, 0.1], [0.7, 0.05, 0.7], [0.1, 0.02, 0.9]], 0.1, error),
+    }?;
     let [alpha, beta, gamma] = best.at.as_slice() else { return None };
     let found = smooth(series, &start, season, [*alpha, *beta, *gamma]);
     found.sse.is_finite().then_some(found)
@@ -209,10 +217,13 @@ pub(super) fn naive(series: &[f64], length: usize, horizon: usize) -> Vec<f64> {
 pub(super) fn backtest(series: &[f64], length: usize, horizon: usize, season: Season) -> Option<f64> {
     let first = series.len().saturating_sub(length).max(2 * length);
     let (mut ours, mut theirs) = (0.0, 0.0);
+    let mut weights = None;
     for origin in first..series.len() {
         let (known, coming) = series.split_at(origin);
         let steps = coming.len().min(horizon);
-        let forecast = fit(known, length, season)?.ahead(steps);
+        let fitted = fit_near(weights, known, length, season)?;
+        weights = Some([fitted.alpha, fitted.beta, fitted.gamma]);
+        let forecast = fitted.ahead(steps);
         for ((ahead, naive), actual) in forecast.iter().zip(naive(known, length, steps)).zip(coming) {
             ours += (ahead.value - actual).abs();
             theirs += (naive - actual).abs();
@@ -225,10 +236,13 @@ pub(super) fn backtest(series: &[f64], length: usize, horizon: usize, season: Se
 pub(super) fn backtest_totals(series: &[f64], length: usize, seasons: usize, season: Season) -> Option<f64> {
     let first = series.len().checked_sub(TESTED * length).filter(|first| *first >= 2 * length)?;
     let (mut ours, mut theirs) = (0.0, 0.0);
+    let mut weights = None;
     for origin in (first..series.len()).step_by(length) {
         let (known, coming) = series.split_at(origin);
         let naive: f64 = known[known.len() - length..].iter().sum();
-        let forecast = fit(known, length, season)?.totals_ahead((coming.len() / length).min(seasons));
+        let fitted = fit_near(weights, known, length, season)?;
+        weights = Some([fitted.alpha, fitted.beta, fitted.gamma]);
+        let forecast = fitted.totals_ahead((coming.len() / length).min(seasons));
         for (ahead, actual) in forecast.iter().zip(coming.chunks(length)) {
             let actual: f64 = actual.iter().sum();
             ours += (ahead.value - actual).abs();

@@ -8,6 +8,7 @@ columns:
   low: NULL, since it is a ratio of an amount
   high: NULL, since it is a ratio of an amount
 key: [period]
+closed: month
 */
 WITH orders AS (
     SELECT month, sum(net) AS net, CAST(sum(orders) AS BIGINT) AS orders

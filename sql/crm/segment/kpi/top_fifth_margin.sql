@@ -16,6 +16,7 @@ columns:
   low: NULL, since all customers are in it
   high: NULL, since all customers are in it
 key: [period]
+closed: month
 */
 WITH sums AS (
     SELECT

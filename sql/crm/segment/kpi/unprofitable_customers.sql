@@ -15,6 +15,7 @@ columns:
   low: lower bound of the 95 % Wilson interval
   high: upper bound of the 95 % Wilson interval
 key: [period]
+closed: month
 checks:
   - expression: "value IS NULL OR (low <= value AND value <= high)"
 */

@@ -12,6 +12,7 @@ columns:
   customers_for_80: the fewest customers who brought 80 % of all net
   gini: 0 when all brought the same, near 1 when one brought all
 key: [as_of]
+closed: month
 checks:
   - expression: "gini BETWEEN 0 AND 1 AND top_fifth_share BETWEEN 0 AND 1"
     severity: warn

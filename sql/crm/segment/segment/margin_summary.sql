@@ -16,6 +16,7 @@ columns:
   margin_rate: margin ÷ net
   margin_share: of the margin of all who are ranked; above 1 where others cost more than they bring
 key: [tier]
+closed: month
 checks:
   - accepted: {column: tier, values: [platinum, gold, iron, lead, unknown, few]}
 */

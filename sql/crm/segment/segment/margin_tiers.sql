@@ -25,6 +25,7 @@ columns:
   customer_share: of the base, those at this place or before it
   margin_share: of all margin, what those at this place or before it brought; NULL when all together brought none
 key: [as_of, customer_key]
+closed: month
 checks:
   - accepted: {column: tier, values: [platinum, gold, iron, lead, unknown]}
   - expression: "(margin IS NULL) = (place IS NULL)"

@@ -14,6 +14,7 @@ columns:
   share: of from_customers; the shares of one place_before add up to 1
   notable: more than 5 % of from_customers changed to this place
 key: [scheme, place_before, place_now]
+closed: month
 checks:
   - name: the shares of each place add up to 1
     query: >

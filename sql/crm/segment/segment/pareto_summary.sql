@@ -11,6 +11,7 @@ columns:
   net: as originated, in the 12 months
   net_share: of the net of all ranked customers
 key: [tier]
+closed: month
 checks:
   - accepted: {column: tier, values: [platinum, gold, iron, lead, few]}
 */

@@ -13,6 +13,7 @@ columns:
   denominator: customers with a valid order so far
   n: the denominator
 key: [period]
+closed: month
 */
 SELECT
     CAST($as_of - INTERVAL '1 day' AS DATE) AS period,

@@ -13,6 +13,7 @@ columns:
   denominator: NULL, since it is no ratio
   n: customers with a valid order so far
 key: [period]
+closed: month
 */
 SELECT
     CAST($as_of - INTERVAL '1 day' AS DATE) AS period,

@@ -13,6 +13,7 @@ columns:
   low: NULL, since all orders are in it
   high: NULL, since all orders are in it
 key: [period]
+closed: month
 checks:
   - name: no goods cost less than nothing
     expression: "value IS NULL OR value <= 1"

@@ -14,6 +14,7 @@ columns:
   clv_of_new: value of one new customer in 36 months
   future: value of those who will come
 key: [basis]
+closed: month
 */
 WITH present AS (
     SELECT count(*) AS customers, sum(clv_36) AS value

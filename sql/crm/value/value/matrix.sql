@@ -22,6 +22,7 @@ columns:
   expected: value expected of the next 12 months
   expected_share: of that of all in the matrix
 key: [field]
+closed: month
 checks:
   - accepted: {column: field, values: [keep, develop, defend, maintain, few]}
 */
