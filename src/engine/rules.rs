@@ -88,8 +88,18 @@ mod tests {
         for (sql, expected) in [
             (format!("SELECT count(*) FROM {values} AS t WHERE x >= ALL {values}"), "1"),
             (format!("SELECT count(*) FROM {values} AS t WHERE x < ANY {values}"), "1"),
-            (format!("SELECT count(*) FROM (SELECT x FROM {values} AS t WHERE x <= ALL {values}) AS u WHERE u.x > 0"), "1"),
-            (format!("SELECT count(*) FROM {values} AS t WHERE EXISTS (SELECT 1 FROM {values} AS u WHERE u.x < ANY {values})"), "2"),
+            (
+                format!(
+                    "SELECT count(*) FROM (SELECT x FROM {values} AS t WHERE x <= ALL {values}) AS u WHERE u.x > 0"
+                ),
+                "1",
+            ),
+            (
+                format!(
+                    "SELECT count(*) FROM {values} AS t WHERE EXISTS (SELECT 1 FROM {values} AS u WHERE u.x < ANY {values})"
+                ),
+                "2",
+            ),
         ] {
             let rows = context.sql(&sql).await.expect("a plan").collect().await.expect(&sql);
             let table = pretty_format_batches(&rows).expect("a table").to_string();

@@ -158,9 +158,31 @@ impl Seen {
     /// Whether these columns are a key for certain. A row with a missing value is equal to no other. Forgets the key's hashes.
     pub fn proves_key(&mut self, columns: &[String]) -> bool {
         let Some(mut hashes) = self.hashes.remove(columns) else { return false };
+        keep_suspects(&mut hashes);
         hashes.sort_unstable();
         hashes.windows(2).all(|pair| pair[0] != pair[1])
     }
+}
+
+/// Leaves out what is equal to no other for certain, which is nearly all: sorting what is left takes no time. A hash has a place
+/// among sixteen times as many, and those that are alone at theirs are out.
+fn keep_suspects(hashes: &mut Vec<u64>) {
+    let places = (hashes.len() * 16).next_power_of_two().max(64);
+    let bit = |hash: u64| {
+        #[expect(clippy::cast_possible_truncation, reason = "any of its bits will do")]
+        let place = (hash ^ (hash >> 32)) as usize & (places - 1);
+        (place / 64, 1_u64 << (place % 64))
+    };
+    let (mut taken, mut shared) = (vec![0_u64; places / 64], vec![0_u64; places / 64]);
+    for hash in hashes.iter() {
+        let (word, bit) = bit(*hash);
+        shared[word] |= taken[word] & bit;
+        taken[word] |= bit;
+    }
+    hashes.retain(|hash| {
+        let (word, bit) = bit(*hash);
+        shared[word] & bit != 0
+    });
 }
 
 fn column<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b ArrayRef> {
@@ -194,7 +216,8 @@ mod tests {
 
     #[test]
     fn rows_that_break_a_condition_are_counted_and_unknown_is_not_broken() {
-        let texts = ["line > 1", "lines.line BETWEEN 0 AND 1 OR \"order\" = 'b'", "coalesce(line, 0) = 7", "1 / line > 0"];
+        let texts =
+            ["line > 1", "lines.line BETWEEN 0 AND 1 OR \"order\" = 'b'", "coalesce(line, 0) = 7", "1 / line > 0"];
         let conditions = texts.iter().map(|text| condition(text).expect(text)).collect();
         let watch = Watch { conditions, ..Watch::default() };
         let mut seen = watch.begin();
@@ -210,7 +233,9 @@ mod tests {
 
     #[test]
     fn what_a_row_alone_does_not_answer_is_no_condition() {
-        for text in ["line IN (SELECT 1)", "count(line) > 1", "row_number() OVER () > 1", "line", "nothing > 1", "line >"] {
+        for text in
+            ["line IN (SELECT 1)", "count(line) > 1", "row_number() OVER () > 1", "line", "nothing > 1", "line >"]
+        {
             assert!(condition(text).is_none(), "{text}");
         }
         let columns: Vec<String> = condition("line > 1 AND line < 7").expect("a condition").columns().collect();
@@ -229,6 +254,21 @@ mod tests {
         assert!(seen.proves_key(&key(&["order", "line"])));
         assert!(!seen.proves_key(&key(&["order"])));
         assert!(!seen.proves_key(&key(&["line"])), "was not watched");
+    }
+
+    #[test]
+    fn equal_hashes_are_found_among_many() {
+        let of_number = |n: u64| n.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        for count in [0, 1, 2, 63, 5_000] {
+            let mut alone: Vec<u64> = (0..count).map(of_number).collect();
+            keep_suspects(&mut alone);
+            assert!(alone.len() <= usize::try_from(count / 8).expect("few"), "{count}: {}", alone.len());
+            let mut twice: Vec<u64> = (0..count).chain(0..count.min(3)).map(of_number).collect();
+            keep_suspects(&mut twice);
+            for n in 0..count.min(3) {
+                assert_eq!(twice.iter().filter(|h| **h == of_number(n)).count(), 2, "{n} of {count}");
+            }
+        }
     }
 
     #[test]

@@ -10,7 +10,9 @@ use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 use parquet::arrow::ArrowWriter;
 
 use crate::config::{Check, Severity};
-use crate::engine::{Cell, Condition, Destination, Effort, Engine, EngineError, Rows, Seen, Tables, Watch, collect, write};
+use crate::engine::{
+    Cell, Condition, Destination, Effort, Engine, EngineError, Rows, Seen, Tables, Watch, collect, write,
+};
 use crate::lake::{DataFile, TablePart, paths};
 use crate::plan::{Node, WantedPart};
 use crate::sql::{Bindings, bind, quote};
