@@ -82,16 +82,14 @@ def matins(options, folder, work, turn):
     return {"cold": cold, "again": again, "memory": memory}
 
 
-def peer_duckdb(folder, work):
-    out = os.path.join(work, "peer")
-    shutil.rmtree(out, ignore_errors=True)
+def peer_duckdb(folder, work, turn):
+    out = os.path.join(work, f"peer-{turn}")
     cold, memory, _ = timed([sys.executable, f"{HERE}/peer_duckdb.py", folder, out], f"{work}/peer.log")
     return {"cold": cold, "memory": memory}
 
 
-def peer_dbt(folder, work):
-    out = os.path.join(work, "dbt")
-    shutil.rmtree(out, ignore_errors=True)
+def peer_dbt(folder, work, turn):
+    out = os.path.join(work, f"dbt-{turn}")
     _, memory, output = timed([sys.executable, f"{HERE}/peer_dbt.py", folder, out], f"{work}/dbt.log")
     cold, again = (float(re.search(rf"dbt build, {label}: ([\d.]+) s", output)[1]) for label in ("cold", "nothing new"))
     return {"cold": cold, "again": again, "memory": memory}
@@ -121,14 +119,14 @@ def main():
     try:
         for turn in range(options.pairs):
             # Each side goes first every other time, so that a warm file cache favours neither.
-            sides = [lambda: matins(options, folder, work, turn), lambda: (peer_dbt if options.dbt else peer_duckdb)(folder, work)]
+            sides = [lambda: matins(options, folder, work, turn), lambda: (peer_dbt if options.dbt else peer_duckdb)(folder, work, turn)]
             results = [side() for side in (sides if turn % 2 == 0 else reversed(sides))]
             ours, theirs = results if turn % 2 == 0 else reversed(results)
             pairs.append((ours, theirs))
             print(f"pair {turn + 1}: matins {ours['cold']:.2f} s, {peer_name} {theirs['cold']:.2f} s", file=sys.stderr)
         if options.dbt:
-            peer_duckdb(folder, work)  # Untimed: its tables are the ones to compare with.
-        found = subprocess.run([sys.executable, f"{HERE}/compare.py", f"{work}/lake-{options.pairs - 1}", f"{work}/peer"],
+            peer_duckdb(folder, work, options.pairs - 1)  # Untimed: its tables are the ones to compare with.
+        found = subprocess.run([sys.executable, f"{HERE}/compare.py", f"{work}/lake-{options.pairs - 1}", f"{work}/peer-{options.pairs - 1}"],
                                check=True, stdout=subprocess.PIPE, text=True).stdout
     finally:
         shutil.rmtree(work, ignore_errors=True)

@@ -43,8 +43,9 @@ pub async fn run(cli: &Cli, screen: &Screen, system: &System, args: &RunArgs) ->
     } else {
         summary(screen, &pipeline.name, &shop.lake, &night);
     }
-    // The process ends here: giving back what is in memory piece by piece would take a quarter of a night without news.
-    std::mem::forget((night, session, shop, project));
+    // The process ends here, and to give back piece by piece what was parsed takes a while. Not the engine: with it goes its folder of
+    // what was spilled.
+    std::mem::forget((night, session, project, Arc::clone(&shop.pipeline), Arc::clone(&shop.graph)));
     Ok(())
 }
 

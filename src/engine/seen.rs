@@ -165,7 +165,7 @@ impl Seen {
 }
 
 /// Leaves out what is equal to no other for certain, which is nearly all: sorting what is left takes no time. A hash has a place
-/// among sixteen times as many, and those that are alone at theirs are out.
+/// among at least sixteen times as many, and those that are alone at theirs are out.
 fn keep_suspects(hashes: &mut Vec<u64>) {
     let places = (hashes.len() * 16).next_power_of_two().max(64);
     let bit = |hash: u64| {

@@ -60,14 +60,14 @@ impl Lake {
         Ok(Some(last))
     }
 
-    /// The snapshot readers follow.
+    /// The snapshot readers follow. Whether they are held at it, and what was published last, are those of the end of the chain.
     pub async fn head(&self, pipeline: &PipelineName) -> Result<Option<Manifest>, LakeError> {
         let Some(latest) = self.latest(pipeline).await? else { return Ok(None) };
         match latest.head {
             Some(number) if number == latest.number => Ok(Some(latest)),
             Some(number) => {
                 let head = self.manifest(pipeline, number).await?;
-                Ok(Some(Manifest { head_held: latest.head_held, ..head }))
+                Ok(Some(Manifest { head_held: latest.head_held, last_publication: latest.last_publication, ..head }))
             }
             None => Ok(None),
         }

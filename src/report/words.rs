@@ -172,7 +172,7 @@ mod tests {
             let (other, mistakes) = own(locale);
             assert!(mistakes.is_empty(), "{mistakes:?}");
             assert_eq!(english.keys().collect::<Vec<_>>(), other.keys().collect::<Vec<_>>());
-            for (key, (text, _)) in &english {
+            for (key, (text, _)) in english {
                 assert_eq!(placeholders(text), placeholders(&other[key].0), "{key}");
             }
         }

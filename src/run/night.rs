@@ -191,7 +191,8 @@ async fn leased(
     mut phases: Phases,
     started: Instant,
 ) -> Result<Night, RunError> {
-    // Between the first look and the lease somebody else may have published.
+    // Between the first look and the lease somebody else may have published, and be it an interval that readers do not follow:
+    // what was published last tells.
     if shop.lake.head(&shop.pipeline.name).await? != head {
         (wanted, head) = session.look(shop, interval, &mut phases).await?;
         if let Some(found) = session.published(shop, &wanted, head.as_ref()).await? {

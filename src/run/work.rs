@@ -84,7 +84,7 @@ pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>, turns
                 true => Effort::Frugal,
                 false if turns.several => Effort::Beside,
                 false if cores_will_be_free(&state, plan, shop.engine.cores()) => Effort::Alone,
-                false if outlasts(next, &state, plan, &bench, shop.engine.cores()) => Effort::Alone,
+                false if !one_core[next] && outlasts(next, &state, plan, &bench, shop.engine.cores()) => Effort::Alone,
                 false => Effort::Beside,
             };
             let (limit, key) = limit(shop, plan, &step);
@@ -211,6 +211,9 @@ fn cores_will_be_free(state: &[State], plan: &Plan, cores: usize) -> bool {
 /// Whether a long statement would be left to one core when those that can run beside it have ended on the others. How long one
 /// takes is guessed from what it reads and how often it goes over rows.
 fn outlasts(next: usize, state: &[State], plan: &Plan, bench: &Bench, cores: usize) -> bool {
+    if bench.bytes(&plan.steps[next]) < LONG_STATEMENT {
+        return false;
+    }
     let work = |at: usize| -> u64 {
         let Task::Make { table, at: moment, .. } = &plan.steps[at].task else { return 0 };
         let passes = bench.table(table, *moment).map_or(1, |table| table.node.query.passes);
@@ -220,7 +223,7 @@ fn outlasts(next: usize, state: &[State], plan: &Plan, bench: &Bench, cores: usi
         *at != next && (state[*at] == State::Running || state[*at].is_ready(&plan.steps[*at], plan, state))
     };
     let others: u64 = (0..state.len()).filter(beside).map(work).sum();
-    bench.bytes(&plan.steps[next]) >= LONG_STATEMENT && work(next).saturating_mul(cores as u64 - 1) > others
+    work(next).saturating_mul(cores as u64 - 1) > others
 }
 
 /// How long a step may last, and the setting that says so.

@@ -192,6 +192,7 @@ impl Asking<'_> {
     /// Reads what is to be seen, once for all of it.
     async fn see(&self, watch: Watch, checks: &[Check]) -> Result<Seen, EngineError> {
         let session = self.session()?;
+        // Once for the columns to read, and once for the places these have among what is read.
         let told = |schema: &Schema| -> Vec<Condition> {
             conditions(checks).filter_map(|text| Condition::new(session, self.table, schema, &text)).collect()
         };

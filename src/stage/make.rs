@@ -63,8 +63,8 @@ pub async fn make(making: &Making<'_>) -> Result<(TablePart, Seen), StageError> 
     let plan = good.create_physical_plan().await.map_err(|e| fail(making.engine.error(e)))?;
     let watch = if making.whole {
         let checks = &making.node.stage.head.checks;
-        let told = conditions(checks).filter_map(|text| Condition::new(&session, table, &plan.schema(), &text));
-        Watch { conditions: told.collect(), ..watch(checks) }
+        let asked = conditions(checks).filter_map(|text| Condition::new(&session, table, &plan.schema(), &text));
+        Watch { conditions: asked.collect(), ..watch(checks) }
     } else {
         Watch::default()
     };

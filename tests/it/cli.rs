@@ -369,6 +369,26 @@ fn nothing_is_coloured_where_nobody_looks_and_quiet_is_quiet() {
     quiet.matins(&["-q", "run", "nope"]).code(2).says("no pipeline `nope`");
 }
 
+/// Readers follow a newer interval, or are held at one: in neither case does what they follow tell that another was published.
+#[test]
+fn two_that_wait_for_one_interval_publish_it_once() {
+    let project = Project::shop_of_days(3);
+    let both = |as_of: &str| {
+        let run = || project.matins(&["run", "--as-of", as_of, "--wait"]).ok();
+        let said = std::thread::scope(|threads| {
+            let other = threads.spawn(run);
+            [run(), other.join().expect("the other one's word")]
+        });
+        let published = said.iter().filter(|s| s.out.contains("published snapshot")).count();
+        assert_eq!(published, 1, "{as_of}: {said:?}");
+        assert!(said.iter().any(|s| s.out.contains("nothing to do")), "{as_of}: {said:?}");
+    };
+    let newest = project.night("2024-01-04")["snapshot"].to_string();
+    both("2024-01-03");
+    project.matins(&["rollback", &newest]).ok();
+    both("2024-01-02");
+}
+
 #[test]
 fn two_pipelines_share_a_lake_and_the_tables_that_are_equal() {
     let project = Project::shop_of_days(1).with("pipelines/twin.yaml", SHOP);

@@ -45,7 +45,9 @@ fn one_command_makes_a_year_and_a_half_of_exports_into_a_report() {
     faults_are_named(&project, &truth);
     figures_are_true(&project, &truth);
     plants::are_found(&project, &truth);
-    page_is_harmless(&report(&project, "lake"));
+    let page = report(&project, "lake");
+    few_are_of_the_tiers_beside_them(&project, &page);
+    page_is_harmless(&page);
     mail_can_be_read(&project);
 }
 
@@ -114,6 +116,14 @@ fn figures_are_true(project: &Project, truth: &Value) {
         assert_eq!(revenue[first_day], month["net_revenue"].as_str().expect("text"), "revenue of {first_day}");
         assert_eq!(active[first_day], month["active_customers"].to_string(), "active in {first_day}");
     }
+}
+
+/// Not of those a month before, which the same table holds.
+fn few_are_of_the_tiers_beside_them(project: &Project, page: &str) {
+    let ranked = project.value("SELECT sum(customers) FROM segment.pareto_summary");
+    let (thousands, rest) = ranked.split_at(ranked.len() - 3);
+    let shown = format!(" of {thousands},{rest} customers brought");
+    assert!(page.contains(&shown), "{shown}");
 }
 
 fn page_is_harmless(page: &str) {

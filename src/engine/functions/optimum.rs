@@ -113,15 +113,18 @@ pub(super) fn within_unit_box<const N: usize>(
     Some(Optimum { at: inside::<N>(&best.at).0.to_vec(), ..best })
 }
 
-/// The same from a point that is near it, so that one simplex is enough.
-pub(super) fn within_unit_box_near<const N: usize>(
-    start: &[f64; N],
+/// The same where the last digits do not count: one simplex from each start.
+pub(super) fn within_unit_box_nearly<const N: usize>(
+    starts: &[[f64; N]],
     step: f64,
     function: impl Fn(&[f64; N]) -> f64,
 ) -> Option<Optimum> {
-    let seen = RefCell::new(Seen::default());
-    nelder_mead(&|at| walled(&function, at), &seen, start, step, 1e-10);
-    let best = optimum(&seen)?;
+    let from = |start: &[f64; N]| {
+        let seen = RefCell::new(Seen::default());
+        nelder_mead(&|at| walled(&function, at), &seen, start, step, 1e-10);
+        optimum(&seen)
+    };
+    let best = starts.iter().filter_map(from).reduce(better)?;
     Some(Optimum { at: inside::<N>(&best.at).0.to_vec(), ..best })
 }
 

@@ -15,7 +15,6 @@ columns:
   net: as originated, in the 12 months; NULL of less than 5 active
   net_share: of the attribute's net
 key: [attribute, place]
-closed: month
 */
 WITH spending AS (
     SELECT customer_key, net

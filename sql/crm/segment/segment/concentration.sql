@@ -27,3 +27,5 @@ SELECT
     / (max(base) * nullif(CAST(sum(net) AS DOUBLE), 0)) AS gini
 FROM segment.tiers
 GROUP BY as_of
+-- A report says the first.
+ORDER BY as_of DESC

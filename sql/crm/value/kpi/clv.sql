@@ -5,7 +5,7 @@ description: >
 formula: "Σ clv_12 ÷ customers"
 rules:
   - Margin where costs are known, else net; `value.assumptions` says which.
-  - Only the present is reckoned; earlier values are kept with the snapshots that published them. It is a state at the end of a day, which
+  - Only the end of the last closed month is reckoned; earlier values are kept with the snapshots that published them. It is a state at the end of a day, which
     is over, so it is never provisional; having one period, it is compared with none.
 reference: "Batislam, Denizel & Filiztekin 2007; Fader & Hardie 2013, note 025"
 columns:
