@@ -46,6 +46,13 @@ pub struct Output {
     pub size_bytes: u64,
 }
 
+/// How many rows a file has: up to `SMALL_ROWS`, or more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Size {
+    Small,
+    Large,
+}
+
 /// What a partition came to.
 enum Written {
     Small(Vec<RecordBatch>),
@@ -95,7 +102,7 @@ pub async fn write(
     small.sort_by_key(|(at, _)| *at);
     let rest: Vec<RecordBatch> = small.into_iter().flat_map(|(_, batches)| batches).collect();
     if !rest.is_empty() || files.is_empty() {
-        let mut sink = Sink::open(&schema, rest.first(), to, partitions);
+        let mut sink = Sink::open(&schema, rest.first(), to, partitions, Size::Small);
         let whole = concat_batches(&schema, &rest).map_err(|e| failed(e.into()))?;
         sink.push(&whole).await.map_err(failed)?;
         files.push((partitions, sink.close().await.map_err(failed)?));
@@ -119,7 +126,7 @@ async fn partition(
         seen.add(&batch)?;
         held.push(batch);
         if rows > SMALL_ROWS {
-            let mut sink = Sink::open(&schema, held.first(), to, at);
+            let mut sink = Sink::open(&schema, held.first(), to, at, Size::Large);
             for batch in held.drain(..) {
                 sink.push(&batch).await?;
             }
@@ -151,11 +158,11 @@ struct Sink {
 }
 
 impl Sink {
-    fn open(schema: &SchemaRef, sample: Option<&RecordBatch>, to: &Destination, at: usize) -> Self {
+    fn open(schema: &SchemaRef, sample: Option<&RecordBatch>, to: &Destination, at: usize, size: Size) -> Self {
         let path = format!("{}/part-{at}.parquet", to.folder);
         // Where the disk is slower than the encoder, it is the encoder that waits, and not 64 MiB of a file in memory.
         let out = BufWriter::with_capacity(Arc::clone(&to.lake), path.as_str().into(), PART).with_max_concurrency(3);
-        let properties = properties(schema, sample);
+        let properties = properties(schema, sample, size);
         // Only a schema Parquet cannot hold fails here, and every type the planner gives can be held.
         #[expect(clippy::expect_used, reason = "see above")]
         let writer =
@@ -206,10 +213,12 @@ impl Sink {
 
 /// lz4 instead of zstd, nothing at all for columns that lz4 makes hardly smaller, no dictionary for columns that are nearly
 /// unique, no bounds for texts and money: together a third of the wall time of writing.
-fn properties(schema: &SchemaRef, sample: Option<&RecordBatch>) -> WriterProperties {
+/// What lz4 makes hardly smaller is tried out for large files only: of a small one it takes as long as writing it.
+fn properties(schema: &SchemaRef, sample: Option<&RecordBatch>, size: Size) -> WriterProperties {
     let sample = sample.filter(|rows| rows.num_rows() >= SAMPLE_ROWS).map(|rows| rows.slice(0, SAMPLE_ROWS));
     let all_compressed = encoding(schema, sample.as_ref(), &[]);
-    match sample.as_ref().and_then(|rows| dense_columns(rows, all_compressed.clone()).ok()) {
+    let tried = sample.as_ref().filter(|_| size == Size::Large);
+    match tried.and_then(|rows| dense_columns(rows, all_compressed.clone()).ok()) {
         Some(dense) => encoding(schema, sample.as_ref(), &dense),
         None => all_compressed,
     }

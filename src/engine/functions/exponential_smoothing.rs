@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::optimum::{self, Optimum};
+use super::optimum;
 
 /// Seasons that forecasts of whole seasons are tried on: a quarter of a year, where a season is a week.
 pub(super) const TESTED: usize = 13;
@@ -46,31 +46,12 @@ struct Start {
     seasonals: Vec<f64>,
 }
 
-/// Where the search for weights begins.
-const STARTS: [[f64; 3]; 3] = [[0.3, 0.1, 0.1], [0.7, 0.05, 0.7], [0.1, 0.02, 0.9]];
-
 /// Fits the three weights to a series of two seasons at least. None where a multiplicative season meets a level of 0.
 pub(super) fn fit(series: &[f64], length: usize, season: Season) -> Option<Smoothed> {
-    fit_with(series, length, season, |error| optimum::within_unit_box(&STARTS, 0.1, error))
-}
-
-/// The same for a backtest, of a series some periods longer than one whose weights are known. Those are a start among others: one
-/// period more can make another of two valleys the deeper.
-fn fit_again(series: &[f64], length: usize, season: Season, known: Option<[f64; 3]>) -> Option<Smoothed> {
-    let starts: Vec<[f64; 3]> = known.into_iter().chain(STARTS).collect();
-    fit_with(series, length, season, |error| optimum::within_unit_box_nearly(&starts, 0.1, error))
-}
-
-/// With the weights of the least sum of squared errors, as it is found.
-fn fit_with(
-    series: &[f64],
-    length: usize,
-    season: Season,
-    least: impl Fn(&dyn Fn(&[f64; 3]) -> f64) -> Option<Optimum>,
-) -> Option<Smoothed> {
     let start = start(series, length, season)?;
     let scale = series.iter().map(|v| v * v).sum::<f64>().max(f64::MIN_POSITIVE);
-    let best = least(&|weights| sse(series, &start, season, *weights) / scale)?;
+    let starts = [[0.3, 0.1, 0.1], [0.7, 0.05, 0.7], [0.1, 0.02, 0.9]];
+    let best = optimum::within_unit_box(&starts, 0.1, |weights| sse(series, &start, season, *weights) / scale)?;
     let [alpha, beta, gamma] = best.at.as_slice() else { return None };
     let found = smooth(series, &start, season, [*alpha, *beta, *gamma]);
     found.sse.is_finite().then_some(found)
@@ -228,13 +209,10 @@ pub(super) fn naive(series: &[f64], length: usize, horizon: usize) -> Vec<f64> {
 pub(super) fn backtest(series: &[f64], length: usize, horizon: usize, season: Season) -> Option<f64> {
     let first = series.len().saturating_sub(length).max(2 * length);
     let (mut ours, mut theirs) = (0.0, 0.0);
-    let mut weights = None;
     for origin in first..series.len() {
         let (known, coming) = series.split_at(origin);
         let steps = coming.len().min(horizon);
-        let fitted = fit_again(known, length, season, weights)?;
-        weights = Some([fitted.alpha, fitted.beta, fitted.gamma]);
-        let forecast = fitted.ahead(steps);
+        let forecast = fit(known, length, season)?.ahead(steps);
         for ((ahead, naive), actual) in forecast.iter().zip(naive(known, length, steps)).zip(coming) {
             ours += (ahead.value - actual).abs();
             theirs += (naive - actual).abs();
@@ -247,13 +225,10 @@ pub(super) fn backtest(series: &[f64], length: usize, horizon: usize, season: Se
 pub(super) fn backtest_totals(series: &[f64], length: usize, seasons: usize, season: Season) -> Option<f64> {
     let first = series.len().checked_sub(TESTED * length).filter(|first| *first >= 2 * length)?;
     let (mut ours, mut theirs) = (0.0, 0.0);
-    let mut weights = None;
     for origin in (first..series.len()).step_by(length) {
         let (known, coming) = series.split_at(origin);
         let naive: f64 = known[known.len() - length..].iter().sum();
-        let fitted = fit_again(known, length, season, weights)?;
-        weights = Some([fitted.alpha, fitted.beta, fitted.gamma]);
-        let forecast = fitted.totals_ahead((coming.len() / length).min(seasons));
+        let forecast = fit(known, length, season)?.totals_ahead((coming.len() / length).min(seasons));
         for (ahead, actual) in forecast.iter().zip(coming.chunks(length)) {
             let actual: f64 = actual.iter().sum();
             ours += (ahead.value - actual).abs();
@@ -266,47 +241,4 @@ pub(super) fn backtest_totals(series: &[f64], length: usize, seasons: usize, sea
 #[expect(clippy::cast_precision_loss, reason = "periods of a series")]
 fn float(n: usize) -> f64 {
     n as f64
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Weeks with a trend and a day of rest, noise, and now and then a day that is ten times another.
-    fn noisy(seed: u64) -> Vec<f64> {
-        let mut state = seed;
-        let mut next = || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            #[expect(clippy::cast_precision_loss, reason = "a few bits of it will do")]
-            let share = (state >> 40) as f64 / (1 << 24) as f64;
-            share
-        };
-        (0..20 * 7)
-            .map(|day| {
-                let season = [1.0, 1.1, 1.2, 1.1, 1.3, 1.6, 0.4][day % 7];
-                let spike = if next() < 0.03 { 10.0 } else { 1.0 };
-                (100.0 + float(day)) * season * (0.4 + 1.2 * next()) * spike
-            })
-            .collect()
-    }
-
-    #[test]
-    fn weights_that_are_known_do_not_keep_a_backtest_from_better_ones() {
-        for seed in 0..20 {
-            let series = noisy(seed);
-            let (mut ours, mut theirs) = (0.0, 0.0);
-            for origin in (7 * 7..series.len()).step_by(7) {
-                let (known, coming) = series.split_at(origin);
-                let forecast = fit(known, 7, Season::Additive).expect("a fit").totals_ahead((coming.len() / 7).min(4));
-                let naive: f64 = known[known.len() - 7..].iter().sum();
-                for (ahead, actual) in forecast.iter().zip(coming.chunks(7)) {
-                    let actual: f64 = actual.iter().sum();
-                    ours += (ahead.value - actual).abs();
-                    theirs += (naive - actual).abs();
-                }
-            }
-            let (anew, found) = (ours / theirs, backtest_totals(&series, 7, 4, Season::Additive).expect("a backtest"));
-            assert!((found - anew).abs() < 0.01 * anew, "series {seed}: {found} instead of {anew}");
-        }
-    }
 }

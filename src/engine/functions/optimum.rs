@@ -108,41 +108,21 @@ pub(super) fn within_unit_box<const N: usize>(
     step: f64,
     function: impl Fn(&[f64; N]) -> f64,
 ) -> Option<Optimum> {
-    let walled = |at: &[f64]| walled(&function, at);
-    let best = starts.iter().filter_map(|start| simplex(&walled, start, step)).reduce(better)?;
-    Some(Optimum { at: inside::<N>(&best.at).0.to_vec(), ..best })
-}
-
-/// The same where the last digits do not count: one simplex from each start.
-pub(super) fn within_unit_box_nearly<const N: usize>(
-    starts: &[[f64; N]],
-    step: f64,
-    function: impl Fn(&[f64; N]) -> f64,
-) -> Option<Optimum> {
-    let from = |start: &[f64; N]| {
-        let seen = RefCell::new(Seen::default());
-        nelder_mead(&|at| walled(&function, at), &seen, start, step, 1e-10);
-        optimum(&seen)
+    let inside = |at: &[f64]| {
+        let mut point = [0.0; N];
+        let mut outside = 0.0;
+        for (p, value) in point.iter_mut().zip(at) {
+            *p = value.clamp(0.0, 1.0);
+            outside += (value - *p).abs();
+        }
+        (point, outside)
     };
-    let best = starts.iter().filter_map(from).reduce(better)?;
-    Some(Optimum { at: inside::<N>(&best.at).0.to_vec(), ..best })
-}
-
-/// The nearest point of the box, and how far off it is.
-fn inside<const N: usize>(at: &[f64]) -> ([f64; N], f64) {
-    let mut point = [0.0; N];
-    let mut outside = 0.0;
-    for (p, value) in point.iter_mut().zip(at) {
-        *p = value.clamp(0.0, 1.0);
-        outside += (value - *p).abs();
-    }
-    (point, outside)
-}
-
-/// Outside of the box it rises.
-fn walled<const N: usize>(function: impl Fn(&[f64; N]) -> f64, at: &[f64]) -> (f64, Vec<f64>) {
-    let (point, outside) = inside(at);
-    (function(&point) * (1.0 + outside), vec![0.0; N])
+    let walled = |at: &[f64]| {
+        let (point, outside) = inside(at);
+        (function(&point) * (1.0 + outside), vec![0.0; N])
+    };
+    let best = starts.iter().filter_map(|start| simplex(&walled, start, step)).reduce(better)?;
+    Some(Optimum { at: inside(&best.at).0.to_vec(), ..best })
 }
 
 /// A value with derivatives by central differences, for a function that gives none.
@@ -174,7 +154,7 @@ fn descend(function: Function, start: &[f64]) -> Option<Optimum> {
     if found.slope <= FLAT || ran_away {
         return Some(found);
     }
-    nelder_mead(function, &seen, &found.at, 0.1, CLOSE);
+    nelder_mead(function, &seen, &found.at, 0.1);
     let closer = optimum(&seen)?;
     quasi_newton(function, &seen, &closer.at);
     optimum(&seen)
@@ -182,10 +162,10 @@ fn descend(function: Function, start: &[f64]) -> Option<Optimum> {
 
 fn simplex(function: Function, start: &[f64], step: f64) -> Option<Optimum> {
     let seen = RefCell::new(Seen::default());
-    nelder_mead(function, &seen, start, step, CLOSE);
+    nelder_mead(function, &seen, start, step);
     // Again from where it stopped: a simplex may have collapsed on the way.
     let found = optimum(&seen)?;
-    nelder_mead(function, &seen, &found.at, step / 10.0, CLOSE);
+    nelder_mead(function, &seen, &found.at, step / 10.0);
     optimum(&seen)
 }
 
@@ -210,17 +190,14 @@ fn quasi_newton(function: Function, seen: &RefCell<Seen>, start: &[f64]) {
     }
 }
 
-/// How far apart the values at the corners of a simplex may be when it ends.
-const CLOSE: f64 = 1e-13;
-
-fn nelder_mead(function: Function, seen: &RefCell<Seen>, start: &[f64], step: f64, close: f64) {
+fn nelder_mead(function: Function, seen: &RefCell<Seen>, start: &[f64], step: f64) {
     let mut corners = vec![start.to_vec()];
     for i in 0..start.len() {
         let mut corner = start.to_vec();
         corner[i] += step;
         corners.push(corner);
     }
-    if let Ok(solver) = NelderMead::new(corners).with_sd_tolerance(close) {
+    if let Ok(solver) = NelderMead::new(corners).with_sd_tolerance(1e-13) {
         let problem = Problem { function, seen };
         let ended = Executor::new(problem, solver).configure(|state| state.max_iters(2000)).timer(false).run();
         if let Err(error) = ended {
