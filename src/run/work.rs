@@ -23,8 +23,6 @@ use crate::run::{RunError, Workshop};
 /// An export of this size is decoded on all cores. Two at once, and those that only wait for the disk beside them.
 const LARGE_EXPORT: u64 = 32 << 20;
 const LARGE_AT_ONCE: usize = 2;
-/// A statement that reads less has ended before it matters how many cores it has.
-const LONG_STATEMENT: u64 = 16 << 20;
 /// Steps that only wait for the disk, beside those that compute.
 const PUTTING_DOWN: usize = 16;
 
@@ -84,7 +82,6 @@ pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>, turns
                 true => Effort::Frugal,
                 false if turns.several => Effort::Beside,
                 false if cores_will_be_free(&state, plan, shop.engine.cores()) => Effort::Alone,
-                false if !one_core[next] && outlasts(next, &state, plan, &bench, shop.engine.cores()) => Effort::Alone,
                 false => Effort::Beside,
             };
             let (limit, key) = limit(shop, plan, &step);
@@ -206,24 +203,6 @@ fn cores_will_be_free(state: &[State], plan: &Plan, cores: usize) -> bool {
     let could_run =
         makes().filter(|at| state[*at] == State::Running || state[*at].is_ready(&plan.steps[*at], plan, state)).count();
     could_run <= 1 || waiting < cores
-}
-
-/// Whether a long statement would be left to one core when those that can run beside it have ended on the others. How long one
-/// takes is guessed from what it reads and how often it goes over rows.
-fn outlasts(next: usize, state: &[State], plan: &Plan, bench: &Bench, cores: usize) -> bool {
-    if bench.bytes(&plan.steps[next]) < LONG_STATEMENT {
-        return false;
-    }
-    let work = |at: usize| -> u64 {
-        let Task::Make { table, at: moment, .. } = &plan.steps[at].task else { return 0 };
-        let passes = bench.table(table, *moment).map_or(1, |table| table.node.query.passes);
-        bench.bytes(&plan.steps[at]).saturating_mul(passes as u64)
-    };
-    let beside = |at: &usize| {
-        *at != next && (state[*at] == State::Running || state[*at].is_ready(&plan.steps[*at], plan, state))
-    };
-    let others: u64 = (0..state.len()).filter(beside).map(work).sum();
-    work(next).saturating_mul(cores as u64 - 1) > others
 }
 
 /// How long a step may last, and the setting that says so.

@@ -33,8 +33,6 @@ pub struct Query {
     pub uses: Vec<ColumnUse>,
     /// Whether a window looks at all rows at once: that work has one core, whatever the statement is given.
     pub one_core: bool,
-    /// How many tables and common table expressions it goes over, each as often as it is named.
-    pub passes: usize,
 }
 
 /// Where a table is named.
@@ -152,12 +150,12 @@ pub fn parse(file: &Arc<SourceText>) -> Result<Query, Diagnostics> {
     if diagnostics.has_errors() {
         return Err(diagnostics);
     }
-    let (functions, one_core, passes) = (found.functions, found.one_core, found.tables.len());
+    let (functions, one_core) = (found.functions, found.one_core);
     let (output, uses) = match &statement {
         Statement::Query(query) => (output(file, query), uses(query)),
         _ => (None, Vec::new()),
     };
-    Ok(Query { canonical: statement.to_string(), statement, reads, params, functions, output, uses, one_core, passes })
+    Ok(Query { canonical: statement.to_string(), statement, reads, params, functions, output, uses, one_core })
 }
 
 fn not_a_select(file: &Arc<SourceText>) -> Diagnostic {
