@@ -3,6 +3,7 @@
 pub mod exact;
 pub mod functions;
 
+mod ahead;
 mod between;
 mod counts;
 mod error;

@@ -19,6 +19,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use tokio::io::AsyncWriteExt;
 
+use crate::engine::ahead::ahead;
 use crate::engine::{EngineError, Seen, Watch};
 
 /// Rows up to which the partitions of a result become one file.
@@ -127,6 +128,7 @@ async fn partition(
         held.push(batch);
         if rows > SMALL_ROWS {
             let mut sink = Sink::open(&schema, held.first(), to, at, Size::Large);
+            let mut stream = ahead(stream);
             for batch in held.drain(..) {
                 sink.push(&batch).await?;
             }

@@ -9,7 +9,8 @@ use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 
-use super::keys;
+use super::ahead::WorkAhead;
+use super::{Effort, keys};
 
 type Logical = Arc<dyn OptimizerRule + Send + Sync>;
 type Physical = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
@@ -23,13 +24,16 @@ pub(super) fn logical() -> Vec<Logical> {
 }
 
 /// Rules for how it is done.
-pub(super) fn physical() -> Vec<Physical> {
+pub(super) fn physical(effort: Effort) -> Vec<Physical> {
     let mut rules = PhysicalOptimizer::new().rules;
     // Files are given their filters when a table is planned (`parts.rs`), and nothing that is learned later rules one out.
     rules.retain(|rule| !rule.name().starts_with("FilterPushdown"));
     // Of the two passes the second does what the first leaves.
     if let Some(first) = rules.iter().position(|rule| rule.name() == "ProjectionPushdown") {
         rules.remove(first);
+    }
+    if effort == Effort::Beside {
+        rules.push(Arc::new(WorkAhead));
     }
     rules
 }
@@ -72,7 +76,7 @@ mod tests {
     #[test]
     fn what_is_left_out_is_there() {
         assert!(Optimizer::new().rules.iter().any(|rule| rule.name() == SET_COMPARISON));
-        let (all, ours) = (PhysicalOptimizer::new().rules, physical());
+        let (all, ours) = (PhysicalOptimizer::new().rules, physical(Effort::Alone));
         let count = |rules: &[Physical], name: &str| rules.iter().filter(|rule| rule.name().starts_with(name)).count();
         assert_eq!((count(&all, "ProjectionPushdown"), count(&ours, "ProjectionPushdown")), (2, 1));
         assert_eq!((count(&all, "FilterPushdown"), count(&ours, "FilterPushdown")), (2, 0));
@@ -82,7 +86,7 @@ mod tests {
     #[tokio::test]
     async fn sets_are_compared_wherever_they_stand() {
         let state = SessionStateBuilder::new().with_default_features();
-        let state = state.with_optimizer_rules(logical()).with_physical_optimizer_rules(physical()).build();
+        let state = state.with_optimizer_rules(logical()).with_physical_optimizer_rules(physical(Effort::Alone)).build();
         let context = SessionContext::new_with_state(state);
         let values = "(SELECT * FROM (VALUES (1), (2)) AS v (x))";
         for (sql, expected) in [

@@ -43,8 +43,14 @@ impl Folder {
             let mut fresh = folder.as_path();
             while !self.is_known(fresh) {
                 let Some(above) = fresh.parent() else { break };
+                // Every table has its folder in one of those at the top: all that are there are known by one look.
+                let top = above.parent() == Some(self.root.as_path());
+                let beside = if top && !done.contains(above) { folders_in(above)? } else { Vec::new() };
                 sync_once(above, &mut done)?;
-                self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(fresh.to_owned());
+                let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+                known.extend(beside);
+                known.insert(fresh.to_owned());
+                drop(known);
                 fresh = above;
             }
         }
@@ -131,6 +137,38 @@ fn staged(folder: &Path) -> io::Result<NamedTempFile> {
     builder.tempfile_in(folder)
 }
 
+fn folders_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
+}
+
 fn sync_once(folder: &Path, done: &mut BTreeSet<PathBuf>) -> io::Result<()> {
     if done.insert(folder.to_owned()) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_sync_of_a_folder_at_the_top_is_enough_for_what_was_in_it() {
+        let root = tempfile::tempdir().expect("a folder");
+        let folder = Folder::new(root.path().to_owned());
+        for file in ["tables/core.a/1/part", "tables/core.b/2/part"] {
+            folder.create(file, b"rows").expect("created");
+        }
+        let later = Folder::new(root.path().to_owned());
+        later.create("tables/core.a/3/part", b"rows").expect("created");
+        assert!(later.is_known(&root.path().join("tables/core.b")), "it was there when `tables` was synced");
+        assert!(!later.is_known(&root.path().join("tables/core.b/2")), "what is in it was not looked at");
+        std::fs::create_dir(root.path().join("tables/core.c")).expect("a folder");
+        later.create("tables/core.a/4/part", b"rows").expect("created");
+        assert!(!later.is_known(&root.path().join("tables/core.c")), "it came after");
+    }
 }

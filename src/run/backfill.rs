@@ -16,7 +16,8 @@ use crate::base::{Event, Fingerprint, Interval, Observer, StepOutcome, TableName
 use crate::lake::Manifest;
 use crate::plan::{Existing, Task, Wanted, plan};
 use crate::run::look::{self, Known, with};
-use crate::run::night::{Phases, Session};
+use crate::run::night::Phases;
+use crate::run::session::Session;
 use crate::run::turns::{Turns, output};
 use crate::run::work::{Work, work};
 use crate::run::{Night, Options, RunError, Workshop, run_interval};

@@ -14,7 +14,8 @@ use object_store::{
     PutOptions, PutPayload, PutResult,
 };
 
-use super::night::{Options, Session, run_interval};
+use super::night::{Options, run_interval};
+use super::session::Session;
 use super::open::open_beside;
 use super::{RunError, Workshop};
 use crate::base::{AsOf, Event, Observer, SourceText};

@@ -92,6 +92,8 @@ async fn hand_out(mut rows: SendableRecordBatchStream, senders: Vec<UnboundedSen
         if held.is_err() || senders.iter().all(UnboundedSender::is_closed) {
             break;
         }
+        // A reader that this woke waits on this thread until it pauses, and no other thread may take it.
+        tokio::task::yield_now().await;
     }
 }
 
