@@ -11,27 +11,30 @@ pub struct SourceText {
     /// Relative to the project's root, as it is shown.
     pub path: PathBuf,
     pub text: String,
+    /// Where each line begins.
+    lines: Vec<usize>,
 }
 
 impl SourceText {
     pub fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> Arc<Self> {
-        Arc::new(Self { path: path.into(), text: text.into() })
+        let text = text.into();
+        let ends = memchr::memchr_iter(b'\n', text.as_bytes());
+        let lines = std::iter::once(0).chain(ends.map(|end| end + 1)).collect();
+        Arc::new(Self { path: path.into(), text, lines })
     }
 
     /// One-based line and column (in characters) of a byte offset.
     pub fn line_column(&self, offset: usize) -> (usize, usize) {
         let offset = offset.min(self.text.len());
-        let before = &self.text.as_bytes()[..offset];
-        let start = before.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
-        let line = String::from_utf8_lossy(before).matches('\n').count() + 1;
-        (line, String::from_utf8_lossy(&before[start..]).chars().count() + 1)
+        let line = self.lines.partition_point(|start| *start <= offset);
+        let start = line.checked_sub(1).map_or(0, |before| self.lines[before]);
+        let before = String::from_utf8_lossy(&self.text.as_bytes()[start..offset]);
+        (line, before.chars().count() + 1)
     }
 
     /// The byte offset of a one-based line and column (in characters).
     pub fn offset(&self, line: usize, column: usize) -> usize {
-        let mut ends = memchr::memchr_iter(b'\n', self.text.as_bytes());
-        let before = line.checked_sub(2);
-        let start = before.map_or(0, |before| ends.nth(before).map_or(self.text.len(), |end| end + 1));
+        let start = self.lines.get(line.saturating_sub(1)).copied().unwrap_or(self.text.len());
         let rest = &self.text[start..];
         start + rest.char_indices().nth(column.saturating_sub(1)).map_or(rest.len(), |(at, _)| at)
     }

@@ -3,7 +3,6 @@
 pub mod exact;
 pub mod functions;
 
-mod ahead;
 mod between;
 mod counts;
 mod error;

@@ -1,31 +1,38 @@
 //! Writes the rows of a plan as Parquet files: cheap to write, because they are read again the same night.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use arrow::array::{Array, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use bytes::Bytes;
+use datafusion::common::DataFusionError;
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::execution::TaskContext;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, SendableRecordBatchStream};
+use futures::future::OptionFuture;
 use futures::{StreamExt, TryStreamExt};
 use object_store::ObjectStore;
 use object_store::buffered::BufWriter;
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::{Compression, Encoding};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 use tokio::io::AsyncWriteExt;
 
-use crate::engine::ahead::ahead;
 use crate::engine::{EngineError, Seen, Watch};
 
 /// Rows up to which the partitions of a result become one file.
 const SMALL_ROWS: usize = 64 * 1024;
-/// Rows of a row group; a writer holds one in memory, encoded.
+/// Rows of a row group, and bytes of rows after which it is full with fewer.
 const GROUP_ROWS: usize = 128 * 1024;
+const GROUP_BYTES: usize = 32 << 20;
+/// Row groups that are encoded while the rows of the next are made.
+const GROUPS_AT_ONCE: usize = 2;
 /// Rows a column's encoding is decided from.
 const SAMPLE_ROWS: usize = 4096;
 /// Bytes of a part of an upload: the least that S3 takes, because parts that wait for the disk are in memory.
@@ -103,9 +110,9 @@ pub async fn write(
     small.sort_by_key(|(at, _)| *at);
     let rest: Vec<RecordBatch> = small.into_iter().flat_map(|(_, batches)| batches).collect();
     if !rest.is_empty() || files.is_empty() {
-        let mut sink = Sink::open(&schema, rest.first(), to, partitions, Size::Small);
+        let mut sink = Sink::open(&schema, rest.first(), to, partitions, Size::Small).map_err(|e| failed(e.into()))?;
         let whole = concat_batches(&schema, &rest).map_err(|e| failed(e.into()))?;
-        sink.push(&whole).await.map_err(failed)?;
+        sink.push(whole).await.map_err(failed)?;
         files.push((partitions, sink.close().await.map_err(failed)?));
     }
     files.sort_by_key(|(at, _)| *at);
@@ -127,15 +134,14 @@ async fn partition(
         seen.add(&batch)?;
         held.push(batch);
         if rows > SMALL_ROWS {
-            let mut sink = Sink::open(&schema, held.first(), to, at, Size::Large);
-            let mut stream = ahead(stream);
+            let mut sink = Sink::open(&schema, held.first(), to, at, Size::Large)?;
             for batch in held.drain(..) {
-                sink.push(&batch).await?;
+                sink.push(batch).await?;
             }
             while let Some(batch) = stream.try_next().await? {
                 let batch = batch.with_schema(Arc::clone(&schema))?;
                 seen.add(&batch)?;
-                sink.push(&batch).await?;
+                sink.push(batch).await?;
                 // The task that this one woke last waits on this thread until it pauses, and no other thread may take it. Where
                 // it is one that reads rows for a join, the other core would have nothing to do meanwhile.
                 tokio::task::yield_now().await;
@@ -151,47 +157,98 @@ pub(super) fn nullable(schema: &Schema) -> SchemaRef {
     Arc::new(Schema::new(schema.fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect::<Vec<_>>()))
 }
 
-/// One open Parquet file. Row groups go to the store as they were encoded; the writer of `parquet` for stores copies them.
+/// One open Parquet file. Row groups are encoded by tasks of their own, two while the rows of the next are made, and go to the store
+/// in order, as they were encoded.
 struct Sink {
-    writer: ArrowWriter<Vec<u8>>,
+    schema: SchemaRef,
+    writer: SerializedFileWriter<Vec<u8>>,
+    columns: Arc<ArrowRowGroupWriterFactory>,
+    /// Of the next row group.
+    waiting: Vec<RecordBatch>,
+    waiting_rows: usize,
+    waiting_bytes: usize,
+    encoding: VecDeque<SpawnedTask<Result<Vec<ArrowColumnChunk>, ParquetError>>>,
     out: BufWriter,
     sent_bytes: usize,
     path: String,
 }
 
 impl Sink {
-    fn open(schema: &SchemaRef, sample: Option<&RecordBatch>, to: &Destination, at: usize, size: Size) -> Self {
+    fn open(
+        schema: &SchemaRef,
+        sample: Option<&RecordBatch>,
+        to: &Destination,
+        at: usize,
+        size: Size,
+    ) -> Result<Self, ParquetError> {
         let path = format!("{}/part-{at}.parquet", to.folder);
         // Where the disk is slower than the encoder, it is the encoder that waits, and not 64 MiB of a file in memory.
         let out = BufWriter::with_capacity(Arc::clone(&to.lake), path.as_str().into(), PART).with_max_concurrency(3);
         let properties = properties(schema, sample, size);
-        // Only a schema Parquet cannot hold fails here, and every type the planner gives can be held.
-        #[expect(clippy::expect_used, reason = "see above")]
-        let writer =
-            ArrowWriter::try_new(Vec::new(), Arc::clone(schema), Some(properties)).expect("a schema Parquet can hold");
-        Self { writer, out, sent_bytes: 0, path }
+        let writer = ArrowWriter::try_new(Vec::new(), Arc::clone(schema), Some(properties))?;
+        let (writer, columns) = writer.into_serialized_writer()?;
+        Ok(Self {
+            schema: Arc::clone(schema),
+            writer,
+            columns: Arc::new(columns),
+            waiting: Vec::new(),
+            waiting_rows: 0,
+            waiting_bytes: 0,
+            encoding: VecDeque::new(),
+            out,
+            sent_bytes: 0,
+            path,
+        })
     }
 
-    async fn push(&mut self, batch: &RecordBatch) -> datafusion::error::Result<()> {
-        if self.writer.in_progress_rows() + batch.num_rows() >= GROUP_ROWS {
-            self.make_room();
+    async fn push(&mut self, batch: RecordBatch) -> datafusion::error::Result<()> {
+        for column in batch.columns() {
+            self.waiting_bytes += column.to_data().get_slice_memory_size()?;
         }
-        let groups = self.writer.flushed_row_groups().len();
-        self.writer.write(batch)?;
-        if self.writer.flushed_row_groups().len() > groups {
-            self.send().await?;
+        self.waiting_rows += batch.num_rows();
+        self.waiting.push(batch);
+        if self.waiting_rows >= GROUP_ROWS || self.waiting_bytes >= GROUP_BYTES {
+            let group = self.group();
+            self.encoding.push_back(SpawnedTask::spawn(group));
+            if self.encoding.len() > GROUPS_AT_ONCE {
+                self.append_first().await?;
+            }
         }
         Ok(())
     }
 
-    /// For a row group at once, because a vector that grows is copied and its pages are cleared twice.
-    fn make_room(&mut self) {
-        let about = self.writer.in_progress_size();
-        self.writer.inner_mut().reserve(about + about / 8);
+    /// The rows that wait, encoded.
+    fn group(&mut self) -> impl Future<Output = Result<Vec<ArrowColumnChunk>, ParquetError>> + use<> {
+        (self.waiting_rows, self.waiting_bytes) = (0, 0);
+        let rows = std::mem::take(&mut self.waiting);
+        encoded(Arc::clone(&self.schema), Arc::clone(&self.columns), rows)
+    }
+
+    async fn append_first(&mut self) -> datafusion::error::Result<()> {
+        match self.encoding.pop_front() {
+            Some(group) => {
+                let group = group.join_unwind().await.map_err(|e| DataFusionError::External(Box::new(e)))??;
+                self.append(group).await
+            }
+            None => Ok(()),
+        }
+    }
+
+    async fn append(&mut self, group: Vec<ArrowColumnChunk>) -> datafusion::error::Result<()> {
+        // Room for all of it at once, because a vector that grows is copied and its pages are cleared twice.
+        let bytes: u64 = group.iter().map(|chunk| chunk.close().bytes_written).sum();
+        self.writer.inner_mut().reserve(usize::try_from(bytes).unwrap_or(0) + 4096);
+        let mut row_group = self.writer.next_row_group()?;
+        for chunk in group {
+            chunk.append_to_row_group(&mut row_group)?;
+        }
+        row_group.close()?;
+        self.send().await
     }
 
     /// What does not fill a part yet is copied: else it kept all of its row group in memory until the next one.
     async fn send(&mut self) -> datafusion::error::Result<()> {
+        self.writer.flush()?;
         let mut bytes = Bytes::from(std::mem::take(self.writer.inner_mut()));
         self.sent_bytes += bytes.len();
         let rest = (self.sent_bytes % PART).min(bytes.len());
@@ -204,13 +261,42 @@ impl Sink {
     }
 
     async fn close(mut self) -> datafusion::error::Result<Output> {
-        self.make_room();
+        let last = (self.waiting_rows > 0).then(|| self.group());
+        let last = OptionFuture::from(last).await.transpose()?;
+        while !self.encoding.is_empty() {
+            self.append_first().await?;
+        }
+        if let Some(last) = last {
+            self.append(last).await?;
+        }
         let metadata = self.writer.finish()?;
         self.send().await?;
         self.out.shutdown().await.map_err(|e| ParquetError::External(Box::new(e)))?;
         let rows = u64::try_from(metadata.file_metadata().num_rows()).unwrap_or(0);
         Ok(Output { path: self.path, rows, size_bytes: self.writer.bytes_written() as u64 })
     }
+}
+
+/// One row group.
+async fn encoded(
+    schema: SchemaRef,
+    columns: Arc<ArrowRowGroupWriterFactory>,
+    rows: Vec<RecordBatch>,
+) -> Result<Vec<ArrowColumnChunk>, ParquetError> {
+    let mut writers = columns.create_column_writers(0)?;
+    for batch in rows {
+        let mut leaves = writers.iter_mut();
+        for (field, column) in schema.fields().iter().zip(batch.columns()) {
+            for leaf in compute_leaves(field, column)? {
+                match leaves.next() {
+                    Some(writer) => writer.write(&leaf)?,
+                    None => return Err(ParquetError::General(format!("no writer for {}", field.name()))),
+                }
+            }
+        }
+        tokio::task::yield_now().await;
+    }
+    writers.into_iter().map(ArrowColumnWriter::close).collect()
 }
 
 /// lz4 instead of zstd, nothing at all for columns that lz4 makes hardly smaller, no dictionary for columns that are nearly
@@ -229,7 +315,6 @@ fn properties(schema: &SchemaRef, sample: Option<&RecordBatch>, size: Size) -> W
 fn encoding(schema: &SchemaRef, sample: Option<&RecordBatch>, dense: &[usize]) -> WriterProperties {
     let mut builder = WriterProperties::builder()
         .set_compression(Compression::LZ4_RAW)
-        .set_max_row_group_row_count(Some(GROUP_ROWS))
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_created_by("matins".to_owned());
     for (at, field) in schema.fields().iter().enumerate() {

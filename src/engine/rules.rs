@@ -1,16 +1,21 @@
 //! The engine's rules, less what changes nothing here: of a night of one new export, planning takes as long as reading and reckoning.
+//! And our own, for when what runs.
 
 use std::sync::Arc;
 
 use datafusion::common::Result;
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::coop::CooperativeExec;
+use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJoinExec, SortMergeJoinExec};
+use datafusion::physical_plan::unnest::UnnestExec;
 
-use super::ahead::WorkAhead;
-use super::{Effort, keys};
+use super::keys;
 
 type Logical = Arc<dyn OptimizerRule + Send + Sync>;
 type Physical = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
@@ -24,7 +29,7 @@ pub(super) fn logical() -> Vec<Logical> {
 }
 
 /// Rules for how it is done.
-pub(super) fn physical(effort: Effort) -> Vec<Physical> {
+pub(super) fn physical() -> Vec<Physical> {
     let mut rules = PhysicalOptimizer::new().rules;
     // Files are given their filters when a table is planned (`parts.rs`), and nothing that is learned later rules one out.
     rules.retain(|rule| !rule.name().starts_with("FilterPushdown"));
@@ -32,10 +37,45 @@ pub(super) fn physical(effort: Effort) -> Vec<Physical> {
     if let Some(first) = rules.iter().position(|rule| rule.name() == "ProjectionPushdown") {
         rules.remove(first);
     }
-    if effort == Effort::Beside {
-        rules.push(Arc::new(WorkAhead));
-    }
+    rules.push(Arc::new(Pauses));
     rules
+}
+
+/// Operators that make many rows of one pause between them. What feeds them pauses by itself, but a few rows may keep a join busy for
+/// hours, and while no thread pauses no time limit passes, no lease is renewed and no signal is heard.
+#[derive(Debug)]
+struct Pauses;
+
+impl PhysicalOptimizerRule for Pauses {
+    fn name(&self) -> &'static str {
+        "pauses"
+    }
+
+    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
+        if !plan.exists(|node| Ok(multiplies(node)))? {
+            return Ok(plan);
+        }
+        let placed = plan.transform_up(|node| {
+            if multiplies(&node) {
+                Ok(Transformed::yes(Arc::new(CooperativeExec::new(node)) as Arc<dyn ExecutionPlan>))
+            } else {
+                Ok(Transformed::no(node))
+            }
+        });
+        placed.data()
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+fn multiplies(node: &Arc<dyn ExecutionPlan>) -> bool {
+    node.is::<CrossJoinExec>()
+        || node.is::<HashJoinExec>()
+        || node.is::<NestedLoopJoinExec>()
+        || node.is::<SortMergeJoinExec>()
+        || node.is::<UnnestExec>()
 }
 
 /// `= ANY (SELECT …)` and its like are rare, and to look for one is a sixth of the work of going to rewrite it.
@@ -76,17 +116,17 @@ mod tests {
     #[test]
     fn what_is_left_out_is_there() {
         assert!(Optimizer::new().rules.iter().any(|rule| rule.name() == SET_COMPARISON));
-        let (all, ours) = (PhysicalOptimizer::new().rules, physical(Effort::Alone));
+        let (all, ours) = (PhysicalOptimizer::new().rules, physical());
         let count = |rules: &[Physical], name: &str| rules.iter().filter(|rule| rule.name().starts_with(name)).count();
         assert_eq!((count(&all, "ProjectionPushdown"), count(&ours, "ProjectionPushdown")), (2, 1));
         assert_eq!((count(&all, "FilterPushdown"), count(&ours, "FilterPushdown")), (2, 0));
-        assert_eq!(all.len() - ours.len(), 3);
+        assert_eq!(all.len() + 1 - ours.len(), 3, "one of them is ours");
     }
 
     #[tokio::test]
     async fn sets_are_compared_wherever_they_stand() {
         let state = SessionStateBuilder::new().with_default_features();
-        let state = state.with_optimizer_rules(logical()).with_physical_optimizer_rules(physical(Effort::Alone)).build();
+        let state = state.with_optimizer_rules(logical()).with_physical_optimizer_rules(physical()).build();
         let context = SessionContext::new_with_state(state);
         let values = "(SELECT * FROM (VALUES (1), (2)) AS v (x))";
         for (sql, expected) in [

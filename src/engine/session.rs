@@ -141,7 +141,7 @@ fn state(settings: &Settings, runtime: &Arc<RuntimeEnv>, effort: Effort) -> Resu
         .with_runtime_env(Arc::clone(runtime))
         .with_default_features()
         .with_optimizer_rules(rules::logical())
-        .with_physical_optimizer_rules(rules::physical(effort))
+        .with_physical_optimizer_rules(rules::physical())
         .with_relation_planners(vec![Arc::new(keys::Relations)])
         .with_query_planner(Arc::new(Planner { holds: effort != Effort::Frugal }))
         .build();

@@ -61,6 +61,16 @@ impl Folder {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).contains(folder)
     }
 
+    /// What is in files, in the order of their paths; nothing where there is none. Says of which file it failed.
+    pub(super) fn read_many(&self, paths: &[String]) -> Result<Vec<Option<Vec<u8>>>, (String, io::Error)> {
+        let read = paths.iter().map(|path| match std::fs::read(self.root.join(path)) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err((path.clone(), error)),
+        });
+        read.collect()
+    }
+
     /// Puts a whole, synced file in place unless one stands there. The store's own put does not sync, and a cut could
     /// leave an empty file under the name, which nobody could ever create again.
     pub(super) fn create(&self, path: &str, bytes: &[u8]) -> io::Result<Create> {

@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use futures::{StreamExt, TryStreamExt};
-
 use crate::base::{Fingerprint, SourceName, TableName};
 
 use super::disk::{Stored, encode};
 use super::error::LakeError;
-use super::lake::{AT_ONCE, Create, Lake};
+use super::lake::{Create, Lake};
 use super::paths;
 use super::types::{CheckOutcome, DataFile, Landed, RawTable, TablePart};
 
@@ -31,18 +29,15 @@ impl Lake {
         self.read_json(&paths::landed_marker(source, fingerprint)).await
     }
 
-    /// Those of many exports that have landed, read side by side.
+    /// Those of many exports that have landed.
     pub async fn landed_many(
         &self,
         source: &SourceName,
         fingerprints: &[Fingerprint],
     ) -> Result<BTreeMap<Fingerprint, Landed>, LakeError> {
-        futures::stream::iter(fingerprints.iter().copied())
-            .map(|f| async move { Ok(self.landed(source, &f).await?.map(|landed| (f, landed))) })
-            .buffer_unordered(AT_ONCE)
-            .try_filter_map(|found| async move { Ok(found) })
-            .try_collect()
-            .await
+        let paths = fingerprints.iter().map(|f| paths::landed_marker(source, f)).collect();
+        let read = self.read_many_json(paths).await?;
+        Ok(fingerprints.iter().zip(read).filter_map(|(f, landed)| Some((*f, landed?))).collect())
     }
 
     /// Marks an export as landed. Gives back the marker that stands: another attempt's, if it was first.
@@ -72,18 +67,23 @@ impl Lake {
         self.read_json(&paths::table_marker(table, fingerprint)).await
     }
 
-    /// The parts of a table that are made, read side by side.
+    /// The parts of a table that are made.
     pub async fn parts(
         &self,
         table: &TableName,
         fingerprints: &[Fingerprint],
     ) -> Result<BTreeMap<Fingerprint, TablePart>, LakeError> {
-        futures::stream::iter(fingerprints.iter().copied())
-            .map(|f| async move { Ok(self.part(table, &f).await?.map(|part| (f, part))) })
-            .buffer_unordered(AT_ONCE)
-            .try_filter_map(|found| async move { Ok(found) })
-            .try_collect()
-            .await
+        self.parts_of(&fingerprints.iter().map(|f| (table, *f)).collect::<Vec<_>>()).await
+    }
+
+    /// The parts of many tables that are made.
+    pub async fn parts_of(
+        &self,
+        parts: &[(&TableName, Fingerprint)],
+    ) -> Result<BTreeMap<Fingerprint, TablePart>, LakeError> {
+        let paths = parts.iter().map(|(table, f)| paths::table_marker(table, f)).collect();
+        let read = self.read_many_json(paths).await?;
+        Ok(parts.iter().zip(read).filter_map(|((_, f), part)| Some((*f, part?))).collect())
     }
 
     /// Marks a part of a table as made; gives back the marker that stands.
@@ -93,14 +93,13 @@ impl Lake {
         self.mark(&path, part, &files).await
     }
 
-    /// What a set of checks found on a table, if it was evaluated.
+    /// What sets of checks found on tables, where they were evaluated: of each the table, its fingerprint, and that of the checks.
     pub async fn check_outcomes(
         &self,
-        table: &TableName,
-        fingerprint: &Fingerprint,
-        checks: &Fingerprint,
-    ) -> Result<Option<Vec<CheckOutcome>>, LakeError> {
-        self.read_json(&paths::check_outcomes(table, fingerprint, checks)).await
+        asked: &[(TableName, Fingerprint, Fingerprint)],
+    ) -> Result<Vec<Option<Vec<CheckOutcome>>>, LakeError> {
+        let paths = asked.iter().map(|(table, made, checks)| paths::check_outcomes(table, made, checks));
+        self.read_many_json(paths.collect()).await
     }
 
     pub async fn put_check_outcomes(
@@ -162,7 +161,7 @@ mod tests {
         let table: TableName = "core.orders".parse().expect("a name");
         let (of, checks) = (fingerprint("table"), fingerprint("checks"));
         lake.put_check_outcomes(&table, &of, &checks, Vec::new()).await.expect("put");
-        assert_eq!(lake.check_outcomes(&table, &of, &checks).await.expect("read"), Some(Vec::new()));
-        assert_eq!(lake.check_outcomes(&table, &of, &of).await.expect("read"), None);
+        let asked = [(table.clone(), of, of), (table, of, checks)];
+        assert_eq!(lake.check_outcomes(&asked).await.expect("read"), [None, Some(Vec::new())]);
     }
 }

@@ -14,6 +14,7 @@ mod held;
 mod lake;
 pub mod lease;
 mod markers;
+mod near;
 mod outbox;
 pub mod paths;
 mod reach;

@@ -19,6 +19,7 @@ use object_store::{ClientConfigKey, ClientOptions, ObjectStore, ObjectStoreSchem
 use crate::system::Environment;
 
 use super::error::LakeError;
+use super::near::Near;
 
 /// The crate's 30 s would break off a large part on a slow line; a dead server is known by `connect_timeout`.
 const REQUEST_TIMEOUT: &str = "300s";
@@ -99,7 +100,7 @@ fn folder(path: &Path, absent: Absent) -> Result<RootedStore, LakeError> {
     }
     let real = path.canonicalize().map_err(|e| bad(e.to_string()))?;
     let store = LocalFileSystem::new_with_prefix(&real).map_err(|e| bad(e.to_string()))?;
-    Ok(RootedStore { store: Arc::new(store), url: format!("file://{}", real.display()), local: Some(real) })
+    Ok(RootedStore { store: Arc::new(Near::new(store)), url: format!("file://{}", real.display()), local: Some(real) })
 }
 
 fn remote(

@@ -126,19 +126,14 @@ pub async fn existing(shop: &Workshop, wanted: &Wanted, known: &Mutex<Known>) ->
     let mut existing = Existing::default();
     for (name, source) in &wanted.sources {
         ask_source(shop, name, source, known, &mut existing).await?;
-        let table = TableName::raw(name);
-        if existing.made.contains(&source.raw) && outcomes(shop, &table, &source.raw, &source.checks, known).await? {
-            existing.checked.insert(table);
-        }
     }
-    for table in &wanted.tables {
-        ask_table(shop, table, known, &mut existing).await?;
-        let all_made = table.made().all(|part| existing.made.contains(&part));
-        let name = table.node.table();
-        if all_made && outcomes(shop, name, &table.fingerprint, &table.checks, known).await? {
-            existing.checked.insert(name.clone());
-        }
-    }
+    // All at once: to ask a distant store for one after another takes as many times as long.
+    ask_tables(shop, wanted.tables.iter(), known, &mut existing).await?;
+    let sources = wanted.sources.iter().filter(|(_, source)| existing.made.contains(&source.raw));
+    let sources = sources.map(|(name, source)| (TableName::raw(name), source.raw, source.checks));
+    let tables = wanted.tables.iter().filter(|table| table.made().all(|part| existing.made.contains(&part)));
+    let tables = tables.map(|table| (table.node.table().clone(), table.fingerprint, table.checks));
+    existing.checked = checked(shop, sources.chain(tables).collect(), known).await?;
     let Some(closed) = &wanted.closed else { return Ok(existing) };
     for (name, source) in closed.sources.iter().filter(|(name, source)| source.raw != wanted.sources[*name].raw) {
         // Of dumps it is what remembers the one that a closed month was seen in.
@@ -150,7 +145,7 @@ pub async fn existing(shop: &Workshop, wanted: &Wanted, known: &Mutex<Known>) ->
     // The last first: what is there needs nothing of what it was made from.
     for table in closed.tables.iter().rev().filter(|t| !t.node.stage.head.closed) {
         if standing(wanted, &existing).contains(table.node.table()) {
-            ask_table(shop, table, known, &mut existing).await?;
+            ask_tables(shop, std::iter::once(table), known, &mut existing).await?;
         }
     }
     Ok(existing)
@@ -209,36 +204,43 @@ async fn ask_source(
     Ok(())
 }
 
-async fn ask_table(
+async fn ask_tables(
     shop: &Workshop,
-    table: &WantedTable,
+    tables: impl Iterator<Item = &WantedTable>,
     known: &Mutex<Known>,
     existing: &mut Existing,
 ) -> Result<(), RunError> {
-    let parts: Vec<Fingerprint> = table.made().collect();
-    let unknown = with(known, |k| k.new_of(&parts, |k, f| k.parts.contains_key(f)));
-    let found = shop.lake.parts(table.node.table(), &unknown).await?;
+    let parts: Vec<(&TableName, Fingerprint)> =
+        tables.flat_map(|table| table.made().map(|part| (table.node.table(), part))).collect();
+    let unknown = with(known, |k| {
+        let unknown = parts.iter().filter(|(_, f)| !k.absent.contains(f) && !k.parts.contains_key(f));
+        unknown.copied().collect::<Vec<_>>()
+    });
+    let found = shop.lake.parts_of(&unknown).await?;
     with(known, |k| {
         k.parts.extend(found);
-        k.absent.extend(unknown.iter().filter(|f| !k.parts.contains_key(f)));
-        existing.made.extend(parts.iter().filter(|f| k.parts.contains_key(f)));
+        k.absent.extend(unknown.iter().map(|(_, f)| *f).filter(|f| !k.parts.contains_key(f)));
+        existing.made.extend(parts.iter().map(|(_, f)| *f).filter(|f| k.parts.contains_key(f)));
     });
     Ok(())
 }
 
-/// Whether the outcomes of a set of checks are there.
-async fn outcomes(
+/// Of tables with their fingerprint and that of their checks, those whose outcomes are there.
+async fn checked(
     shop: &Workshop,
-    table: &TableName,
-    made: &Fingerprint,
-    checks: &Fingerprint,
+    tables: Vec<(TableName, Fingerprint, Fingerprint)>,
     known: &Mutex<Known>,
-) -> Result<bool, RunError> {
-    if with(known, |k| k.checks.contains_key(&(*made, *checks))) {
-        return Ok(true);
-    }
-    let found = shop.lake.check_outcomes(table, made, checks).await?;
-    Ok(found.map(|outcomes| with(known, |k| k.checks.insert((*made, *checks), outcomes))).is_some())
+) -> Result<BTreeSet<TableName>, RunError> {
+    let unknown: Vec<_> = with(known, |k| {
+        tables.iter().filter(|(_, made, checks)| !k.checks.contains_key(&(*made, *checks))).cloned().collect()
+    });
+    let found = shop.lake.check_outcomes(&unknown).await?;
+    with(known, |k| {
+        let found = unknown.iter().zip(found);
+        k.checks.extend(found.filter_map(|((_, made, checks), outcomes)| Some(((*made, *checks), outcomes?))));
+        let there = tables.into_iter().filter(|(_, made, checks)| k.checks.contains_key(&(*made, *checks)));
+        Ok(there.map(|(name, ..)| name).collect())
+    })
 }
 
 /// The plan of an interval, and what it was compared with.

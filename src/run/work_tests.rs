@@ -15,8 +15,8 @@ use object_store::{
 };
 
 use super::night::{Options, run_interval};
-use super::session::Session;
 use super::open::open_beside;
+use super::session::Session;
 use super::{RunError, Workshop};
 use crate::base::{AsOf, Event, Observer, SourceText};
 use crate::config::load;

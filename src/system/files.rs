@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::base::SourceText;
+use crate::base::{SourceText, on_all_cores};
 
 /// The texts of a project by their path from its root, with `/` between folders.
 #[derive(Debug, Clone, Default)]
@@ -31,45 +31,46 @@ impl ProjectFiles {
 
 /// Reads `matins.yaml` and everything under `pipelines/`, `sql/` and `report-templates/`.
 pub fn read_project(root: &Path) -> io::Result<ProjectFiles> {
-    let mut texts = BTreeMap::new();
+    let mut paths = Vec::new();
     if root.join("matins.yaml").is_file() {
-        read_file(root, Path::new("matins.yaml"), &mut texts)?;
+        paths.push(PathBuf::from("matins.yaml"));
     }
     for folder in ["pipelines", "sql", "report-templates"] {
         if root.join(folder).is_dir() {
-            read_folder(root, Path::new(folder), &mut texts)?;
+            list_folder(root, Path::new(folder), &mut paths)?;
         }
     }
+    let texts = on_all_cores(&paths, |path| read_file(root, path)).into_iter().collect::<io::Result<_>>()?;
     Ok(ProjectFiles { root: root.to_owned(), texts })
 }
 
-fn read_folder(root: &Path, folder: &Path, texts: &mut BTreeMap<String, Arc<SourceText>>) -> io::Result<()> {
+fn list_folder(root: &Path, folder: &Path, paths: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in std::fs::read_dir(root.join(folder))? {
         let entry = entry?;
         let path = folder.join(entry.file_name());
-        // A link to a folder is followed once, by its target's type; hidden files belong to editors.
+        // Hidden files belong to editors.
         if entry.file_name().to_string_lossy().starts_with('.') {
             continue;
         }
-        let kind = std::fs::metadata(root.join(&path))?;
-        if kind.is_dir() {
-            read_folder(root, &path, texts)?;
-        } else {
-            read_file(root, &path, texts)?;
+        // A link to a folder is followed once, by its target's type.
+        let kind = entry.file_type()?;
+        let is_folder = if kind.is_symlink() { std::fs::metadata(root.join(&path))?.is_dir() } else { kind.is_dir() };
+        if is_folder {
+            list_folder(root, &path, paths)?;
+            continue;
+        }
+        let known = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
+        if matches!(known, "yaml" | "yml" | "sql" | "html" | "txt" | "css" | "svg") {
+            paths.push(path);
         }
     }
     Ok(())
 }
 
-fn read_file(root: &Path, path: &Path, texts: &mut BTreeMap<String, Arc<SourceText>>) -> io::Result<()> {
-    let known = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
-    if !matches!(known, "yaml" | "yml" | "sql" | "html" | "txt" | "css" | "svg") {
-        return Ok(());
-    }
+fn read_file(root: &Path, path: &Path) -> io::Result<(String, Arc<SourceText>)> {
     let bytes = std::fs::read(root.join(path))
         .map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", root.join(path).display())))?;
     let key = path.components().map(|c| c.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/");
-    let text = String::from_utf8_lossy(&bytes).into_owned();
-    texts.insert(key, SourceText::new(path, text));
-    Ok(())
+    let text = String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
+    Ok((key, SourceText::new(path, text)))
 }
