@@ -25,8 +25,6 @@ pub(super) const AT_ONCE: usize = 32;
 /// A store may refuse a create because another request is under way, and then have nothing there.
 const CONFLICT_TRIES: u32 = 8;
 const SYNCS_AT_ONCE: usize = 8;
-/// So many files are synced one after another.
-const FEW_FILES: usize = 2;
 
 /// Where Matins writes. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -166,25 +164,10 @@ impl Lake {
     pub(super) async fn create_marker(&self, path: &str, bytes: Bytes, files: &[String]) -> Result<Create, LakeError> {
         let Some(folder) = &self.folder else { return self.create(path, bytes).await };
         let (stage, to) = (Arc::clone(folder), path.to_owned());
-        let created = if files.len() <= FEW_FILES {
-            // One thread is done with so few before others have been woken.
-            let files = files.to_vec();
-            let all = move || {
-                let staged = stage.stage(&to, &bytes).map_err(|e| ("write", to.clone(), e))?;
-                files.iter().try_for_each(|file| stage.sync_file(file).map_err(|e| ("sync", file.clone(), e)))?;
-                let folders = stage.sync_folders_of(files.iter().map(String::as_str));
-                folders.map_err(|e| ("sync the folder of", files.first().cloned().unwrap_or_default(), e))?;
-                stage.place(&to, staged).map_err(|e| ("write", to.clone(), e))
-            };
-            let done = tokio::task::spawn_blocking(all).await;
-            let done = done.unwrap_or_else(|stopped| Err(("write", path.to_owned(), std::io::Error::other(stopped))));
-            done.map_err(|(operation, path, source)| self.disk_error(operation, &path, source))?
-        } else {
-            let staged = self.blocking("write", path, move || stage.stage(&to, &bytes));
-            let (staged, ()) = try_join(staged, self.make_durable(files)).await?;
-            let (place, to) = (Arc::clone(folder), path.to_owned());
-            self.blocking("write", path, move || place.place(&to, staged)).await?
-        };
+        let staged = self.blocking("write", path, move || stage.stage(&to, &bytes));
+        let (staged, ()) = try_join(staged, self.make_durable(files)).await?;
+        let (place, to) = (Arc::clone(folder), path.to_owned());
+        let created = self.blocking("write", path, move || place.place(&to, staged)).await?;
         // Also where it stood already: whoever made it may have been stopped before syncing.
         let settling = settling(Arc::clone(folder), path.to_owned());
         self.settling.lock().await.push(settling);
