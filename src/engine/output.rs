@@ -30,7 +30,7 @@ use crate::engine::{EngineError, Seen, Watch};
 const SMALL_ROWS: usize = 64 * 1024;
 /// Rows of a row group, and bytes of rows after which it is full with fewer.
 const GROUP_ROWS: usize = 128 * 1024;
-const GROUP_BYTES: usize = 32 << 20;
+const GROUP_BYTES: usize = 16 << 20;
 /// Row groups that are encoded while the rows of the next are made.
 const GROUPS_AT_ONCE: usize = 2;
 /// Rows a column's encoding is decided from.
@@ -201,17 +201,23 @@ impl Sink {
         })
     }
 
-    async fn push(&mut self, batch: RecordBatch) -> datafusion::error::Result<()> {
-        for column in batch.columns() {
-            self.waiting_bytes += column.to_data().get_slice_memory_size()?;
-        }
-        self.waiting_rows += batch.num_rows();
-        self.waiting.push(batch);
-        if self.waiting_rows >= GROUP_ROWS || self.waiting_bytes >= GROUP_BYTES {
-            let group = self.group();
-            self.encoding.push_back(SpawnedTask::spawn(group));
-            if self.encoding.len() > GROUPS_AT_ONCE {
-                self.append_first().await?;
+    async fn push(&mut self, mut batch: RecordBatch) -> datafusion::error::Result<()> {
+        while batch.num_rows() > 0 {
+            let fits = batch.num_rows().min(GROUP_ROWS - self.waiting_rows);
+            let (these, rest) = (batch.slice(0, fits), batch.slice(fits, batch.num_rows() - fits));
+            // Of a slice of lists nobody says how much it shows.
+            for column in these.columns().iter().filter(|column| !column.data_type().is_nested()) {
+                self.waiting_bytes += column.to_data().get_slice_memory_size()?;
+            }
+            self.waiting_rows += fits;
+            self.waiting.push(these);
+            batch = rest;
+            if self.waiting_rows >= GROUP_ROWS || self.waiting_bytes >= GROUP_BYTES {
+                while self.encoding.len() >= GROUPS_AT_ONCE {
+                    self.append_first().await?;
+                }
+                let group = self.group();
+                self.encoding.push_back(SpawnedTask::spawn(group));
             }
         }
         Ok(())

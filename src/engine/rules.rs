@@ -41,8 +41,8 @@ pub(super) fn physical() -> Vec<Physical> {
     rules
 }
 
-/// Operators that make many rows of one pause between them. What feeds them pauses by itself, but a few rows may keep a join busy for
-/// hours, and while no thread pauses no time limit passes, no lease is renewed and no signal is heard.
+/// Operators that make many rows of one pause between the batches they make. What feeds them pauses by itself, but a few rows may keep a
+/// join busy for hours, and while no thread pauses no time limit passes, no lease is renewed and no signal is heard.
 #[derive(Debug)]
 struct Pauses;
 
@@ -105,10 +105,12 @@ impl OptimizerRule for IfCompared {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use datafusion::arrow::util::pretty::pretty_format_batches;
     use datafusion::execution::SessionStateBuilder;
     use datafusion::optimizer::Optimizer;
-    use datafusion::prelude::SessionContext;
+    use datafusion::prelude::{SessionConfig, SessionContext};
 
     use super::*;
 
@@ -150,5 +152,20 @@ mod tests {
             let cell = table.lines().nth(3).expect("a row").replace(['|', ' '], "");
             assert_eq!(cell, expected, "{sql}");
         }
+    }
+
+    /// Of two threads none would ever be free to see that the time is over, and this test would not end.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_join_without_end_lets_go() {
+        let state = SessionStateBuilder::new().with_default_features();
+        let config = SessionConfig::new().with_target_partitions(2);
+        let state = state.with_config(config).with_physical_optimizer_rules(physical()).build();
+        let context = SessionContext::new_with_state(state);
+        let rows: Vec<String> = (1..=60).map(|n| format!("({n})")).collect();
+        context.sql(&format!("CREATE TABLE t (x INT) AS VALUES {}", rows.join(", "))).await.expect("a table");
+        let endless = "SELECT count(*) FROM t a, t b, t c, t d, t e, t f, t g, t h WHERE a.x + b.x + c.x + d.x + e.x + f.x + g.x + h.x > 1";
+        let counted = context.sql(endless).await.expect("a plan").collect();
+        let counted = tokio::spawn(tokio::time::timeout(Duration::from_millis(300), counted));
+        assert!(counted.await.expect("no panic").is_err(), "it cannot have come to its end");
     }
 }

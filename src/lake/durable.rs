@@ -5,24 +5,31 @@ use std::collections::{BTreeSet, HashSet};
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::NamedTempFile;
 
 use super::lake::Create;
-use super::paths::STAGING;
+use super::paths::{STAGING, TABLES};
 
 #[derive(Debug)]
 pub(super) struct Folder {
     root: PathBuf,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
     /// Folders whose own entry is known to be on the disk, so that the way up is synced once and not for every file.
-    known: Mutex<HashSet<PathBuf>>,
+    folders: HashSet<PathBuf>,
+    /// How many folders were removed: what was listed before one was is not believed.
+    removals: u64,
 }
 
 impl Folder {
     pub(super) fn new(root: PathBuf) -> Self {
-        let known = Mutex::new(HashSet::from([root.clone()]));
-        Self { root, known }
+        let known = Known { folders: HashSet::from([root.clone()]), removals: 0 };
+        Self { root, known: Mutex::new(known) }
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -43,13 +50,16 @@ impl Folder {
             let mut fresh = folder.as_path();
             while !self.is_known(fresh) {
                 let Some(above) = fresh.parent() else { break };
-                // Every table has its folder in one of those at the top: all that are there are known by one look.
-                let top = above.parent() == Some(self.root.as_path());
-                let beside = if top && !done.contains(above) { folders_in(above)? } else { Vec::new() };
+                // Every table has its folder in this one: all that are there are known by one look.
+                let removals = self.known().removals;
+                let beside =
+                    if above == self.root.join(TABLES) && !done.contains(above) { folders_in(above) } else { vec![] };
                 sync_once(above, &mut done)?;
-                let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-                known.extend(beside);
-                known.insert(fresh.to_owned());
+                let mut known = self.known();
+                if known.removals == removals {
+                    known.folders.extend(beside);
+                }
+                known.folders.insert(fresh.to_owned());
                 drop(known);
                 fresh = above;
             }
@@ -58,7 +68,11 @@ impl Folder {
     }
 
     fn is_known(&self, folder: &Path) -> bool {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).contains(folder)
+        self.known().folders.contains(folder)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is in files, in the order of their paths; nothing where there is none. Says of which file it failed.
@@ -111,8 +125,13 @@ impl Folder {
     pub(super) fn remove_empty(&self, deleted: &[String]) {
         for file in deleted {
             let mut above = self.root.join(file);
-            while above.pop() && above != self.root && std::fs::remove_dir(&above).is_ok() {
-                self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&above);
+            while above.pop() && above != self.root {
+                let mut known = self.known();
+                if std::fs::remove_dir(&above).is_err() {
+                    break;
+                }
+                known.folders.remove(&above);
+                known.removals += 1;
             }
         }
     }
@@ -147,15 +166,10 @@ fn staged(folder: &Path) -> io::Result<NamedTempFile> {
     builder.tempfile_in(folder)
 }
 
-fn folders_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            found.push(entry.path());
-        }
-    }
-    Ok(found)
+/// As far as they can be told; one that is not named is synced when it is needed.
+fn folders_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter(|e| e.file_type().is_ok_and(|kind| kind.is_dir())).map(|e| e.path()).collect()
 }
 
 fn sync_once(folder: &Path, done: &mut BTreeSet<PathBuf>) -> io::Result<()> {
@@ -167,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_sync_of_a_folder_at_the_top_is_enough_for_what_was_in_it() {
+    fn one_sync_of_the_folder_of_tables_is_enough_for_what_was_in_it() {
         let root = tempfile::tempdir().expect("a folder");
         let folder = Folder::new(root.path().to_owned());
         for file in ["tables/core.a/1/part", "tables/core.b/2/part"] {
@@ -180,5 +194,7 @@ mod tests {
         std::fs::create_dir(root.path().join("tables/core.c")).expect("a folder");
         later.create("tables/core.a/4/part", b"rows").expect("created");
         assert!(!later.is_known(&root.path().join("tables/core.c")), "it came after");
+        later.remove_empty(&["tables/core.c/gone".to_owned()]);
+        assert!(!root.path().join("tables/core.c").exists() && !later.is_known(&root.path().join("tables/core.c")));
     }
 }

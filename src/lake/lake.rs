@@ -25,6 +25,8 @@ pub(super) const AT_ONCE: usize = 32;
 /// A store may refuse a create because another request is under way, and then have nothing there.
 const CONFLICT_TRIES: u32 = 8;
 const SYNCS_AT_ONCE: usize = 8;
+/// So many files of this machine are read by one thread.
+const READ_BY_ONE: usize = 256;
 
 /// Where Matins writes. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -90,18 +92,24 @@ impl Lake {
         }
     }
 
-    /// Many objects, in the order of their paths; nothing where there is none. From a folder of this machine one thread has read them
-    /// before a second has been woken.
+    /// Many objects, in the order of their paths; nothing where there is none. Of a folder of this machine one thread has read
+    /// hundreds before a second has been woken.
     async fn get_many(&self, paths: Vec<String>) -> Result<Vec<Option<Bytes>>, LakeError> {
         let Some(folder) = &self.folder else {
             let read = paths.iter().map(|path| self.get(path));
             return futures::stream::iter(read.collect::<Vec<_>>()).buffered(AT_ONCE).try_collect().await;
         };
-        let folder = Arc::clone(folder);
-        let read = tokio::task::spawn_blocking(move || folder.read_many(&paths)).await;
-        let read = read.unwrap_or_else(|stopped| Err((String::new(), std::io::Error::other(stopped))));
-        let read = read.map_err(|(path, source)| self.disk_error("read", &path, source))?;
-        Ok(read.into_iter().map(|bytes| bytes.map(Bytes::from)).collect())
+        let shares = paths.chunks(READ_BY_ONE).map(|share| {
+            let (folder, share) = (Arc::clone(folder), share.to_vec());
+            tokio::task::spawn_blocking(move || folder.read_many(&share))
+        });
+        let mut all = Vec::with_capacity(paths.len());
+        for share in shares.collect::<Vec<_>>() {
+            let read = share.await.unwrap_or_else(|stopped| Err((String::new(), std::io::Error::other(stopped))));
+            let read = read.map_err(|(path, source)| self.disk_error("read", &path, source))?;
+            all.extend(read.into_iter().map(|bytes| bytes.map(Bytes::from)));
+        }
+        Ok(all)
     }
 
     pub async fn exists(&self, path: &str) -> Result<bool, LakeError> {

@@ -246,8 +246,8 @@ fn work_that_lasts_too_long_is_given_up() {
 #[test]
 fn a_stage_that_lasts_longer_than_its_head_says_is_given_up_alone() {
     let project = Project::shop_of_days(20);
-    // Rows that nobody keeps: a join of many tables with each other asks for more memory than there is, and dies of that.
-    let endless = "/* matins\ndescription: Counts for days\nkey: [n]\ntimeout: 1s\n*/\nSELECT count(*) AS n\nFROM generate_series(1, 100000000000) AS s (x)\nWHERE x % 7 = 3\n";
+    // Few rows are read, and a join makes as many of them as there are grains of sand.
+    let endless = "/* matins\ndescription: Counts for days\nkey: [n]\ntimeout: 1s\n*/\nSELECT count(*) AS n\nFROM core.orders AS a, core.orders AS b, core.orders AS c, core.orders AS d, core.orders AS e, core.orders AS f,\n    core.orders AS g, core.orders AS h\nWHERE a.net + b.net + c.net + d.net + e.net + f.net + g.net + h.net > 1\n";
     project.write("sql/shop/mart/endless.sql", endless);
     let late = project.matins(&["run", "--as-of", "2024-01-21"]).code(4);
     let late = late.says("make mart.endless did not end within 1.0 s").says("`timeout` in the head of its stage");
