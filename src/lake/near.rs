@@ -159,7 +159,11 @@ mod tests {
         assert_eq!(near.get(&at).await.expect("read").bytes().await.expect("read"), bytes);
         // Refused with the folder's own words.
         for (path, range) in [("a/none", 0..10), ("a/rows", 600_000..600_010)] {
-            let refused = near.get_ranges(&Path::from(path), &[range.clone()]).await.expect_err("refused").to_string();
+            let refused = near
+                .get_ranges(&Path::from(path), std::slice::from_ref(&range))
+                .await
+                .expect_err("refused")
+                .to_string();
             let plain = plain.get_ranges(&Path::from(path), &[range]).await.expect_err("refused").to_string();
             assert_eq!(refused, plain);
         }
