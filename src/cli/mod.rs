@@ -24,6 +24,7 @@ mod schema;
 mod screen;
 mod serve;
 mod test;
+mod told;
 
 use std::process::ExitCode;
 
@@ -35,10 +36,7 @@ use crate::system::System;
 
 use args::{Cli, Verb};
 use screen::Screen;
-
-/// Exit codes: docs/cli.md.
-const INTERRUPTED: u8 = 130;
-const TERMINATED: u8 = 143;
+use told::told_to_stop;
 
 /// Parses the command line, does what it says, and ends with the exit code of how it went.
 pub fn main() -> ExitCode {
@@ -139,9 +137,10 @@ async fn until_told<T>(
     shop: &crate::run::Workshop,
     work: impl Future<Output = Result<T, RunError>>,
 ) -> Result<T, RunError> {
+    let told = told_to_stop();
     let told = tokio::select! {
         done = work => return done,
-        code = told_to_stop() => code,
+        code = told => code,
     };
     Err(crate::run::stop(shop, told).await)
 }
@@ -152,16 +151,4 @@ fn exports(
     system: &System,
 ) -> Result<crate::telemetry::Exports, RunError> {
     crate::telemetry::Exports::of(project, system).map_err(|error| RunError::Usage(error.to_string()))
-}
-
-async fn told_to_stop() -> u8 {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => INTERRUPTED,
-        _ = terminate.recv() => TERMINATED,
-    }
 }

@@ -83,21 +83,7 @@ pub(super) fn started(run: RunId) -> RunStarted {
 }
 
 pub(super) fn finished(run: RunId, status: RunStatus) -> RunFinished {
-    RunFinished {
-        run,
-        finished_at: now(),
-        status,
-        code: None,
-        message: None,
-        snapshot: None,
-        steps: Vec::new(),
-        checks: Vec::new(),
-        balances: std::collections::BTreeMap::new(),
-        quarantine: Vec::new(),
-        alerts: Vec::new(),
-        warnings: Vec::new(),
-        phases_ms: std::collections::BTreeMap::new(),
-    }
+    RunFinished::new(run, now(), status, 0)
 }
 
 /// Writes a file as landing does, and gives the marker for it, not yet put.

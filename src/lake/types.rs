@@ -309,6 +309,27 @@ pub struct RunFinished {
     pub phases_ms: BTreeMap<String, u64>,
 }
 
+impl RunFinished {
+    /// The end of a run of which nothing more is to tell.
+    pub fn new(run: RunId, finished_at: DateTime<Utc>, status: RunStatus, code: u8) -> Self {
+        Self {
+            run,
+            finished_at,
+            status,
+            code: Some(code),
+            message: None,
+            snapshot: None,
+            steps: Vec::new(),
+            checks: Vec::new(),
+            balances: BTreeMap::new(),
+            quarantine: Vec::new(),
+            alerts: Vec::new(),
+            warnings: Vec::new(),
+            phases_ms: BTreeMap::new(),
+        }
+    }
+}
+
 /// A person's wish that a run end now: `runs/<pipeline>/<run>/cancel.json`, create-only; its holder looks for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cancellation {

@@ -5,10 +5,8 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
-use crate::base::{BadName, Event, Fingerprint, Interval, RunId, SourceName};
-use crate::lake::{
-    Alert, Balance, CheckOutcome, DataFile, Manifest, Publication, RunFinished, RunStarted, RunStatus, StepRecord,
-};
+use crate::base::{BadName, Event, Fingerprint, Interval, RunId};
+use crate::lake::{Balance, Manifest, Publication, RunFinished, RunStarted, RunStatus, StepRecord};
 use crate::plan::{Cursor, Plan, Wanted};
 use crate::run::error::describe;
 use crate::run::look::{self, with};
@@ -18,7 +16,7 @@ use crate::run::running::end;
 use crate::run::session::Session;
 use crate::run::turns::Turns;
 use crate::run::watch::{cancelled, watched};
-use crate::run::work::work;
+use crate::run::work::{Work, work};
 use crate::run::{RunError, Workshop, publish};
 
 /// What is asked of a run.
@@ -228,30 +226,27 @@ async fn leased(
         let kind = step.step.split(' ').next().unwrap_or_default();
         *phases.0.entry(format!("work.{kind}")).or_default() += step.took_ms;
     }
-    if let Some(first) = done.failure.take() {
-        let failure = if done.failed == 1 && plan.steps.len() == 1 {
+    let Work { records, warnings, failure, failed, .. } = done;
+    let ended = |status, code, phases: &Phases| RunFinished {
+        steps: records.clone(),
+        warnings: warnings.clone(),
+        phases_ms: phases.0.clone(),
+        ..RunFinished::new(run.clone(), shop.system.clock.now(), status, code)
+    };
+    if let Some(first) = failure {
+        let failure = if failed == 1 && plan.steps.len() == 1 {
             first
         } else {
             RunError::Steps {
                 pipeline: shop.pipeline.name.clone(),
-                failed: done.failed,
+                failed,
                 steps: plan.steps.len(),
                 first: Box::new(first),
             }
         };
-        finish(
-            shop,
-            run,
-            (RunStatus::Failed, failure.exit_code()),
-            Some(describe(&failure)),
-            None,
-            done.records,
-            Default::default(),
-            Default::default(),
-            done.warnings,
-            &phases,
-        )
-        .await;
+        let message = Some(describe(&failure));
+        let end = RunFinished { message, ..ended(RunStatus::Failed, failure.exit_code(), &phases) };
+        shop.running.ends(shop, end).await;
         return Err(failure);
     }
     let since = Instant::now();
@@ -268,19 +263,15 @@ async fn leased(
                 shop.observer.see(&Event::Warning { message });
             }
             let failure = RunError::Blocked(blocked);
-            finish(
-                shop,
-                run,
-                (RunStatus::Blocked, failure.exit_code()),
-                Some(failure.to_string()),
-                None,
-                done.records,
-                (outcomes, vec![]),
-                with(&session.known, |k| publish::set_aside(&plan.wanted, k)),
-                done.warnings,
-                &phases,
-            )
-            .await;
+            let (balances, quarantine) = with(&session.known, |k| publish::set_aside(&plan.wanted, k));
+            let end = RunFinished {
+                message: Some(failure.to_string()),
+                checks: outcomes,
+                balances,
+                quarantine,
+                ..ended(RunStatus::Blocked, failure.exit_code(), &phases)
+            };
+            shop.running.ends(shop, end).await;
             return Err(failure);
         }
     };
@@ -298,19 +289,9 @@ async fn leased(
         Ok(number) => number,
         Err(error) => {
             let status = if error.exit_code() == 6 { RunStatus::Fenced } else { RunStatus::Failed };
-            finish(
-                shop,
-                run,
-                (status, error.exit_code()),
-                Some(error.to_string()),
-                None,
-                done.records,
-                (checks, vec![]),
-                (balances, vec![]),
-                done.warnings,
-                &phases,
-            )
-            .await;
+            let message = Some(error.to_string());
+            let end = RunFinished { message, checks, balances, ..ended(status, error.exit_code(), &phases) };
+            shop.running.ends(shop, end).await;
             return Err(error);
         }
     };
@@ -333,66 +314,25 @@ async fn leased(
     let message = reports.as_ref().err().map(ToString::to_string);
     let reports = reports.map_err(undelivered);
     let code = reports.as_ref().err().map_or(0, RunError::exit_code);
-    finish(
-        shop,
-        run,
-        (RunStatus::Published, code),
+    let end = RunFinished {
         message,
-        Some(number),
-        done.records.clone(),
-        (checks, publication.alerts.clone()),
-        (balances, vec![]),
-        done.warnings.clone(),
-        &phases,
-    )
-    .await;
+        snapshot: Some(number),
+        checks,
+        balances,
+        alerts: publication.alerts.clone(),
+        ..ended(RunStatus::Published, code, &phases)
+    };
+    shop.running.ends(shop, end).await;
     Ok(Night {
         as_of: publication.as_of.clone(),
         snapshot: number,
         publication,
         published: true,
-        steps: done.records,
+        steps: records,
         reused,
-        warnings: done.warnings,
+        warnings,
         reports: reports?,
         phases_ms: phases.0,
         took: started.elapsed(),
     })
-}
-
-/// The record is for people: when it cannot be written the run's own outcome counts, and the log says so.
-#[expect(clippy::too_many_arguments, reason = "the fields of one record")]
-async fn finish(
-    shop: &Workshop,
-    run: &RunId,
-    (status, code): (RunStatus, u8),
-    message: Option<String>,
-    snapshot: Option<u64>,
-    steps: Vec<StepRecord>,
-    (checks, alerts): (Vec<CheckOutcome>, Vec<Alert>),
-    (balances, quarantine): (BTreeMap<SourceName, Balance>, Vec<DataFile>),
-    warnings: Vec<String>,
-    phases: &Phases,
-) {
-    let record = RunFinished {
-        run: run.clone(),
-        finished_at: shop.system.clock.now(),
-        status,
-        code: Some(code),
-        message,
-        snapshot,
-        steps,
-        checks,
-        balances,
-        quarantine,
-        alerts,
-        warnings,
-        phases_ms: phases.0.clone(),
-    };
-    shop.running.has_ended();
-    let (end, message) = (status.into(), record.message.clone());
-    shop.observer.see(&Event::RunEnded { run: run.clone(), end, message });
-    if let Err(error) = shop.lake.finish_run(&shop.pipeline.name, &record).await {
-        tracing::error!(%error, %run, "the record of this run was not written");
-    }
 }

@@ -1,6 +1,5 @@
 //! Which run this process is at, so that one that ends before its end still leaves a record. Decides nothing about work.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::base::{Event, RunId};
@@ -9,20 +8,36 @@ use crate::run::{RunError, Workshop, describe};
 
 /// The run whose beginning is recorded and whose end is not. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Running(Arc<Mutex<Option<RunId>>>);
+pub struct Running(Arc<Mutex<Option<At>>>);
+
+#[derive(Debug)]
+enum At {
+    Work(RunId),
+    /// It has come to its end, and the record of it may not have been written yet.
+    End(Box<RunFinished>),
+}
 
 impl Running {
     pub(super) fn begins(&self, run: &RunId) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(run.clone());
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(At::Work(run.clone()));
     }
 
-    pub(super) fn has_ended(&self) -> Option<RunId> {
+    fn take(&self) -> Option<At> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Records the end of a run that came to it. Where this is dropped before it is done, whoever ends the run writes the same.
+    pub(super) async fn ends(&self, shop: &Workshop, record: RunFinished) {
+        let (run, end, message) = (record.run.clone(), record.status.into(), record.message.clone());
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(At::End(Box::new(record.clone())));
+        shop.observer.see(&Event::RunEnded { run, end, message });
+        put(shop, &record).await;
+        self.take();
     }
 
     /// Records the end of a run that did not come to record it itself.
     pub(super) async fn ends_early(&self, shop: &Workshop, error: &RunError) {
-        if let Some(run) = self.has_ended() {
+        if let Some(At::Work(run)) = self.take() {
             write(shop, run, (RunStatus::Failed, error.exit_code()), &describe(error), None).await;
         }
     }
@@ -37,12 +52,14 @@ pub async fn stop(shop: &Workshop, code: u8) -> RunError {
 /// The put that publishes may have been dropped halfway, and nobody knows whether it is carried out. Giving the lease back
 /// is a link at the same place of the chain: after it, the publication stands before it or never will.
 pub(super) async fn end(shop: &Workshop, (status, code): (RunStatus, u8), why: &str) {
-    let run = shop.running.has_ended();
+    let at = shop.running.take();
     let given_back = shop.lease.release(shop).await;
     if let Err(error) = &given_back {
         tracing::warn!(%error, "the lease was not given back; it expires by itself");
     }
-    if let Some(run) = run {
+    if let Some(At::End(record)) = &at {
+        put(shop, record).await;
+    } else if let Some(At::Work(run)) = at {
         let newest = shop.lake.publications(&shop.pipeline.name, 1).await.ok().and_then(|mut links| links.pop());
         let published = newest.filter(|link| link.publication.as_ref().is_some_and(|p| p.run == run));
         match published {
@@ -58,24 +75,14 @@ pub(super) async fn end(shop: &Workshop, (status, code): (RunStatus, u8), why: &
 }
 
 async fn write(shop: &Workshop, run: RunId, (status, code): (RunStatus, u8), message: &str, snapshot: Option<u64>) {
-    let (end, said) = (status.into(), Some(message.to_owned()));
-    shop.observer.see(&Event::RunEnded { run: run.clone(), end, message: said });
-    let record = RunFinished {
-        run,
-        finished_at: shop.system.clock.now(),
-        status,
-        code: Some(code),
-        message: Some(message.to_owned()),
-        snapshot,
-        steps: Vec::new(),
-        checks: Vec::new(),
-        balances: BTreeMap::new(),
-        quarantine: Vec::new(),
-        alerts: Vec::new(),
-        warnings: Vec::new(),
-        phases_ms: BTreeMap::new(),
-    };
-    if let Err(error) = shop.lake.finish_run(&shop.pipeline.name, &record).await {
+    let message = Some(message.to_owned());
+    shop.observer.see(&Event::RunEnded { run: run.clone(), end: status.into(), message: message.clone() });
+    put(shop, &RunFinished { message, snapshot, ..RunFinished::new(run, shop.system.clock.now(), status, code) }).await;
+}
+
+/// The record is for people: when it cannot be written the run's own outcome counts, and the log says so.
+async fn put(shop: &Workshop, record: &RunFinished) {
+    if let Err(error) = shop.lake.finish_run(&shop.pipeline.name, record).await {
         tracing::error!(%error, run = %record.run, "the record of this run was not written");
     }
 }

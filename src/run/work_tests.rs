@@ -1,5 +1,5 @@
-//! A step that panics, in a run that is real but for its store: the steps that do not need it are done and stay done. What was
-//! begun because its rows could be read is not published.
+//! A run that is real but for its store. Where a step panics, those that do not need it are done and stay done, and what was
+//! begun because its rows could be read is not published. Where a run is dropped, its record has an end.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use object_store::{
 
 use super::night::{Options, run_interval};
 use super::open::open_beside;
+use super::running::stop;
 use super::session::Session;
 use super::{RunError, Workshop};
 use crate::base::{AsOf, Event, Observer, SourceText};
@@ -23,6 +24,9 @@ use crate::config::load;
 use crate::engine::{Engine, Settings};
 use crate::lake::{Lake, RunStatus};
 use crate::system::{Clock, Environment, Ids, Machine, ProjectFiles, System};
+
+/// The record that a run has ended: the first put of it never ends, where it is told to fail there.
+const HANGS: &str = "finished.json";
 
 /// Panics where the rows of the table `core.bad` are written, or where it is marked as made, as long as it is told to.
 #[derive(Debug)]
@@ -42,6 +46,9 @@ impl std::fmt::Display for Treacherous {
 #[async_trait]
 impl ObjectStore for Treacherous {
     async fn put_opts(&self, at: &Path, bytes: PutPayload, options: PutOptions) -> object_store::Result<PutResult> {
+        if self.at == HANGS && at.as_ref().ends_with(HANGS) && self.panics.swap(false, Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         let bad = at.as_ref().starts_with("tables/core.bad/") && at.as_ref().ends_with(self.at);
         assert!(!(bad && self.panics.load(Ordering::SeqCst)), "poison");
         self.inner.put_opts(at, bytes, options).await
@@ -182,4 +189,26 @@ async fn a_table_that_could_be_read_and_was_never_marked_is_made_again_and_nothi
     assert!(ran.contains(&"make core.bad") && ran.contains(&"check core.bad"), "{ran:?}");
     assert!(!ran.contains(&"make core.good"), "{ran:?}");
     assert!(night.published);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_is_dropped_while_its_end_is_recorded_has_the_end_it_came_to() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let hangs = Arc::new(AtomicBool::new(true));
+    let shop = shop(folder.path(), &hangs, HANGS);
+    let end = AsOf::parse("2024-01-02", shop.pipeline.time_zone).expect("a date").0;
+    let interval = shop.pipeline.interval.ending_at(end).expect("a day");
+    let (mut session, options) = (Session::default(), Options::default());
+    {
+        let mut run = std::pin::pin!(run_interval(&shop, interval, &mut session, &options, false));
+        while hangs.load(Ordering::SeqCst) {
+            let brief = std::time::Duration::from_millis(1);
+            tokio::time::timeout(brief, run.as_mut()).await.expect_err("its end cannot be recorded");
+        }
+    }
+    assert_eq!(stop(&shop, 143).await.exit_code(), 143);
+    let records = shop.lake.list_runs(&shop.pipeline.name, 9).await.expect("read");
+    let [(_, Some(finished))] = records.as_slice() else { panic!("one run, with its end: {records:?}") };
+    assert_eq!((finished.status, finished.code, finished.snapshot), (RunStatus::Published, Some(0), Some(2)));
+    assert!(finished.steps.iter().any(|s| s.step == "check mart.of_good"), "{finished:?}");
 }

@@ -3,8 +3,11 @@
 //! Nothing of the tester's environment reaches the program; a call that does not end within two minutes is a failure.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::process::Child;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
 use serde_json::Value;
@@ -12,6 +15,11 @@ use tempfile::TempDir;
 
 /// One call of the program may last so long.
 const LIMIT: Duration = Duration::from_mins(2);
+
+pub fn terminate(child: &Child) {
+    let sent = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+    assert!(sent.expect("kill is there").success());
+}
 
 /// A project and its exports, in a temporary folder that goes with it.
 pub struct Project {
@@ -107,8 +115,8 @@ impl Project {
 
     pub fn write(&self, path: &str, text: impl AsRef<[u8]>) {
         let path = self.path(path);
-        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
-        std::fs::write(path, text).expect("a file");
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::write(path, text).expect("a file");
     }
 
     /// Replaces a part of a file that is there exactly once.
@@ -119,11 +127,11 @@ impl Project {
     }
 
     pub fn remove(&self, path: &str) {
-        std::fs::remove_file(self.path(path)).expect("a file to remove");
+        fs::remove_file(self.path(path)).expect("a file to remove");
     }
 
     pub fn read(&self, path: &str) -> String {
-        std::fs::read_to_string(self.path(path)).expect("a file to read")
+        fs::read_to_string(self.path(path)).expect("a file to read")
     }
 
     pub fn path(&self, path: &str) -> PathBuf {
@@ -137,8 +145,26 @@ impl Project {
         command
     }
 
+    /// With stages for all threads, each one call that lasts for minutes and that nothing interrupts.
+    pub fn busy(self) -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        let sql = "SELECT sum(levenshtein(repeat(order_id, 100000), repeat(order_id || 'x', 100000))) AS n\nFROM core.orders\n";
+        (0..cores).fold(self, |project, n| project.with(&format!("sql/shop/mart/busy_{n}.sql"), sql))
+    }
+
+    /// Waits until a run of `busy` is at its long calls. `runs` is where its pipeline's runs are recorded.
+    pub fn until_busy(&self, runs: &Path) {
+        let since = Instant::now();
+        let entries = || fs::read_dir(runs).into_iter().flatten().flatten();
+        while !entries().any(|run| run.path().join("started.json").is_file()) {
+            assert!(since.elapsed() < LIMIT, "it begins");
+            sleep(Duration::from_millis(5));
+        }
+        sleep(Duration::from_secs(1));
+    }
+
     /// Starts the program and leaves it going.
-    pub fn start(&self, args: &[&str]) -> std::process::Child {
+    pub fn start(&self, args: &[&str]) -> Child {
         let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("matins"));
         command.current_dir(self.folder.path()).env_clear().envs(&self.variables).args(args);
         let quiet = std::process::Stdio::piped;
@@ -162,7 +188,7 @@ impl Project {
     /// Every link of a pipeline's chain, in order.
     pub fn chain(&self, pipeline: &str) -> Vec<Value> {
         let path = |n: u32| self.path(&format!("lake/snapshots/{pipeline}/{n:010}.json"));
-        let links = (1..).map_while(|n| std::fs::read(path(n)).ok());
+        let links = (1..).map_while(|n| fs::read(path(n)).ok());
         links.map(|bytes| serde_json::from_slice::<Value>(&bytes).expect("a link is whole")["data"].clone()).collect()
     }
 
@@ -219,21 +245,21 @@ fn collect(root: &Path, folder: &Path, found: &mut BTreeMap<String, Vec<u8>>) {
             collect(root, &path, found);
         } else {
             let name = path.strip_prefix(root).expect("below its root").to_string_lossy().into_owned();
-            found.insert(name, std::fs::read(&path).expect("a file"));
+            found.insert(name, fs::read(&path).expect("a file"));
         }
     }
 }
 
 /// A folder with all that is in it.
 pub fn copy_folder(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("a folder");
+    fs::create_dir_all(to).expect("a folder");
     for entry in from.read_dir().expect("a folder to copy") {
         let path = entry.expect("an entry").path();
         let target = to.join(path.file_name().expect("a name"));
         if path.is_dir() {
             copy_folder(&path, &target);
         } else {
-            std::fs::copy(&path, &target).expect("a copy");
+            fs::copy(&path, &target).expect("a copy");
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
@@ -13,7 +16,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
-use crate::project::{HEADER, Project, Said};
+use crate::project::{HEADER, Project, Said, terminate};
 
 const KEY: &str = "AKTESTKEY";
 const SECRET: &str = "a-secret-nobody-may-see";
@@ -22,6 +25,8 @@ const SECRET: &str = "a-secret-nobody-may-see";
 struct Bucket {
     folder: TempDir,
     address: SocketAddr,
+    /// While it is set the server takes what is sent and answers nothing.
+    frozen: Arc<AtomicBool>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -37,6 +42,8 @@ impl Bucket {
         let service = builder.build();
         let (stop, stopped) = oneshot::channel();
         let (bound, address) = std::sync::mpsc::channel();
+        let frozen = Arc::new(AtomicBool::new(false));
+        let is_frozen = Arc::clone(&frozen);
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
@@ -44,12 +51,13 @@ impl Bucket {
                 bound.send(listener.local_addr().expect("an address")).expect("somebody waits for it");
                 tokio::select! {
                     () = serve(listener, service) => {}
+                    () = freeze(&is_frozen) => {}
                     _ = stopped => {}
                 }
             });
         });
         let address = address.recv().expect("the server's address");
-        Self { folder, address, stop: Some(stop), thread: Some(thread) }
+        Self { folder, address, frozen, stop: Some(stop), thread: Some(thread) }
     }
 
     /// A shop whose exports are found by the options of its store and whose lake is found by `AWS_…` variables.
@@ -86,6 +94,7 @@ impl Bucket {
 
 impl Drop for Bucket {
     fn drop(&mut self) {
+        self.frozen.store(false, Ordering::SeqCst);
         // Either has ended already, or ends now.
         self.stop.take().map(|stop| stop.send(()));
         self.thread.take().map(JoinHandle::join);
@@ -100,6 +109,16 @@ async fn serve(listener: tokio::net::TcpListener, service: S3Service) {
             // A client that goes away is its own business.
             connection.serve_connection(TokioIo::new(socket), service).await.ok();
         });
+    }
+}
+
+async fn freeze(frozen: &AtomicBool) {
+    let brief = Duration::from_millis(5);
+    loop {
+        tokio::time::sleep(brief).await;
+        while frozen.load(Ordering::SeqCst) {
+            std::thread::sleep(brief);
+        }
     }
 }
 
@@ -193,4 +212,23 @@ fn a_bucket_that_is_gone_ends_with_4() {
     project.matins(&["run", "--as-of", "2024-01-02"]).ok();
     drop(bucket);
     no_secret(project.matins(&["run", "--as-of", "2024-01-02"]).code(4)).says("in s3://lake/matins/shop");
+}
+
+/// The lease is on a store that answers nothing, and all threads are busy: the first signal is for an orderly end, the second for one.
+#[test]
+fn told_twice_a_run_ends_at_once() {
+    let bucket = Bucket::start();
+    bucket.put_days(3);
+    let project = bucket.shop().busy();
+    let mut run = project.start(&["run", "--as-of", "2024-01-04"]);
+    project.until_busy(&bucket.folder.path().join("lake/matins/shop/runs/shop"));
+    bucket.frozen.store(true, Ordering::SeqCst);
+    terminate(&run);
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(run.try_wait().expect("our own").is_none(), "it tries to give the lease back");
+    let since = Instant::now();
+    terminate(&run);
+    let ended = run.wait_with_output().expect("it ends");
+    assert_eq!(ended.status.code(), Some(143), "{}", String::from_utf8_lossy(&ended.stderr));
+    assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
 }

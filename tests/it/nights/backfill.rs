@@ -3,14 +3,13 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use super::ground::{Ground, RETAIL, Random, asked, drops};
-use crate::project::Project;
+use crate::project::{Project, terminate};
 
 const RANGE: [&str; 5] = ["backfill", "--from", "2023-12-20", "--to", "2024-01-20"];
 const INTERVALS: usize = 32;
@@ -150,8 +149,7 @@ fn a_backfill_that_is_stopped_again_and_again_ends_like_one_that_was_not() {
             let going = project.start(&words);
             let after = random.below(took / 4) + Duration::from_millis(10);
             sleep(after);
-            let sent = Command::new("kill").args(["-TERM", &going.id().to_string()]).status();
-            assert!(sent.expect("kill is there").success());
+            terminate(&going);
             let ended = going.wait_with_output().expect("it ends");
             let said = String::from_utf8_lossy(&ended.stderr);
             match ended.status.code() {

@@ -1,9 +1,9 @@
 //! One run of a pipeline at a time: two at once, one that waits, a frozen holder, one that is told to stop, a dead one.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::ground::{COMPANY, Ended, Going, Ground};
-use crate::project::Project;
+use crate::project::{Project, terminate};
 
 /// Enough work that a second process meets the first one at it.
 const CUSTOMERS: u32 = 1500;
@@ -259,6 +259,21 @@ fn a_stage_that_lasts_longer_than_its_head_says_is_given_up_alone() {
     // What the others made is there, and the words of a head change no fingerprint.
     project.remove("sql/shop/mart/endless.sql");
     project.night("2024-01-21");
+}
+
+/// Calls that nothing can interrupt keep every thread; who stops the run is heard all the same.
+#[test]
+fn a_run_whose_threads_are_all_busy_is_stopped() {
+    let project = Project::shop_of_days(20).busy();
+    let run = project.start(&["run", "--as-of", "2024-01-21"]);
+    project.until_busy(&project.path("lake/runs/shop"));
+    let since = Instant::now();
+    terminate(&run);
+    let ended = run.wait_with_output().expect("it ends");
+    assert_eq!(ended.status.code(), Some(143), "{}", String::from_utf8_lossy(&ended.stderr));
+    assert!(since.elapsed() < Duration::from_secs(10), "{:?}", since.elapsed());
+    assert_eq!(project.matins(&["runs", "--json"]).ok().json()[0]["finished"]["status"], "cancelled");
+    assert!(project.chain("shop").last().expect("a link")["lease"].is_null(), "given back");
 }
 
 #[test]

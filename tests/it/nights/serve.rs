@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::ground::{Going, Ground, RETAIL, drops};
-use crate::project::{Project, seconds_ago};
+use crate::project::{Project, seconds_ago, terminate};
 
 const NIGHTLY: &str = "interval: day\nschedule: {cron: \"30 2 * * *\"}\n";
 
@@ -205,11 +205,6 @@ fn a_backfill_gives_way_to_a_night_that_is_due() {
     let at = all.iter().position(|as_of| as_of == "2024-01-19").expect("the night");
     assert_eq!(all.len(), 103, "102 intervals and the night");
     assert!(at > 0 && at < 102, "it went between: {at}");
-}
-
-fn terminate(child: &Child) {
-    let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
-    assert!(sent.expect("kill is there").success());
 }
 
 /// A signal gives the lease back, and leaves the night to be run by whoever comes next.
