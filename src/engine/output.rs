@@ -19,12 +19,13 @@ use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::{Compression, Encoding};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 use tokio::io::AsyncWriteExt;
 
-use crate::engine::{EngineError, Seen, Watch};
+use crate::engine::{EngineError, Seen, Watch, order};
 
 /// Rows up to which the partitions of a result become one file.
 const SMALL_ROWS: usize = 64 * 1024;
@@ -81,12 +82,13 @@ pub async fn write(
 ) -> Result<(Vec<Output>, Seen), EngineError> {
     let schema = nullable(&plan.schema());
     let partitions = plan.output_partitioning().partition_count();
+    let order = order::of(&plan);
     let mut tasks = tokio::task::JoinSet::new();
     for at in 0..partitions {
         let stream = plan.execute(at, Arc::clone(&context)).map_err(failed)?;
-        let (to, schema, mut seen) = (to.clone(), Arc::clone(&schema), watch.begin());
+        let (to, schema, order, mut seen) = (to.clone(), Arc::clone(&schema), order.clone(), watch.begin());
         tasks.spawn(async move {
-            let written = partition(stream, schema, &to, at, &mut seen).await;
+            let written = partition(stream, schema, &order, &to, at, &mut seen).await;
             (at, written, seen)
         });
     }
@@ -110,7 +112,8 @@ pub async fn write(
     small.sort_by_key(|(at, _)| *at);
     let rest: Vec<RecordBatch> = small.into_iter().flat_map(|(_, batches)| batches).collect();
     if !rest.is_empty() || files.is_empty() {
-        let mut sink = Sink::open(&schema, rest.first(), to, partitions, Size::Small).map_err(|e| failed(e.into()))?;
+        let mut sink =
+            Sink::open(&schema, &order, rest.first(), to, partitions, Size::Small).map_err(|e| failed(e.into()))?;
         let whole = concat_batches(&schema, &rest).map_err(|e| failed(e.into()))?;
         sink.push(whole).await.map_err(failed)?;
         files.push((partitions, sink.close().await.map_err(failed)?));
@@ -122,6 +125,7 @@ pub async fn write(
 async fn partition(
     mut stream: SendableRecordBatchStream,
     schema: SchemaRef,
+    order: &[SortingColumn],
     to: &Destination,
     at: usize,
     seen: &mut Seen,
@@ -134,7 +138,7 @@ async fn partition(
         seen.add(&batch)?;
         held.push(batch);
         if rows > SMALL_ROWS {
-            let mut sink = Sink::open(&schema, held.first(), to, at, Size::Large)?;
+            let mut sink = Sink::open(&schema, order, held.first(), to, at, Size::Large)?;
             for batch in held.drain(..) {
                 sink.push(batch).await?;
             }
@@ -176,6 +180,7 @@ struct Sink {
 impl Sink {
     fn open(
         schema: &SchemaRef,
+        order: &[SortingColumn],
         sample: Option<&RecordBatch>,
         to: &Destination,
         at: usize,
@@ -184,7 +189,8 @@ impl Sink {
         let path = format!("{}/part-{at}.parquet", to.folder);
         // Where the disk is slower than the encoder, it is the encoder that waits, and not 64 MiB of a file in memory.
         let out = BufWriter::with_capacity(Arc::clone(&to.lake), path.as_str().into(), PART).with_max_concurrency(3);
-        let properties = properties(schema, sample, size);
+        let properties = properties(schema, sample, size).into_builder();
+        let properties = properties.set_sorting_columns((!order.is_empty()).then(|| order.to_vec())).build();
         let writer = ArrowWriter::try_new(Vec::new(), Arc::clone(schema), Some(properties))?;
         let (writer, columns) = writer.into_serialized_writer()?;
         Ok(Self {

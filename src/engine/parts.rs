@@ -15,6 +15,7 @@ use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::Result;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -23,8 +24,8 @@ use parquet::arrow::parquet_to_arrow_schema;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaDataReader;
 
-use crate::engine::EngineError;
 use crate::engine::session::store_url;
+use crate::engine::{EngineError, order};
 
 /// One file of a table.
 #[derive(Debug, Clone)]
@@ -37,15 +38,30 @@ pub struct PartFile {
     pub dropped: Vec<u64>,
 }
 
+/// How the rows of a file are laid out.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    pub schema: SchemaRef,
+    /// What its rows are sorted by.
+    order: Vec<PhysicalSortExpr>,
+}
+
+impl From<SchemaRef> for Layout {
+    fn from(schema: SchemaRef) -> Self {
+        Self { schema, order: vec![] }
+    }
+}
+
 /// A table made of files that are all of one schema.
 #[derive(Debug)]
 pub struct PartsTable {
     schema: SchemaRef,
+    order: Option<LexOrdering>,
     files: Vec<PartFile>,
 }
 
-/// Reads a Parquet file's schema; the column `_key` is the landing's own and stays hidden.
-pub async fn read_schema(lake: &Arc<dyn ObjectStore>, file: &PartFile) -> std::result::Result<SchemaRef, EngineError> {
+/// Reads a Parquet file's layout; the column `_key` is the landing's own and stays hidden.
+pub async fn read_layout(lake: &Arc<dyn ObjectStore>, file: &PartFile) -> std::result::Result<Layout, EngineError> {
     let unreadable = |e: ParquetError| EngineError::Execution(format!("{} cannot be read as Parquet: {e}", file.path));
     let mut tail = file.size_bytes.min(64 * 1024);
     let mut reader = ParquetMetaDataReader::new();
@@ -61,16 +77,22 @@ pub async fn read_schema(lake: &Arc<dyn ObjectStore>, file: &PartFile) -> std::r
         }
     }
     let metadata = reader.finish().map_err(unreadable)?;
-    let metadata = metadata.file_metadata();
-    let schema = parquet_to_arrow_schema(metadata.schema_descr(), metadata.key_value_metadata()).map_err(unreadable)?;
+    let described = metadata.file_metadata();
+    let schema =
+        parquet_to_arrow_schema(described.schema_descr(), described.key_value_metadata()).map_err(unreadable)?;
     let fields: Vec<_> =
         schema.fields().iter().filter(|f| f.name() != "_key").map(|f| f.as_ref().clone().with_nullable(true)).collect();
-    Ok(Arc::new(Schema::new(fields)))
+    let schema = Arc::new(Schema::new(fields));
+    let order = order::read(&metadata, &schema);
+    Ok(Layout { schema, order })
 }
 
 impl PartsTable {
-    pub fn new(schema: SchemaRef, files: Vec<PartFile>) -> Self {
-        Self { schema, files }
+    /// The layout is that of the first file. Of several nobody says in which order they stand to each other.
+    pub fn new(layout: impl Into<Layout>, files: Vec<PartFile>) -> Self {
+        let Layout { schema, order } = layout.into();
+        let order = if files.len() == 1 { LexOrdering::new(order) } else { None };
+        Self { schema, order, files }
     }
 
     pub fn rows(&self) -> u64 {
@@ -166,6 +188,7 @@ impl TableProvider for PartsTable {
         let config = FileScanConfigBuilder::new(url, Arc::new(source))
             .with_file_groups(self.groups(state.config().target_partitions()))
             .with_statistics(PartsTable::statistics(self))
+            .with_output_ordering(self.order.iter().cloned().collect())
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
             .build();

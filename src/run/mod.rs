@@ -35,6 +35,7 @@ mod slots;
 mod step;
 mod test;
 mod turns;
+mod urgency;
 mod watch;
 mod work;
 #[cfg(test)]

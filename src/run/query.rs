@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::base::{Diagnostic, PipelineName, TableName};
 use crate::config::{Pipeline, Project};
-use crate::engine::{Cell, Effort, Kind, PartFile, PartsTable, Rows, Tables, collect, listing, read_schema};
+use crate::engine::{Cell, Effort, Kind, PartFile, PartsTable, Rows, Tables, collect, listing, read_layout};
 use crate::lake::{Alert, ChainError, CheckOutcome, CheckStatus, DataFile, Lake, Publication, RunFinished, RunStarted};
 use crate::run::kpis::{self, KpiValue, Restated};
 use crate::run::step::part_file;
@@ -116,9 +116,9 @@ async fn kpi_tables(
             publications.iter().filter_map(|p| Some(part_file(p.kpis.as_ref()?, vec![]))).collect();
         match files.first() {
             Some(first) => {
-                let schema = read_schema(&lake.store(), first).await?;
+                let layout = read_layout(&lake.store(), first).await?;
                 let name = TableName::new("system", "kpis").map_err(|e| RunError::Usage(e.to_string()))?;
-                tables.insert(name, Arc::new(PartsTable::new(schema, files)));
+                tables.insert(name, Arc::new(PartsTable::new(layout, files)));
             }
             None => add(tables, "kpis", &kpis::FILE_COLUMNS, &[])?,
         }
@@ -174,12 +174,12 @@ pub(super) async fn published_table(
             .map(|f| part_file(f, dropped.remove(&f.path).unwrap_or_default()))
             .collect();
         let declared = project.pipelines.get(pipeline).and_then(|p| p.sources.get(&source));
-        let schema = match (files.first(), declared) {
-            (Some(first), _) => read_schema(&lake.store(), first).await?,
-            (None, Some(declared)) => source::schema(declared),
+        let layout = match (files.first(), declared) {
+            (Some(first), _) => read_layout(&lake.store(), first).await?,
+            (None, Some(declared)) => source::schema(declared).into(),
             (None, None) => return Err(gone()),
         };
-        return Ok(PartsTable::new(schema, files));
+        return Ok(PartsTable::new(layout, files));
     }
     let mut parts = lake.parts(name, &table.parts).await?;
     let mut files = Vec::new();
@@ -188,7 +188,7 @@ pub(super) async fn published_table(
         files.extend(part.files.iter().map(|f| part_file(f, vec![])));
     }
     let first = files.first().ok_or_else(gone)?;
-    Ok(PartsTable::new(read_schema(&lake.store(), first).await?, files))
+    Ok(PartsTable::new(read_layout(&lake.store(), first).await?, files))
 }
 
 async fn system_tables(
@@ -216,8 +216,8 @@ async fn system_tables(
         let name = TableName::new("system", "quarantine").map_err(|e| RunError::Usage(e.to_string()))?;
         match files.first() {
             Some(first) => {
-                let schema = read_schema(&lake.store(), first).await?;
-                tables.insert(name, Arc::new(PartsTable::new(schema, files)));
+                let layout = read_layout(&lake.store(), first).await?;
+                tables.insert(name, Arc::new(PartsTable::new(layout, files)));
             }
             None => add(tables, "quarantine", QUARANTINE_COLUMNS, &[])?,
         }

@@ -3,10 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::datatypes::SchemaRef;
-
 use crate::base::{Fingerprint, SourceName, TableName};
-use crate::engine::{Effort, EngineError, PartFile, PartsTable, Seen, Table, Tables, read_schema};
+use crate::engine::{Effort, EngineError, Layout, PartFile, PartsTable, Seen, Table, Tables, read_layout};
 use crate::lake::{DataFile, RawExport, RawTable, TablePart};
 use crate::plan::{At, Input, Plan, Step, Task, Wanted, WantedSource, WantedTable};
 use crate::run::look::{Known, raw_export, with};
@@ -33,7 +31,7 @@ pub(super) struct Bench {
     /// What was seen of tables that are one part, until their checks.
     pub seen: Arc<Mutex<BTreeMap<Fingerprint, Seen>>>,
     /// The columns of files that were read, by path.
-    schemas: Arc<Mutex<HashMap<String, SchemaRef>>>,
+    layouts: Arc<Mutex<HashMap<String, Layout>>>,
 }
 
 /// How a step ended.
@@ -61,7 +59,7 @@ impl Bench {
             dropped: Arc::default(),
             written: Arc::default(),
             seen: Arc::default(),
-            schemas: Arc::default(),
+            layouts: Arc::default(),
         }
     }
 
@@ -229,8 +227,8 @@ impl Bench {
                 parts.iter().flat_map(|part| &part.files).map(|f| part_file(f, vec![])).collect()
             }
         };
-        let schema = match name.source().and_then(|s| self.shop.pipeline.sources.get(&s)) {
-            Some(source) => source::schema(source),
+        let layout = match name.source().and_then(|s| self.shop.pipeline.sources.get(&s)) {
+            Some(source) => source::schema(source).into(),
             None => {
                 // Of a table without this part any other says what its columns are, at whatever time.
                 let any = || {
@@ -240,21 +238,21 @@ impl Bench {
                 };
                 let file = files.first().cloned().or_else(any);
                 let file = file.ok_or_else(|| RunError::Usage(format!("`{name}` has no file")))?;
-                self.schema(&file).await?
+                self.layout(&file).await?
             }
         };
-        Ok(Arc::new(PartsTable::new(schema, files)))
+        Ok(Arc::new(PartsTable::new(layout, files)))
     }
 
     /// Files do not change, and many steps read the same.
-    async fn schema(&self, file: &PartFile) -> Result<SchemaRef, RunError> {
-        let held = self.schemas.lock().unwrap_or_else(PoisonError::into_inner).get(&file.path).cloned();
-        if let Some(schema) = held {
-            return Ok(schema);
+    async fn layout(&self, file: &PartFile) -> Result<Layout, RunError> {
+        let held = self.layouts.lock().unwrap_or_else(PoisonError::into_inner).get(&file.path).cloned();
+        if let Some(layout) = held {
+            return Ok(layout);
         }
-        let schema = read_schema(&self.shop.lake.store(), file).await?;
-        self.schemas.lock().unwrap_or_else(PoisonError::into_inner).insert(file.path.clone(), Arc::clone(&schema));
-        Ok(schema)
+        let layout = read_layout(&self.shop.lake.store(), file).await?;
+        self.layouts.lock().unwrap_or_else(PoisonError::into_inner).insert(file.path.clone(), layout.clone());
+        Ok(layout)
     }
 
     /// How much a step reads, as far as that is there. What brings rows into the lake comes before everything that reads them.

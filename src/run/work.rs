@@ -18,6 +18,7 @@ use crate::run::look::Known;
 use crate::run::slots::Slots;
 use crate::run::step::{Bench, Done};
 use crate::run::turns::{Turns, output};
+use crate::run::urgency::Urgency;
 use crate::run::{RunError, Workshop};
 
 /// An export of this size is decoded on all cores. Two at once, and those that only wait for the disk beside them.
@@ -45,8 +46,7 @@ pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>, turns
     let mut state: Vec<State> = vec![State::Waiting; plan.steps.len()];
     let large: Vec<bool> = plan.steps.iter().map(|step| is_large(step, &plan.wanted)).collect();
     let one_core = one_core(plan);
-    // Of steps that could run: what they read is there then.
-    let mut bytes: Vec<Option<u64>> = vec![None; plan.steps.len()];
+    let mut urgency = Urgency::new(plan.steps.len());
     let slots = Slots::new(shop.engine.cores());
     let mut put_down: Vec<Arc<AtomicBool>> = plan.steps.iter().map(|_| Arc::default()).collect();
     let mut running = JoinSet::new();
@@ -64,10 +64,10 @@ pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>, turns
             let ready = (0..state.len()).filter(|at| {
                 state[*at].is_ready(&plan.steps[*at], plan, &state) && !(large[*at] && landing >= LARGE_AT_ONCE)
             });
-            // What cannot use more cores later begins first; then what reads most, or it would be left to one
-            // core at the end.
-            let mut reads = |at: usize| *bytes[at].get_or_insert_with(|| bench.bytes(&plan.steps[at]));
-            let Some(next) = ready.min_by_key(|at| (!one_core[*at], Reverse(reads(*at)), *at)) else { break };
+            // What cannot use more cores later begins first; then what most is left to do of, or at the end one core would do it.
+            let all_landed = !plan.steps.iter().zip(&state).any(|(step, state)| lands(step) && state.is_to_come());
+            let mut left = |at: usize| urgency.of(at, all_landed, plan, |step| bench.bytes(step));
+            let Some(next) = ready.min_by_key(|at| (!one_core[*at], Reverse(left(*at)), *at)) else { break };
             let frugal = state[next] == State::Again;
             if frugal && !running.is_empty() {
                 break;
@@ -81,7 +81,7 @@ pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>, turns
             let effort = match frugal {
                 true => Effort::Frugal,
                 false if turns.several => Effort::Beside,
-                false if cores_will_be_free(&state, plan, shop.engine.cores()) => Effort::Alone,
+                false if is_only_one(&state, plan) => Effort::Alone,
                 false => Effort::Beside,
             };
             let (limit, key) = limit(shop, plan, &step);
@@ -140,6 +140,10 @@ enum State {
 }
 
 impl State {
+    fn is_to_come(self) -> bool {
+        matches!(self, State::Waiting | State::Again | State::Running)
+    }
+
     /// A table may be made of tables that are written: where one of them cannot be made durable, the run fails and publishes
     /// nothing, and what was made of it is still what its fingerprint says. Everything else is made of what is durable.
     fn is_ready(self, step: &Step, plan: &Plan, all: &[State]) -> bool {
@@ -195,14 +199,10 @@ fn record(step: &Step, outcome: &str, rows: u64, took: Duration, message: Option
     }
 }
 
-/// Whether a statement that starts now will find cores that no other uses: it is the only one that can run, or fewer wait
-/// than there are cores, so that those beside it end and leave theirs.
-fn cores_will_be_free(state: &[State], plan: &Plan, cores: usize) -> bool {
-    let makes = || (0..state.len()).filter(|at| is_make(&plan.steps[*at]));
-    let waiting = makes().filter(|at| state[*at] == State::Waiting).count();
-    let could_run =
-        makes().filter(|at| state[*at] == State::Running || state[*at].is_ready(&plan.steps[*at], plan, state)).count();
-    could_run <= 1 || waiting < cores
+/// Whether a statement that starts now is the only one that can run, so that no other uses the other cores.
+fn is_only_one(state: &[State], plan: &Plan) -> bool {
+    let makes = (0..state.len()).filter(|at| is_make(&plan.steps[*at]));
+    makes.filter(|at| state[*at] == State::Running || state[*at].is_ready(&plan.steps[*at], plan, state)).count() <= 1
 }
 
 /// How long a step may last, and the setting that says so.
@@ -223,6 +223,11 @@ fn one_core(plan: &Plan) -> Vec<bool> {
     let tables: BTreeSet<&TableName> = tables.map(|t| t.node.table()).collect();
     let of = |step: &Step| matches!(&step.task, Task::Make { table, .. } if tables.contains(table));
     plan.steps.iter().map(of).collect()
+}
+
+/// Whether a step brings rows into the lake.
+fn lands(step: &Step) -> bool {
+    matches!(step.task, Task::Land { .. } | Task::Assemble { .. })
 }
 
 fn is_make(step: &Step) -> bool {

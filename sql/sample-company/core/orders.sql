@@ -38,3 +38,5 @@ SELECT
     o.status IN ('paid', 'shipped', 'completed') AND c.customer_key IS NOT NULL AS valid
 FROM raw.orders AS o
 LEFT JOIN core.customers AS c ON c.customer_key = o.customer_id
+-- The packs group by customer all the time, and what is made from this keeps its order.
+ORDER BY customer_key, bdate

@@ -9,6 +9,7 @@ use datafusion::arrow::datatypes::{
     TimestampNanosecondType, TimestampSecondType,
 };
 use datafusion::common::{Result, ScalarValue, plan_err};
+use datafusion::logical_expr::interval_arithmetic::Interval;
 use datafusion::logical_expr::sort_properties::{ExprProperties, SortProperties};
 use datafusion::logical_expr::{
     ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
@@ -66,6 +67,14 @@ impl ScalarUDFImpl for DateTrunc {
 
     fn output_ordering(&self, input: &[ExprProperties]) -> Result<SortProperties> {
         self.own.output_ordering(input)
+    }
+
+    /// Of which type it is: else nobody would see that a cast keeps the order.
+    fn evaluate_bounds(&self, input: &[&Interval]) -> Result<Interval> {
+        match input {
+            [_, time] => Interval::make_unbounded(&time.data_type()),
+            _ => self.own.evaluate_bounds(input),
+        }
     }
 
     fn documentation(&self) -> Option<&Documentation> {

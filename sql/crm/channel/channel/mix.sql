@@ -12,8 +12,8 @@ closed: month
 */
 WITH habits AS (
     SELECT v.month, coalesce(o.channel, 'unknown') AS channel, v.customer_key, count(*) AS orders, sum(v.net) AS net
-    FROM core.valid_orders AS v
-    INNER JOIN core.orders AS o ON o.order_id = v.order_id
+    FROM core.orders AS o
+    INNER JOIN core.valid_orders AS v ON v.order_id = o.order_id
     GROUP BY v.month, coalesce(o.channel, 'unknown'), v.customer_key
 ),
 counts AS (

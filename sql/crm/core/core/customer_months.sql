@@ -11,9 +11,14 @@ columns:
 key: [customer_key, month]
 */
 WITH active_months AS (
-    SELECT customer_key, month, count(*) AS orders, CAST(sum(net) AS DECIMAL(18, 4)) AS net
+    -- Not the column `month`: that rows in the order of their days are in that of their months, the engine knows of a function.
+    SELECT
+        customer_key,
+        CAST(date_trunc('month', bdate) AS DATE) AS month,
+        count(*) AS orders,
+        CAST(sum(net) AS DECIMAL(18, 4)) AS net
     FROM core.valid_orders
-    GROUP BY customer_key, month
+    GROUP BY 1, 2
 )
 SELECT
     customer_key,

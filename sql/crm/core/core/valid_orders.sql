@@ -41,3 +41,5 @@ SELECT
     CAST(ordered - refunded AS DECIMAL(18, 4)) AS net
 FROM purchases
 WHERE refunded = 0 OR refunded < ordered
+-- What groups by customer needs no table of all customers then; `core.orders` in this order is not sorted again.
+ORDER BY customer_key, bdate

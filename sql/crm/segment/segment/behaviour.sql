@@ -36,37 +36,43 @@ purchases AS (
         o.bdate,
         o.net AS ordered,
         coalesce(r.refunded, 0) AS refunded,
-        v.net,
         o.discount > 0 AS discounted,
-        CASE WHEN v.order_id IS NOT NULL THEN o.channel END AS channel,
-        date_part('dow', v.bdate) IN (0, 6) AS weekend
+        o.channel,
+        date_part('dow', o.bdate) IN (0, 6) AS weekend
     FROM core.orders AS o
-    LEFT JOIN core.valid_orders AS v ON v.order_id = o.order_id
     LEFT JOIN order_refunds AS r ON r.order_id = o.order_id
     WHERE o.valid
         AND o.customer_key IS NOT NULL
         AND o.bdate < $as_of
         AND o.bdate >= CAST($as_of - INTERVAL '12 months' AS DATE)
 ),
+-- What was refunded in full was ordered and not bought, as in `core.valid_orders`; to ask there is a join of all orders.
+bought AS (
+    SELECT
+        *,
+        refunded = 0 OR refunded < ordered AS counts,
+        CASE WHEN refunded = 0 OR refunded < ordered THEN ordered - refunded END AS net
+    FROM purchases
+),
 -- One row per customer and channel, so that channels are counted without a set of them for every customer.
 uses AS (
     SELECT
         customer_key,
-        channel,
+        CASE WHEN counts THEN channel END AS channel,
         count(net) AS orders,
         count(*) AS ordered_times,
         sum(net) AS net,
         sum(ordered) AS ordered,
         sum(refunded) AS refunded,
         sum(net) FILTER (WHERE discounted) AS discounted,
-        count(*) FILTER (WHERE weekend) AS weekend_orders,
+        count(*) FILTER (WHERE counts AND weekend) AS weekend_orders,
         sum(net) FILTER (WHERE bdate >= CAST($as_of - INTERVAL '90 days' AS DATE)) AS net_90,
         sum(net) FILTER (
             WHERE bdate < CAST($as_of - INTERVAL '90 days' AS DATE)
                 AND bdate >= CAST($as_of - INTERVAL '180 days' AS DATE)
         ) AS net_90_before
-    FROM purchases
-    GROUP BY customer_key, channel
+    FROM bought
+    GROUP BY 1, 2
 ),
 habits AS (
     SELECT

@@ -39,7 +39,7 @@ days AS (
         p.bdate,
         p.orders,
         p.net,
-        p.bdate - p.previous_day > r.lost_after AS returns,
+        p.bdate - p.previous_day > (SELECT lost_after FROM limits) AS returns,
         p.bdate >= CAST($as_of - INTERVAL '12 months' AS DATE) AS in_year,
         p.bdate < CAST($as_of - INTERVAL '12 months' AS DATE)
         AND p.bdate >= CAST($as_of - INTERVAL '24 months' AS DATE) AS in_last_year,
@@ -47,8 +47,7 @@ days AS (
         p.bdate < $prev_as_of AND p.bdate >= CAST($prev_as_of - INTERVAL '12 months' AS DATE) AS in_earlier_year,
         p.bdate < CAST($prev_as_of - INTERVAL '12 months' AS DATE)
         AND p.bdate >= CAST($prev_as_of - INTERVAL '24 months' AS DATE) AS in_earlier_last_year
-    FROM limits AS r
-    CROSS JOIN core.purchase_days AS p
+    FROM core.purchase_days AS p
 ),
 -- Both moments in one pass over the days, since grouping them is what costs; `earlier_` is as of `$prev_as_of`.
 histories AS (

@@ -35,18 +35,52 @@ WITH moments AS (
     UNION ALL
     SELECT $prev_as_of AS as_of
 ),
-spending AS (
+orders AS (
+    SELECT
+        o.customer_key,
+        v.net,
+        o.cost,
+        o.bdate >= CAST($as_of - INTERVAL '12 months' AS DATE) AS counts_now,
+        o.bdate < $prev_as_of AS counts_before
+    FROM core.orders AS o
+    INNER JOIN core.valid_orders AS v ON v.order_id = o.order_id
+    WHERE v.bdate < $as_of AND v.bdate >= CAST($prev_as_of - INTERVAL '12 months' AS DATE)
+),
+-- Both moments in one pass over the orders, since grouping them is what costs.
+years AS (
+    SELECT
+        customer_key,
+        count(*) FILTER (WHERE counts_now) AS orders,
+        count(cost) FILTER (WHERE counts_now) AS costed,
+        sum(net) FILTER (WHERE counts_now) AS net,
+        sum(net - cost) FILTER (WHERE counts_now) AS margin,
+        count(*) FILTER (WHERE counts_before) AS orders_before,
+        count(cost) FILTER (WHERE counts_before) AS costed_before,
+        sum(net) FILTER (WHERE counts_before) AS net_before,
+        sum(net - cost) FILTER (WHERE counts_before) AS margin_before
+    FROM orders
+    GROUP BY customer_key
+),
+looked_back AS (
     SELECT
         t.as_of,
-        v.customer_key,
-        count(*) AS orders,
-        CAST(sum(v.net) AS DECIMAL(18, 4)) AS net,
-        CASE WHEN count(o.cost) = count(*) THEN CAST(sum(v.net - o.cost) AS DECIMAL(18, 4)) END AS margin
+        y.customer_key,
+        CASE WHEN t.as_of = $as_of THEN y.orders ELSE y.orders_before END AS orders,
+        CASE WHEN t.as_of = $as_of THEN y.costed ELSE y.costed_before END AS costed,
+        CASE WHEN t.as_of = $as_of THEN y.net ELSE y.net_before END AS net,
+        CASE WHEN t.as_of = $as_of THEN y.margin ELSE y.margin_before END AS margin
     FROM moments AS t
-    INNER JOIN core.valid_orders AS v
-        ON v.bdate < t.as_of AND v.bdate >= CAST(t.as_of - INTERVAL '12 months' AS DATE)
-    INNER JOIN core.orders AS o ON o.order_id = v.order_id
-    GROUP BY t.as_of, v.customer_key
+    CROSS JOIN years AS y
+),
+spending AS (
+    SELECT
+        as_of,
+        customer_key,
+        orders,
+        CAST(net AS DECIMAL(18, 4)) AS net,
+        CASE WHEN costed = orders THEN CAST(margin AS DECIMAL(18, 4)) END AS margin
+    FROM looked_back
+    WHERE orders > 0
 ),
 -- Those without a margin stand after all who have one, so that they take nobody's place.
 ranking AS (
