@@ -28,6 +28,10 @@ impl Slots {
         Arc::new(Self { free: AtomicUsize::new(count.max(1)), freed: Notify::new() })
     }
 
+    pub(super) fn free(&self) -> usize {
+        self.free.load(Ordering::SeqCst)
+    }
+
     pub(super) fn take(self: &Arc<Self>) -> Option<Slot> {
         let less = |free: usize| free.checked_sub(1);
         self.free.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).ok()?;

@@ -59,6 +59,7 @@ pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>, turns
                 *state = State::Written;
             }
         }
+        let mut began_now = Vec::new();
         while !alone && running.len() < shop.engine.cores() + PUTTING_DOWN {
             let landing = (0..state.len()).filter(|at| large[*at] && state[*at] == State::Running).count();
             let ready = (0..state.len()).filter(|at| {
@@ -81,7 +82,7 @@ pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>, turns
             let effort = match frugal {
                 true => Effort::Frugal,
                 false if turns.several => Effort::Beside,
-                false if is_only_one(&state, plan) => Effort::Alone,
+                false if cores_will_be_free(&state, plan, &slots, shop.engine.cores(), &began_now) => Effort::Alone,
                 false => Effort::Beside,
             };
             let (limit, key) = limit(shop, plan, &step);
@@ -97,6 +98,7 @@ pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>, turns
                 (done.unwrap_or_else(late), started.elapsed())
             });
             tasks.insert(task.id(), next);
+            began_now.push(next);
         }
         let joined = tokio::select! {
             joined = running.join_next_with_id() => joined,
@@ -199,10 +201,15 @@ fn record(step: &Step, outcome: &str, rows: u64, took: Duration, message: Option
     }
 }
 
-/// Whether a statement that starts now is the only one that can run, so that no other uses the other cores.
-fn is_only_one(state: &[State], plan: &Plan) -> bool {
-    let makes = (0..state.len()).filter(|at| is_make(&plan.steps[*at]));
-    makes.filter(|at| state[*at] == State::Running || state[*at].is_ready(&plan.steps[*at], plan, state)).count() <= 1
+/// Whether a statement that begins now will find cores that no other uses: it is the only one that can run, or one of the last, and
+/// those that run began before it, so that they end and leave theirs. Of two that begin together neither is done much before the other.
+fn cores_will_be_free(state: &[State], plan: &Plan, slots: &Slots, cores: usize, began_now: &[usize]) -> bool {
+    let makes = || (0..state.len()).filter(|at| is_make(&plan.steps[*at]));
+    let waiting = makes().filter(|at| state[*at] == State::Waiting).count();
+    let ready = makes().filter(|at| state[*at].is_ready(&plan.steps[*at], plan, state)).count();
+    let running = makes().filter(|at| state[*at] == State::Running).count();
+    let together = ready.min(slots.free()) + began_now.iter().filter(|at| is_make(&plan.steps[**at])).count();
+    running + ready <= 1 || (waiting < cores && together == 0)
 }
 
 /// How long a step may last, and the setting that says so.
