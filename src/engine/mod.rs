@@ -30,6 +30,7 @@ pub use file::{from_parquet, to_parquet};
 pub use held::{Held, hold};
 pub use listing::{Kind, listing};
 pub use matching::matching;
+pub use order::is_grouped_by;
 pub use output::{Destination, Output, write};
 pub use parts::{Layout, PartFile, PartsTable, read_layout};
 pub use rows::{Cell, Rows, collect};

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use arrow::compute::SortOptions;
 use arrow::datatypes::Schema;
+use datafusion::common::tree_node::TreeNode;
 use datafusion::physical_expr::PhysicalSortExpr;
 use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use datafusion::physical_plan::aggregates::AggregateExec;
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, InputOrderMode};
 use parquet::file::metadata::{ParquetMetaData, SortingColumn};
 
 /// The order of what a plan gives, as far as it is one of columns; none where it comes in partitions.
@@ -24,6 +26,14 @@ pub(super) fn of(plan: &Arc<dyn ExecutionPlan>) -> Vec<SortingColumn> {
         Some(SortingColumn { column_idx: i32::try_from(column).ok()?, descending, nulls_first })
     });
     sorted.collect()
+}
+
+/// Whether rows come in the order that they are grouped by, or in that of the first columns of it.
+pub fn is_grouped_by(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    let grouped = |node: &Arc<dyn ExecutionPlan>| {
+        node.downcast_ref::<AggregateExec>().is_some_and(|group| *group.input_order_mode() != InputOrderMode::Linear)
+    };
+    plan.exists(|node| Ok(grouped(node))).unwrap_or(false)
 }
 
 /// The order of a file, if all its rows are in it.
@@ -118,6 +128,10 @@ mod tests {
         );
         let plan = plan_of(&session, &windowed).await;
         assert!(plan.contains("ordering_mode=Sorted") && !plan.contains("SortExec"), "{plan}");
+        for (sql, expected) in [(windowed.as_str(), true), ("SELECT day, count(*) FROM s.t GROUP BY day", false)] {
+            let plan = session.sql(sql).await.expect("a plan").create_physical_plan().await.expect(sql);
+            assert_eq!(is_grouped_by(&plan), expected, "{sql}");
+        }
         let count = format!("SELECT count(*), sum(n) FROM ({by_month}) AS m");
         let rows = session.sql(&count).await.expect("a plan").collect().await.expect("rows");
         assert!(pretty_format_batches(&rows).expect("a table").to_string().contains("| 51       | 90 "), "{rows:?}");

@@ -45,6 +45,9 @@ pub enum Effort {
     /// One core and hash joins: other statements run on the others, and rows need not be spread over cores and gathered
     /// again, which costs a quarter of the work.
     Beside,
+    /// One of the last, begun together with another: all cores, which will be free when the other ends; but one where rows come in the
+    /// order they are grouped by, since to spread them over cores costs more than one core takes.
+    Last,
     /// After memory ran out: sort-merge joins, which spill where hash joins cannot.
     Frugal,
 }
@@ -91,7 +94,7 @@ impl Engine {
         let catalogs = MemoryCatalogProviderList::new();
         catalogs.register_catalog("lake".to_owned(), Arc::new(catalog));
         let mut state = match effort {
-            Effort::Alone => &self.alone,
+            Effort::Alone | Effort::Last => &self.alone,
             Effort::Beside => &self.beside,
             Effort::Frugal => &self.frugal,
         }
@@ -167,7 +170,7 @@ pub(super) fn store_url() -> ObjectStoreUrl {
 
 fn config(settings: &Settings, effort: Effort) -> SessionConfig {
     let cores = match effort {
-        Effort::Alone => settings.cores,
+        Effort::Alone | Effort::Last => settings.cores,
         Effort::Beside => 1,
         // With a single partition the planner has no other join than the hash join.
         Effort::Frugal => 2,

@@ -82,8 +82,7 @@ pub async fn work(shop: &Workshop, plan: &Plan, known: &Arc<Mutex<Known>>, turns
             let effort = match frugal {
                 true => Effort::Frugal,
                 false if turns.several => Effort::Beside,
-                false if cores_will_be_free(&state, plan, &slots, shop.engine.cores(), &began_now) => Effort::Alone,
-                false => Effort::Beside,
+                false => effort(next, &state, plan, &slots, shop.engine.cores(), &began_now),
             };
             let (limit, key) = limit(shop, plan, &step);
             let task = running.spawn(async move {
@@ -201,15 +200,25 @@ fn record(step: &Step, outcome: &str, rows: u64, took: Duration, message: Option
     }
 }
 
-/// Whether a statement that begins now will find cores that no other uses: it is the only one that can run, or one of the last, and
-/// those that run began before it, so that they end and leave theirs. Of two that begin together neither is done much before the other.
-fn cores_will_be_free(state: &[State], plan: &Plan, slots: &Slots, cores: usize, began_now: &[usize]) -> bool {
+/// What a statement that begins now may use: all cores where it is the only one that can run, or one of the last, and those that run
+/// began before it, so that they end and leave theirs. Of two that begin together nobody knows which takes longer.
+fn effort(of: usize, state: &[State], plan: &Plan, slots: &Slots, cores: usize, began_now: &[usize]) -> Effort {
     let makes = || (0..state.len()).filter(|at| is_make(&plan.steps[*at]));
-    let waiting = makes().filter(|at| state[*at] == State::Waiting).count();
+    // What waits for it cannot run beside it.
+    let mut after_it = vec![false; state.len()];
+    for (at, step) in plan.steps.iter().enumerate().skip(of + 1) {
+        after_it[at] = step.needs.iter().any(|need| *need == of || after_it[*need]);
+    }
+    let waiting = makes().filter(|at| state[*at] == State::Waiting && !after_it[*at]).count();
     let ready = makes().filter(|at| state[*at].is_ready(&plan.steps[*at], plan, state)).count();
     let running = makes().filter(|at| state[*at] == State::Running).count();
     let together = ready.min(slots.free()) + began_now.iter().filter(|at| is_make(&plan.steps[**at])).count();
-    running + ready <= 1 || (waiting < cores && together == 0)
+    match running + ready {
+        ..=1 => Effort::Alone,
+        _ if waiting >= cores => Effort::Beside,
+        _ if together > 0 => Effort::Last,
+        _ => Effort::Alone,
+    }
 }
 
 /// How long a step may last, and the setting that says so.

@@ -6,12 +6,13 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::dataframe::DataFrame;
 use datafusion::prelude::SessionContext;
+use datafusion::sql::sqlparser::ast::Statement;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 use parquet::arrow::ArrowWriter;
 
 use crate::config::{Check, Severity};
 use crate::engine::{
-    Cell, Condition, Destination, Effort, Engine, EngineError, Rows, Seen, Tables, Watch, collect, write,
+    Cell, Condition, Destination, Effort, Engine, EngineError, Rows, Seen, Tables, Watch, collect, is_grouped_by, write,
 };
 use crate::lake::{DataFile, TablePart, paths};
 use crate::plan::{Node, WantedPart};
@@ -48,8 +49,7 @@ pub async fn make(making: &Making<'_>) -> Result<(TablePart, Seen), StageError> 
         file: making.node.stage.file.path.display().to_string(),
         cause,
     })?;
-    let session = making.engine.session(making.tables, making.effort).map_err(fail)?;
-    let frame = making.engine.plan(&session, statement).await.map_err(fail)?;
+    let (session, frame) = planned(making, statement).await.map_err(fail)?;
     let moving: Vec<&Check> =
         making.node.stage.head.checks.iter().filter(|c| c.severity == Severity::Quarantine).collect();
     let folder = format!("tables/{table}/{}/{}", making.part.fingerprint, making.attempt);
@@ -83,6 +83,21 @@ pub async fn make(making: &Making<'_>) -> Result<(TablePart, Seen), StageError> 
         late: None,
     };
     Ok((part, seen))
+}
+
+async fn planned(making: &Making<'_>, statement: Statement) -> Result<(SessionContext, DataFrame), EngineError> {
+    let engine = making.engine;
+    if making.effort == Effort::Last {
+        let session = engine.session(making.tables, Effort::Beside)?;
+        let frame = engine.plan(&session, statement.clone()).await?;
+        let plan = frame.clone().create_physical_plan().await.map_err(|e| engine.error(e))?;
+        if is_grouped_by(&plan) {
+            return Ok((session, frame));
+        }
+    }
+    let session = engine.session(making.tables, making.effort)?;
+    let frame = engine.plan(&session, statement).await?;
+    Ok((session, frame))
 }
 
 /// The engine says what failed; where in the statement that may be is looked for here.
