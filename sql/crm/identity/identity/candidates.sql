@@ -38,16 +38,21 @@ key: [customer_key, other_key]
 checks:
   - expression: "customer_key < other_key AND probability <= 1"
 */
-WITH keys AS (
-    SELECT customer_key, concat('e-mail ', email) AS key FROM identity.records WHERE email IS NOT NULL
+-- Pairs of numbers, since there are many more pairs than customers and a key is a text.
+WITH numbered AS (
+    SELECT *, row_number() OVER (ORDER BY customer_key) AS number
+    FROM identity.records
+),
+keys AS (
+    SELECT number, concat('e-mail ', email) AS key FROM numbered WHERE email IS NOT NULL
     UNION ALL
-    SELECT customer_key, concat('phone ', right(phone, 9)) AS key FROM identity.records WHERE phone IS NOT NULL
+    SELECT number, concat('phone ', right(phone, 9)) AS key FROM numbered WHERE phone IS NOT NULL
     UNION ALL
-    SELECT customer_key, concat('name ', words) AS key FROM identity.records WHERE name IS NOT NULL
+    SELECT number, concat('name ', words) AS key FROM numbered WHERE name IS NOT NULL
     UNION ALL
-    SELECT customer_key, concat('sound ', sound) AS key FROM identity.records WHERE name IS NOT NULL
+    SELECT number, concat('sound ', sound) AS key FROM numbered WHERE name IS NOT NULL
     UNION ALL
-    SELECT customer_key, concat('beginning ', beginning) AS key FROM identity.records WHERE name IS NOT NULL
+    SELECT number, concat('beginning ', beginning) AS key FROM numbered WHERE name IS NOT NULL
 ),
 blocks AS (
     SELECT key, count(*) - 1 AS others
@@ -56,22 +61,23 @@ blocks AS (
     HAVING count(*) BETWEEN 2 AND CASE WHEN starts_with(key, 'name ') THEN greatest($duplicate_block / 20, 2) ELSE $duplicate_block END
 ),
 members AS (
-    SELECT k.customer_key, k.key, b.others
+    SELECT k.number, k.key, b.others
     FROM keys AS k
     INNER JOIN blocks AS b ON b.key = k.key
 ),
 pairs AS (
     SELECT
-        a.customer_key,
-        b.customer_key AS other_key,
+        a.number,
+        b.number AS other,
         max(a.others) FILTER (WHERE starts_with(a.key, 'e-mail ')) AS email_others,
         max(a.others) FILTER (WHERE starts_with(a.key, 'phone ')) AS phone_others
     FROM members AS a
-    INNER JOIN members AS b ON b.key = a.key AND b.customer_key > a.customer_key
-    GROUP BY a.customer_key, b.customer_key
+    INNER JOIN members AS b ON b.key = a.key AND b.number > a.number
+    GROUP BY a.number, b.number
 ),
 counted AS (
     SELECT
+        number,
         customer_key,
         given,
         family,
@@ -87,12 +93,12 @@ counted AS (
         greatest(count(*) OVER (PARTITION BY city) - 1.0, 1.0) AS city_others,
         greatest(count(*) OVER (PARTITION BY country) - 1.0, 1.0) AS country_others,
         greatest(count(*) OVER (PARTITION BY created_on) - 1.0, 1.0) AS day_others
-    FROM identity.records
+    FROM numbered
 ),
 compared AS (
     SELECT
-        p.customer_key,
-        p.other_key,
+        a.customer_key,
+        b.customer_key AS other_key,
         a.given_others,
         a.family_others,
         a.city_others,
@@ -122,9 +128,9 @@ compared AS (
         a.city = b.city AS same_city,
         CASE WHEN a.city IS NULL OR b.city IS NULL THEN a.country = b.country END AS same_country,
         a.created_on = b.created_on AS same_day
-    FROM pairs AS p
-    INNER JOIN counted AS a ON a.customer_key = p.customer_key
-    INNER JOIN identity.records AS b ON b.customer_key = p.other_key
+    -- The many pairs pass by the customers, who are held: what is held stands first.
+    FROM numbered AS b
+    INNER JOIN (counted AS a INNER JOIN pairs AS p ON p.number = a.number) ON p.other = b.number
 ),
 totals AS (
     SELECT
