@@ -1,11 +1,16 @@
 //! Told to stop by a signal: once for an orderly end, twice for one at once.
 
+use std::time::{Duration, Instant};
+
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 /// Exit codes: docs/cli.md.
 const INTERRUPTED: u8 = 130;
 const TERMINATED: u8 = 143;
+
+/// What comes within this time of the first is the same wish: `timeout` and a terminal tell a process and its group.
+const ONE_WISH: Duration = Duration::from_secs(1);
 
 /// Gives the exit code of the first signal. Listens from the call on, and on a thread of its own, since those of the work may all be
 /// busy: a second signal ends the process there, whatever they do.
@@ -36,7 +41,13 @@ async fn listen(mut interrupt: Signal, mut terminate: Signal, tell: oneshot::Sen
             _ = terminate.recv() => TERMINATED,
         }
     };
-    tell.send(next().await).ok();
-    let code = next().await;
+    let mut code = next().await;
+    let first = Instant::now();
+    if tell.send(code).is_ok() {
+        while first.elapsed() < ONE_WISH {
+            code = next().await;
+        }
+    }
+    // Told twice, or nobody waits for the wish any more.
     std::process::exit(i32::from(code));
 }

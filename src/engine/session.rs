@@ -40,7 +40,7 @@ pub type Table = Arc<dyn TableProvider>;
 /// How a statement shares the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effort {
-    /// All cores and hash joins: nothing else runs.
+    /// All cores and hash joins: nothing else runs, or what does ends first.
     Alone,
     /// One core and hash joins: other statements run on the others, and rows need not be spread over cores and gathered
     /// again, which costs a quarter of the work.

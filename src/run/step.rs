@@ -30,7 +30,7 @@ pub(super) struct Bench {
     written: Arc<Mutex<BTreeMap<Fingerprint, TablePart>>>,
     /// What was seen of tables that are one part, until their checks.
     pub seen: Arc<Mutex<BTreeMap<Fingerprint, Seen>>>,
-    /// The columns of files that were read, by path.
+    /// How the files that were read are laid out, by path.
     layouts: Arc<Mutex<HashMap<String, Layout>>>,
 }
 

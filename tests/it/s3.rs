@@ -224,7 +224,7 @@ fn told_twice_a_run_ends_at_once() {
     project.until_busy(&bucket.folder.path().join("lake/matins/shop/runs/shop"));
     bucket.frozen.store(true, Ordering::SeqCst);
     terminate(&run);
-    std::thread::sleep(Duration::from_millis(500));
+    std::thread::sleep(Duration::from_millis(1200));
     assert!(run.try_wait().expect("our own").is_none(), "it tries to give the lease back");
     let since = Instant::now();
     terminate(&run);

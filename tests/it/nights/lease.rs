@@ -268,6 +268,8 @@ fn a_run_whose_threads_are_all_busy_is_stopped() {
     let run = project.start(&["run", "--as-of", "2024-01-21"]);
     project.until_busy(&project.path("lake/runs/shop"));
     let since = Instant::now();
+    // As `timeout` does, which tells the process and then its group: one wish.
+    terminate(&run);
     terminate(&run);
     let ended = run.wait_with_output().expect("it ends");
     assert_eq!(ended.status.code(), Some(143), "{}", String::from_utf8_lossy(&ended.stderr));
